@@ -1,0 +1,140 @@
+/**
+ * The one table of errors that Miroir itself answers with: code -> type and HTTP status.
+ * Shape and codes are Meilisearch's ({message, code, type, link}), plus our own `miroir_*` codes.
+ * An error body that a node made passes byte for byte and does not come through here.
+ */
+
+/** What Meilisearch calls the type of an error. */
+export type ErrorType = 'invalid_request' | 'internal' | 'auth' | 'system';
+
+interface ErrorRow {
+  readonly type: ErrorType;
+  readonly status: number;
+}
+
+const invalid = (status = 400): ErrorRow => ({ type: 'invalid_request', status });
+const auth = (status: number): ErrorRow => ({ type: 'auth', status });
+const system = (status: number): ErrorRow => ({ type: 'system', status });
+
+/** Every code we may answer with. Documented one by one in docs/reference/errors.md. */
+export const ERRORS = {
+  // Meilisearch's own (crates/meilisearch-types/src/error.rs)
+  bad_request: invalid(),
+  missing_authorization_header: auth(401),
+  missing_master_key: auth(401),
+  invalid_api_key: auth(403),
+  missing_content_type: invalid(415),
+  invalid_content_type: invalid(415),
+  missing_payload: invalid(),
+  malformed_payload: invalid(),
+  payload_too_large: invalid(413),
+  invalid_index_uid: invalid(),
+  invalid_index_primary_key: invalid(),
+  invalid_index_offset: invalid(),
+  invalid_index_limit: invalid(),
+  missing_index_uid: invalid(),
+  immutable_index_uid: invalid(),
+  immutable_index_created_at: invalid(),
+  immutable_index_updated_at: invalid(),
+  index_not_found: invalid(404),
+  index_already_exists: invalid(409),
+  index_primary_key_already_exists: invalid(),
+  index_primary_key_no_candidate_found: invalid(),
+  index_primary_key_multiple_candidates_found: invalid(),
+  document_not_found: invalid(404),
+  invalid_document_id: invalid(),
+  missing_document_id: invalid(),
+  invalid_document_csv_delimiter: invalid(),
+  invalid_document_fields: invalid(),
+  invalid_document_filter: invalid(),
+  invalid_document_ids: invalid(),
+  invalid_document_limit: invalid(),
+  invalid_document_offset: invalid(),
+  invalid_document_retrieve_vectors: invalid(),
+  invalid_document_sort: invalid(),
+  missing_document_filter: invalid(),
+  missing_document_edition_function: invalid(),
+  max_fields_limit_exceeded: invalid(),
+  task_not_found: invalid(404),
+  batch_not_found: invalid(404),
+  invalid_task_uids: invalid(),
+  invalid_task_batch_uids: invalid(),
+  invalid_task_canceled_by: invalid(),
+  invalid_task_types: invalid(),
+  invalid_task_statuses: invalid(),
+  invalid_task_index_uids: invalid(),
+  invalid_task_limit: invalid(),
+  invalid_task_from: invalid(),
+  invalid_task_reverse: invalid(),
+  invalid_task_before_enqueued_at: invalid(),
+  invalid_task_after_enqueued_at: invalid(),
+  invalid_task_before_started_at: invalid(),
+  invalid_task_after_started_at: invalid(),
+  invalid_task_before_finished_at: invalid(),
+  invalid_task_after_finished_at: invalid(),
+  invalid_search_limit: invalid(),
+  invalid_search_offset: invalid(),
+  invalid_search_page: invalid(),
+  invalid_search_hits_per_page: invalid(),
+  invalid_swap_indexes: invalid(),
+  missing_swap_indexes: invalid(),
+  internal: { type: 'internal', status: 500 },
+  too_many_search_requests: system(503),
+  // Miroir's own
+  miroir_no_quorum: system(503),
+  miroir_shard_unavailable: system(503),
+  miroir_control_unavailable: system(503),
+  miroir_gateway_unavailable: system(503),
+  miroir_storage_full: system(503),
+  miroir_overloaded: system(503),
+  miroir_node_timeout: system(504),
+  miroir_reserved_field: invalid(),
+  miroir_not_implemented: system(501),
+  miroir_not_shardable: invalid(),
+  miroir_not_found: invalid(404),
+  miroir_write_abandoned: system(503),
+} as const satisfies Record<string, ErrorRow>;
+
+/** A code of the table above. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/** What the client must see. Thrown anywhere on a request's way and rendered once, at its end. */
+export class MiroirError extends Error {
+  override name = 'MiroirError';
+  readonly code: ErrorCode;
+  /** Seconds for a Retry-After header, if trying again may help. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; retryAfterSeconds?: number } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+}
+
+/** Meilisearch's error object. */
+export interface ErrorBody {
+  readonly message: string;
+  readonly code: string;
+  readonly type: ErrorType;
+  readonly link: string;
+}
+
+/** Renders an error as Meilisearch would; our own codes link to our own page. */
+export function errorBody(code: ErrorCode, message: string): ErrorBody {
+  return { message, code, type: ERRORS[code].type, link: errorLink(code) };
+}
+
+function errorLink(code: ErrorCode): string {
+  return code.startsWith('miroir_')
+    ? `https://github.com/miroir/miroir/blob/main/docs/reference/errors.md#${code}`
+    : `https://docs.meilisearch.com/errors#${code}`;
+}
