@@ -1,5 +1,6 @@
 /** What one call to one node came to. Expected failures are values, not exceptions. */
 
+/** The ways a call can end. */
 export type NodeOutcome =
   /** The node answered; any status. `body` is the whole answer (bounded by the caller's limit). */
   | {
