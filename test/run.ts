@@ -96,7 +96,10 @@ function report(file: string, output: string, code: number | null, tookMs: numbe
   const name = relative(join(buildRoot, 'test'), file).replace(/\.js$/, '');
   const total = Number(/Total:\s+(\d+)/.exec(output)?.[1] ?? 0);
   const passed = Number(/Passed:\s+(\d+)/.exec(output)?.[1] ?? 0);
-  const skipped = Number(/^## skipped (\d+)$/m.exec(output)?.[1] ?? 0);
+  const skipped = [...output.matchAll(/^## skipped (\d+)$/gm)].reduce(
+    (count, match) => count + Number(match[1]),
+    0,
+  );
   const isGreen = code === 0 && total === passed && total + skipped > 0;
   const failed = isGreen ? 0 : Math.max(1, total - passed);
   console.log(`${isGreen ? 'ok  ' : 'FAIL'} ${name} (${passed} passed, ${tookMs} ms)`);

@@ -1,0 +1,277 @@
+/**
+ * Figures of the whole path: searches through the gateway against the same searches sent straight to
+ * the nodes, ingest likewise. Both sides use the same keep-alive client and identity encoding, and
+ * take turns (A/B/A/B) in one run. Judged on real nodes only.
+ */
+import { Pool } from 'undici';
+import { findMeilisearch, request, startCluster, type TestCluster } from '../kit/cluster.ts';
+import { PACKAGE_COUNT, packages, queries } from '../kit/corpus.ts';
+import { type Benchmark, type Figure, median } from './figure.ts';
+
+const ROUNDS = 5;
+const INDEX = 'packages';
+
+/** Figures that need a running cluster; each starts its own. */
+export const benchmarks: readonly Benchmark[] = [
+  { name: 'search-one-node', run: () => withPackages('1', searchOneNode) },
+  { name: 'search-striped', run: () => withPackages('all', searchStriped) },
+  { name: 'ingest', run: ingest },
+  { name: 'requests-20000', run: () => withPackages('all', manyRequests) },
+];
+
+async function withPackages(
+  spread: '1' | 'all',
+  body: (cluster: TestCluster) => Promise<Figure>,
+): Promise<Figure> {
+  const cluster = await startCluster(['--spread', spread]);
+  try {
+    await load(cluster);
+    return judge(await body(cluster));
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** Targets count on real nodes only. */
+function judge(figure: Figure): Figure {
+  if (findMeilisearch() !== undefined) return figure;
+  const { target: _target, ...rest } = figure;
+  return { ...rest, note: `not judged: no real node; ${figure.note ?? ''}` };
+}
+
+async function load(cluster: TestCluster): Promise<void> {
+  const answer = await cluster.call(
+    'POST',
+    `/indexes/${INDEX}/documents?primaryKey=id`,
+    packages(),
+    {
+      'content-type': 'application/x-ndjson',
+    },
+  );
+  const task = await cluster.waitForTask(answer.body.taskUid);
+  if (task.status !== 'succeeded') throw new Error(`load: ${JSON.stringify(task)}`);
+}
+
+async function searchOneNode(cluster: TestCluster): Promise<Figure> {
+  const holder = await holderOf(cluster);
+  const direct = new Pool(holder, { connections: 1 });
+  const gateway = new Pool(cluster.url, { connections: 1 });
+  const search = (pool: Pool) => (q: string) => searchOnce(pool, cluster.masterKey, q);
+  const [through, straight] = await interleave(search(gateway), search(direct));
+  await Promise.all([direct.destroy(), gateway.destroy()]);
+  return {
+    value: through - straight,
+    unit: 'ms added at p50',
+    target: '<= 1.5',
+    note: `gateway ${through.toFixed(2)} ms, node ${straight.toFixed(2)} ms`,
+  };
+}
+
+async function searchStriped(cluster: TestCluster): Promise<Figure> {
+  const pools = cluster.nodeUrls.map((url) => new Pool(url, { connections: 1 }));
+  const gateway = new Pool(cluster.url, { connections: 1 });
+  const fanOut = async (q: string) => {
+    await Promise.all(pools.map((pool) => searchOnce(pool, cluster.masterKey, q)));
+  };
+  const [through, ideal] = await interleave(
+    (q) => searchOnce(gateway, cluster.masterKey, q),
+    fanOut,
+  );
+  await Promise.all([...pools, gateway].map((pool) => pool.destroy()));
+  return {
+    value: through / ideal,
+    unit: 'x ideal fan-out at p50',
+    target: '<= 1.3',
+    note: `gateway ${through.toFixed(2)} ms, fan-out ${ideal.toFixed(2)} ms, added ${(through - ideal).toFixed(2)} ms`,
+  };
+}
+
+async function manyRequests(cluster: TestCluster): Promise<Figure> {
+  const texts = queries();
+  const pool = new Pool(cluster.url, { connections: 8 });
+  let sent = 0;
+  let bad = 0;
+  const client = async () => {
+    while (sent < 20_000) {
+      sent += 1;
+      const answer = await request(
+        pool,
+        searchCall(cluster.masterKey, texts[sent % texts.length] ?? '', 1),
+      );
+      if (answer.status !== 200) bad += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, client));
+  await pool.destroy();
+  return { value: bad, unit: 'non-200 of 20,000', target: '<= 0' };
+}
+
+/**
+ * All packages to the last task: through the gateway, then the same documents with internal fields
+ * straight to three nodes in the same split, on a fresh cluster each.
+ */
+async function ingest(): Promise<Figure> {
+  const ratios: number[] = [];
+  const notes: string[] = [];
+  for (let round = 0; round < 3; round += 1) {
+    const cluster = await startCluster(['--spread', 'all']);
+    try {
+      const startedAt = performance.now();
+      await load(cluster);
+      const throughMs = performance.now() - startedAt;
+      const shares = await Promise.all(
+        cluster.nodeUrls.map((url) => shareOf(url, cluster.masterKey)),
+      );
+      const directMs = await sendDirect(cluster, shares);
+      ratios.push(directMs / throughMs);
+      notes.push(`${throughMs.toFixed(0)}/${directMs.toFixed(0)}`);
+    } finally {
+      await cluster.stop();
+    }
+  }
+  return judge({
+    value: median(ratios),
+    unit: 'x direct throughput',
+    target: '>= 0.8',
+    note: `gateway/direct ms: ${notes.join(', ')}`,
+  });
+}
+
+/** Everything one node holds, internal fields included, as it would be sent to it. */
+async function shareOf(url: string, masterKey: string): Promise<string> {
+  const pool = new Pool(url);
+  const answer = await request(pool, {
+    method: 'GET',
+    path: `/indexes/${INDEX}/documents?limit=${PACKAGE_COUNT}`,
+    headers: { authorization: `Bearer ${masterKey}` },
+  });
+  await pool.destroy();
+  const results = (answer.body as { results: unknown[] }).results;
+  return results.map((document) => JSON.stringify(document)).join('\n');
+}
+
+/** Sends each share into a fresh index with the same settings on its node; returns when all tasks ended. */
+async function sendDirect(cluster: TestCluster, shares: readonly string[]): Promise<number> {
+  const pools = cluster.nodeUrls.map((url) => new Pool(url));
+  const headers = { authorization: `Bearer ${cluster.masterKey}` };
+  await Promise.all(
+    pools.map(async (pool) => {
+      const settings = await request(pool, {
+        method: 'GET',
+        path: `/indexes/${INDEX}/settings`,
+        headers,
+      });
+      await finish(
+        pool,
+        headers,
+        await request(pool, {
+          method: 'POST',
+          path: '/indexes',
+          headers,
+          body: { uid: 'direct', primaryKey: 'id' },
+        }),
+      );
+      await finish(
+        pool,
+        headers,
+        await request(pool, {
+          method: 'PATCH',
+          path: '/indexes/direct/settings',
+          headers,
+          body: settings.body,
+        }),
+      );
+    }),
+  );
+  const startedAt = performance.now();
+  await Promise.all(
+    pools.map(async (pool, at) => {
+      const answer = await request(pool, {
+        method: 'POST',
+        path: '/indexes/direct/documents?primaryKey=id',
+        headers: { ...headers, 'content-type': 'application/x-ndjson' },
+        body: shares[at],
+      });
+      await finish(pool, headers, answer);
+    }),
+  );
+  const tookMs = performance.now() - startedAt;
+  await Promise.all(pools.map((pool) => pool.destroy()));
+  return tookMs;
+}
+
+async function finish(
+  pool: Pool,
+  headers: Record<string, string>,
+  // biome-ignore lint/suspicious/noExplicitAny: the answer of a node
+  summary: { status: number; text: string; body: any },
+): Promise<void> {
+  if (summary.status !== 202) throw new Error(`node: ${summary.status} ${summary.text}`);
+  for (;;) {
+    const task = await request(pool, {
+      method: 'GET',
+      path: `/tasks/${summary.body.taskUid}`,
+      headers,
+    });
+    if (task.body.status === 'succeeded') return;
+    if (!['enqueued', 'processing'].includes(task.body.status)) throw new Error(task.text);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function holderOf(cluster: TestCluster): Promise<string> {
+  for (const url of cluster.nodeUrls) {
+    const pool = new Pool(url);
+    const answer = await request(pool, {
+      method: 'GET',
+      path: `/indexes/${INDEX}`,
+      headers: { authorization: `Bearer ${cluster.masterKey}` },
+    });
+    await pool.destroy();
+    if (answer.status === 200) return url;
+  }
+  throw new Error('no node holds the index');
+}
+
+function searchCall(masterKey: string, q: string, limit: number) {
+  return {
+    method: 'POST',
+    path: `/indexes/${INDEX}/search`,
+    headers: { authorization: `Bearer ${masterKey}` },
+    body: { q, limit },
+  };
+}
+
+async function searchOnce(pool: Pool, masterKey: string, q: string): Promise<void> {
+  const answer = await request(pool, searchCall(masterKey, q, 20));
+  if (answer.status !== 200) throw new Error(`${q}: ${answer.status} ${answer.text}`);
+}
+
+/** Runs A and B in turns over all queries; medians of the rounds' p50 in milliseconds. */
+async function interleave(
+  a: (q: string) => Promise<void>,
+  b: (q: string) => Promise<void>,
+): Promise<[number, number]> {
+  const texts = queries();
+  for (const q of texts.slice(0, 100)) {
+    await a(q);
+    await b(q);
+  }
+  const rounds = { a: [] as number[], b: [] as number[] };
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const took = { a: [] as number[], b: [] as number[] };
+    for (const q of texts) {
+      took.a.push(await time(() => a(q)));
+      took.b.push(await time(() => b(q)));
+    }
+    rounds.a.push(median(took.a));
+    rounds.b.push(median(took.b));
+  }
+  return [median(rounds.a), median(rounds.b)];
+}
+
+async function time(body: () => Promise<void>): Promise<number> {
+  const startedAt = performance.now();
+  await body();
+  return performance.now() - startedAt;
+}
