@@ -1,0 +1,33 @@
+/** Placement: hash of a primary key, owners of the shards, copies to read. Pure. */
+export {
+  type CoveringOptions,
+  type CoveringSet,
+  coveringSet,
+  type ShardRead,
+} from './covering-set.ts';
+export {
+  assertShardCount,
+  type HashHalves,
+  hashPrimaryKey,
+  hashPrimaryKeyInto,
+  SHARD_COUNT_MAX,
+  shardOf,
+  shardOfKey,
+} from './hash.ts';
+export { type JoinRequest, planJoin, type ShardMove } from './join-node.ts';
+export {
+  candidateNodes,
+  type OwnersRequest,
+  type PlacementNode,
+  planOwners,
+  type Spread,
+  shardLimits,
+} from './plan-owners.ts';
+export {
+  makeScorer,
+  type NodeScore,
+  rendezvousHash,
+  scoreNodes,
+  type WeightedNode,
+  weightedScore,
+} from './rendezvous.ts';
