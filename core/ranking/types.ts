@@ -1,0 +1,76 @@
+/**
+ * What goes in and out of the ranking functions. All pure: bodies and answers in, plans and bytes out.
+ *
+ * A caller (the routes) does this:
+ *   plan = planSearch({ body, index })
+ *   if plan.kind is 'needs-vector': send plan.request to ONE node, call planSearch again with `queryVector`
+ *   send each of plan.requests to every node of the covering set (composing the internal filter where a
+ *   node holds more than it is asked for), all in parallel
+ *   any node answered with an error status: relay cleanError(its body); else
+ *   merged = mergeSearch(plan, answers, envelope); chunks are the client's body
+ * and with `plan.kind === 'single'` (one node holds everything asked in one copy): send plan.request to
+ * that node, answer stripSearch(plan, body).
+ */
+
+/** A parsed JSON object. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** What the ranking functions must know of an index. */
+export interface RankedIndex {
+  readonly uid: string;
+  readonly primaryKey: string | null;
+  /** Settings as the user set them: only the keys that were set. */
+  readonly settings: JsonObject;
+  /** True if the nodes rank by `_miroir_version:asc` last (more than one owner node). */
+  readonly hasSeveralOwners: boolean;
+}
+
+/** Why a request goes to the nodes. Each purpose is asked of every node of the covering set. */
+export type SearchPurpose =
+  /** The hits, and all that comes with them. */
+  | 'main'
+  /** Page mode: exhaustive totals, where `main` was asked in window mode. */
+  | 'totals'
+  /** Facet distribution of the distinct field, without distinct: the union counts distinct values. */
+  | 'distinct-values'
+  /** How many candidates lack the distinct field. */
+  | 'distinct-missing'
+  /** The total without rankingScoreThreshold. */
+  | 'no-threshold'
+  /** The two halves of a hybrid search. */
+  | 'keyword'
+  | 'semantic';
+
+/** One body for all nodes of the covering set. */
+export interface PurposeRequest<Purpose extends string = SearchPurpose> {
+  readonly purpose: Purpose;
+  readonly body: JsonObject;
+}
+
+/** What the nodes answered with status 200, in one order of nodes for all purposes. */
+export type PurposeAnswers<Purpose extends string = SearchPurpose> = ReadonlyMap<
+  Purpose,
+  readonly Uint8Array[]
+>;
+
+/** Members of an answer that are the gateway's own. */
+export interface AnswerEnvelope {
+  readonly processingTimeMs: number;
+  /** UUID v7 text. */
+  readonly requestUid: string;
+  /** JSON text of the `metadata` member, where the client asked for it. */
+  readonly metadataJson?: string;
+}
+
+/** How near an answer is to that of a single node. */
+export type Verdict = 'exact' | 'ties' | 'estimate' | 'vocabulary';
+
+/** A merged answer. */
+export interface MergedAnswer {
+  /** The body, to be sent as it is. */
+  readonly chunks: Uint8Array[];
+  readonly hitCount: number;
+  readonly verdict: Verdict;
+  /** In a few words, why the verdict is not `exact`. */
+  readonly why?: string;
+}
