@@ -1,0 +1,227 @@
+/**
+ * Every metric, made once per process on one registry. Label values come from bounded sets only: path
+ * templates never paths, known methods, node ids of the configuration; what is not known is `other`.
+ * Children are bound once and kept, so counting a request costs two map look-ups.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { miroirVersion } from './version.ts';
+
+const SECONDS_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
+const FAN_OUT_BUCKETS = [1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128];
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+/** Most label combinations kept per metric; the templates of the whole API stay far below it. */
+const CHILDREN_MAX = 4096;
+
+/** What is counted about one node; bound to its id. */
+export interface NodeMetrics {
+  /** One call: `operation` is a short fixed word such as `search` or `documents`. */
+  observe(operation: string, seconds: number): void;
+  /** One failed call: `type` is the kind of its outcome, such as `timeout` or `refused`. */
+  error(type: string): void;
+  setHealthy(isHealthy: boolean): void;
+}
+
+/** The metrics of one process. Values without a doc comment are the plain metric of that name. */
+export interface Metrics {
+  /** One answered client request. `route` is its template, never its path. */
+  observeRequest(method: string, route: string, status: number, seconds: number): void;
+  readonly requestsInFlight: Gauge;
+  /** The same object for the same id; node ids come from the topology. */
+  node(nodeId: string): NodeMetrics;
+  readonly shardCoverage: Gauge;
+  readonly degradedShards: Gauge;
+  readonly shardDistribution: Gauge<'node_id'>;
+  readonly copies: Gauge<'state'>;
+  readonly fanOutSize: Histogram;
+  readonly partialResponses: Counter;
+  readonly retries: Counter;
+  readonly hedges: Counter<'outcome'>;
+  readonly narrowablePlans: Counter<'narrowed'>;
+  readonly tasks: Counter<'status'>;
+  readonly taskRegistrySize: Gauge;
+  /** Age of the oldest task that is not terminal, in seconds; 0 if there is none. */
+  readonly taskProcessingAge: Gauge;
+  readonly laneWait: Histogram;
+  readonly settingsVersion: Gauge;
+  readonly registry: Registry;
+}
+
+/** What a process may choose. */
+export interface MetricsOptions {
+  /** Adds the figures of the Node.js runtime (event loop, heap, garbage collection). */
+  readonly withRuntime?: boolean;
+}
+
+/** Makes the metrics of one process on a registry of their own. */
+export function createMetrics(options: MetricsOptions = {}): Metrics {
+  const registry = new Registry();
+  if (options.withRuntime === true) collectDefaultMetrics({ register: registry });
+  const make = makers(registry);
+  new Gauge({
+    name: 'miroir_build_info',
+    help: 'Always 1; the version is in the labels.',
+    labelNames: ['version', 'node_version'],
+    registers: [registry],
+    aggregator: 'first',
+  }).set({ version: miroirVersion, node_version: process.version }, 1);
+  return {
+    registry,
+    ...requestMetrics(make),
+    node: nodeMetrics(make),
+    ...shardMetrics(make),
+    ...scatterMetrics(make),
+    ...taskMetrics(make),
+  };
+}
+
+type Makers = ReturnType<typeof makers>;
+
+function makers(registry: Registry) {
+  const registers = [registry];
+  return {
+    counter: <Label extends string>(
+      name: string,
+      help: string,
+      labelNames: readonly Label[] = [],
+    ) => new Counter({ name, help, labelNames, registers }),
+    /** A gauge that every worker of a sidecar holds with the same value is averaged, not summed. */
+    shared: <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
+      new Gauge({ name, help, labelNames, registers, aggregator: 'average' }),
+    gauge: <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
+      new Gauge({ name, help, labelNames, registers }),
+    histogram: <Label extends string>(
+      name: string,
+      help: string,
+      labelNames: readonly Label[] = [],
+      buckets: number[] = SECONDS_BUCKETS,
+    ) => new Histogram({ name, help, labelNames, registers, buckets }),
+  };
+}
+
+function requestMetrics(make: Makers): Pick<Metrics, 'observeRequest' | 'requestsInFlight'> {
+  const labels = ['method', 'path_template', 'status'] as const;
+  const total = make.counter('miroir_requests_total', 'Client requests answered.', labels);
+  const duration = make.histogram(
+    'miroir_request_duration_seconds',
+    'Time from the headers of a client request to the end of the answer.',
+    labels,
+  );
+  const children = boundedCache((method: string, path_template: string, status: string) => {
+    const values = { method, path_template, status };
+    return { total: total.labels(values), duration: duration.labels(values) };
+  });
+  return {
+    observeRequest(method, route, status, seconds) {
+      const child = children(METHODS.has(method) ? method : 'other', route, String(status));
+      child.total.inc();
+      child.duration.observe(seconds);
+    },
+    requestsInFlight: make.gauge('miroir_requests_in_flight', 'Client requests being answered.'),
+  };
+}
+
+function nodeMetrics(make: Makers): Metrics['node'] {
+  const healthy = make.shared('miroir_node_healthy', '1 if the node answers.', ['node_id']);
+  const duration = make.histogram(
+    'miroir_node_request_duration_seconds',
+    'Time of a call to a node.',
+    ['node_id', 'operation'],
+  );
+  const errors = make.counter('miroir_node_errors_total', 'Failed calls to a node.', [
+    'node_id',
+    'error_type',
+  ]);
+  return boundedCache((node_id: string) => {
+    const durations = boundedCache((operation: string) => duration.labels({ node_id, operation }));
+    const failures = boundedCache((error_type: string) => errors.labels({ node_id, error_type }));
+    const health = healthy.labels({ node_id });
+    return {
+      observe: (operation: string, seconds: number) => durations(operation).observe(seconds),
+      error: (type: string) => failures(type).inc(),
+      setHealthy: (isHealthy: boolean) => health.set(isHealthy ? 1 : 0),
+    };
+  });
+}
+
+function shardMetrics(
+  make: Makers,
+): Pick<Metrics, 'shardCoverage' | 'degradedShards' | 'shardDistribution' | 'copies'> {
+  return {
+    shardCoverage: make.shared('miroir_shard_coverage', 'Shards with a copy in sync.'),
+    degradedShards: make.shared(
+      'miroir_degraded_shards_total',
+      'Shards without a copy in sync; 0 is healthy.',
+    ),
+    shardDistribution: make.shared('miroir_shard_distribution', 'Copies on each node.', [
+      'node_id',
+    ]),
+    copies: make.shared('miroir_copies', 'Copies in each state.', ['state']),
+  };
+}
+
+function scatterMetrics(
+  make: Makers,
+): Pick<
+  Metrics,
+  'fanOutSize' | 'partialResponses' | 'retries' | 'hedges' | 'narrowablePlans' | 'settingsVersion'
+> {
+  return {
+    fanOutSize: make.histogram(
+      'miroir_scatter_fan_out_size',
+      'Nodes asked for one search.',
+      [],
+      FAN_OUT_BUCKETS,
+    ),
+    partialResponses: make.counter(
+      'miroir_scatter_partial_responses_total',
+      'Answers that lack at least one shard.',
+    ),
+    retries: make.counter('miroir_scatter_retries_total', 'Calls repeated on another copy.'),
+    hedges: make.counter('miroir_hedge_fired_total', 'Calls sent twice to be faster.', ['outcome']),
+    narrowablePlans: make.counter(
+      'miroir_query_plan_narrowable_total',
+      'Searches whose filter names documents, by whether fewer nodes were asked for it.',
+      ['narrowed'],
+    ),
+    settingsVersion: make.shared('miroir_settings_version', 'Highest settings version in force.'),
+  };
+}
+
+function taskMetrics(
+  make: Makers,
+): Pick<Metrics, 'tasks' | 'taskRegistrySize' | 'taskProcessingAge' | 'laneWait'> {
+  return {
+    tasks: make.counter('miroir_tasks_total', 'Client tasks that came to an end.', ['status']),
+    taskRegistrySize: make.gauge('miroir_task_registry_size', 'Client tasks that are kept.'),
+    taskProcessingAge: make.gauge(
+      'miroir_task_processing_age_seconds',
+      'Age of the oldest unfinished task.',
+    ),
+    laneWait: make.histogram(
+      'miroir_lane_wait_seconds',
+      'Time a write waits for its permission to be sent.',
+    ),
+  };
+}
+
+/** Remembers what `make` made for each set of labels; beyond the bound everything is `other`. */
+function boundedCache<Labels extends string[], Child>(
+  make: (...labels: Labels) => Child,
+): (...labels: Labels) => Child {
+  const children = new Map<string, Child>();
+  return (...labels) => {
+    const key = labels.length === 1 ? (labels[0] ?? '') : labels.join('\u0000');
+    const known = children.get(key);
+    if (known !== undefined) return known;
+    if (children.size >= CHILDREN_MAX) {
+      const others = labels.map(() => 'other') as Labels;
+      const otherKey = others.join('\u0000');
+      const other = children.get(otherKey) ?? make(...others);
+      children.set(otherKey, other);
+      return other;
+    }
+    const child = make(...labels);
+    children.set(key, child);
+    return child;
+  };
+}
