@@ -1,0 +1,95 @@
+/**
+ * Every error that Envoy makes by itself gets Meilisearch's shape. Envoy passes the sidecar's immediate
+ * answers through the same rules, so the first two of them let these through: what succeeds, and what
+ * carries the sidecar's own mark (`details`).
+ */
+import { type ErrorCode, errorBody } from '../core/errors.ts';
+
+/** The sidecar's mark on its answers, Envoy's "response code details". */
+export const SIDECAR_DETAILS = 'miroir';
+
+interface LocalError {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+const UNAVAILABLE: LocalError = {
+  code: 'miroir_gateway_unavailable',
+  message: 'The gateway cannot answer at the moment. Please try again in a moment.',
+};
+
+const LOCAL_ERRORS: readonly (readonly [status: number, error: LocalError])[] = [
+  [400, { code: 'bad_request', message: 'The request is not valid HTTP.' }],
+  [403, { code: 'bad_request', message: 'The request asks for a protocol that is not served.' }],
+  [404, { code: 'bad_request', message: 'The request has no valid path.' }],
+  [408, { code: 'bad_request', message: 'The request did not arrive in time.' }],
+  [413, { code: 'payload_too_large', message: 'The provided payload reached the size limit.' }],
+  [426, { code: 'bad_request', message: 'The version of HTTP is not served.' }],
+  [431, { code: 'bad_request', message: 'The headers of the request are too large.' }],
+];
+
+const CORS = [
+  ['access-control-allow-origin', '*'],
+  ['vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers'],
+] as const;
+
+/** The body Envoy sends with an error `status` of its own making. */
+export function localErrorJson(status: number): string {
+  const { code, message } = LOCAL_ERRORS.find(([of]) => of === status)?.[1] ?? UNAVAILABLE;
+  return JSON.stringify(errorBody(code, message));
+}
+
+/** The connection manager's `local_reply_config`. The first rule that matches wins. */
+export function localReplies(): object {
+  return {
+    mappers: [
+      { filter: statusFilter('LE', 399) },
+      { filter: sidecarFilter() },
+      ...LOCAL_ERRORS.map(([status]) => mapper(status, statusFilter('EQ', status))),
+      mapper(503, statusFilter('GE', 400)),
+    ],
+  };
+}
+
+function mapper(status: number, filter: object): object {
+  const isOurFault = status >= 500;
+  return {
+    filter,
+    body_format_override: {
+      text_format_source: { inline_string: localErrorJson(status).replaceAll('%', '%%') },
+      content_type: 'application/json',
+    },
+    headers_to_add: [
+      ...CORS.map(([key, value]) => header(key, value)),
+      ...(isOurFault ? [header('retry-after', '1')] : []),
+    ],
+  };
+}
+
+function header(key: string, value: string): object {
+  return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
+}
+
+function statusFilter(op: 'EQ' | 'LE' | 'GE', value: number): object {
+  return {
+    status_code_filter: {
+      comparison: {
+        op,
+        value: { default_value: value, runtime_key: `miroir.local_reply.${value}` },
+      },
+    },
+  };
+}
+
+function sidecarFilter(): object {
+  return {
+    extension_filter: {
+      name: 'envoy.access_loggers.extension_filters.cel',
+      typed_config: {
+        '@type':
+          'type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
+        expression: `response.code_details == '${SIDECAR_DETAILS}'`,
+      },
+    },
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * The sidecar's first process: starts the workers and keeps them running, says when they are ready,
+ * adds up their metrics, and lets them finish at SIGTERM or SIGINT. It touches no request.
+ */
+import { chmodSync, mkdirSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { ConfigError, loadConfig, type MiroirConfig } from '../../core/config/index.ts';
+import { createLogger } from '../../core/telemetry/index.ts';
+import { startMetricsListener } from './metrics-listener.ts';
+import { WorkerSlot } from './worker-slot.ts';
+
+/** Runs this process as the supervisor of workers that run `program`. */
+export async function runSupervisor(program: string): Promise<void> {
+  const { config, file } = readConfig();
+  const logger = createLogger('sidecar', config.telemetry.log_level);
+  prepareSocketDir(config.listen.socket_dir);
+  const slots: WorkerSlot[] = [];
+  let metricsPort = 0;
+  let isAnnounced = false;
+  const announce = () => {
+    if (isAnnounced || metricsPort === 0 || slots.length < config.listen.workers) return;
+    if (!slots.every((slot) => slot.isReady)) return;
+    isAnnounced = true;
+    const workers = slots.map(({ pid, socket }) => ({ pid, socket }));
+    process.stdout.write(
+      `${JSON.stringify({ ready: true, workers, metrics_port: metricsPort })}\n`,
+    );
+  };
+  let isStopping = false;
+  const stop = async (code: number) => {
+    if (isStopping) return;
+    isStopping = true;
+    await Promise.all(slots.map((slot) => slot.stop()));
+    process.exit(code);
+  };
+  for (let index = 0; index < config.listen.workers; index += 1) {
+    slots.push(
+      new WorkerSlot({
+        program,
+        arguments: [...(file === undefined ? [] : ['--config', file]), '--worker', String(index)],
+        logger,
+        onChange: announce,
+        onFailedStart: () => {
+          process.stderr.write('sidecar: a worker could not start\n');
+          void stop(1);
+        },
+      }),
+    );
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(0));
+  try {
+    metricsPort = await startMetricsListener(config.telemetry, slots);
+  } catch (error) {
+    process.stderr.write(`sidecar: metrics cannot be served: ${(error as Error).message}\n`);
+    await stop(1);
+  }
+  announce();
+}
+
+function readConfig(): { config: MiroirConfig; file: string | undefined } {
+  try {
+    const { values } = parseArgs({ options: { config: { type: 'string' } } });
+    const file = values.config;
+    const config = loadConfig({ ...(file !== undefined && { file }), env: process.env });
+    return { config, file };
+  } catch (error) {
+    if (!(error instanceof ConfigError) && !(error instanceof TypeError)) throw error;
+    process.stderr.write(`sidecar: ${error.message}\n`);
+    process.exit(1);
+  }
+}
+
+/** Whoever can open the sockets can pose as Envoy: the folder is for this user alone. */
+function prepareSocketDir(socketDir: string): void {
+  try {
+    mkdirSync(socketDir, { recursive: true, mode: 0o700 });
+    chmodSync(socketDir, 0o700);
+  } catch (error) {
+    process.stderr.write(`sidecar: listen.socket_dir: ${(error as Error).message}\n`);
+    process.exit(1);
+  }
+}
