@@ -10,11 +10,14 @@ export type ErrorType = 'invalid_request' | 'internal' | 'auth' | 'system';
 interface ErrorRow {
   readonly type: ErrorType;
   readonly status: number;
+  /** What it means and what to do, for our own codes; Meilisearch documents its own. */
+  readonly meaning?: string;
 }
 
 const invalid = (status = 400): ErrorRow => ({ type: 'invalid_request', status });
 const auth = (status: number): ErrorRow => ({ type: 'auth', status });
 const system = (status: number): ErrorRow => ({ type: 'system', status });
+const own = (row: ErrorRow, meaning: string): ErrorRow => ({ ...row, meaning });
 
 /** Every code we may answer with. Documented one by one in docs/reference/errors.md. */
 export const ERRORS = {
@@ -33,7 +36,6 @@ export const ERRORS = {
   invalid_index_offset: invalid(),
   invalid_index_limit: invalid(),
   missing_index_uid: invalid(),
-  immutable_index_uid: invalid(),
   immutable_index_created_at: invalid(),
   immutable_index_updated_at: invalid(),
   index_not_found: invalid(404),
@@ -58,11 +60,9 @@ export const ERRORS = {
   task_not_found: invalid(404),
   batch_not_found: invalid(404),
   invalid_task_uids: invalid(),
-  invalid_task_batch_uids: invalid(),
   invalid_task_canceled_by: invalid(),
   invalid_task_types: invalid(),
   invalid_task_statuses: invalid(),
-  invalid_task_index_uids: invalid(),
   invalid_task_limit: invalid(),
   invalid_task_from: invalid(),
   invalid_task_reverse: invalid(),
@@ -78,21 +78,67 @@ export const ERRORS = {
   invalid_search_hits_per_page: invalid(),
   invalid_swap_indexes: invalid(),
   missing_swap_indexes: invalid(),
+  api_key_already_exists: invalid(409),
+  api_key_not_found: invalid(404),
+  invalid_swap_duplicate_index_found: invalid(),
+  invalid_swap_rename: invalid(),
+  invalid_stats_size_format: invalid(),
+  invalid_stats_show_internal_database_sizes: invalid(),
+  missing_task_filters: invalid(),
+  feature_not_enabled: invalid(),
+  unretrievable_document: invalid(),
+  invalid_batch_uids: invalid(),
+  invalid_document_geo_field: invalid(),
+  not_found_similar_id: invalid(),
+  unsupported_media_type: invalid(415),
+  too_many_open_files: system(422),
+  no_space_left_on_device: system(422),
   internal: { type: 'internal', status: 500 },
   too_many_search_requests: system(503),
   // Miroir's own
-  miroir_no_quorum: system(503),
-  miroir_shard_unavailable: system(503),
-  miroir_control_unavailable: system(503),
-  miroir_gateway_unavailable: system(503),
-  miroir_storage_full: system(503),
-  miroir_overloaded: system(503),
-  miroir_node_timeout: system(504),
-  miroir_reserved_field: invalid(),
-  miroir_not_implemented: system(501),
-  miroir_not_shardable: invalid(),
-  miroir_not_found: invalid(404),
-  miroir_write_abandoned: system(503),
+  miroir_no_quorum: own(
+    system(503),
+    'Too few copies of some shard took the write, so it does not stand. Nothing of it will be shown as succeeded. Try again.',
+  ),
+  miroir_shard_unavailable: own(
+    system(503),
+    'No in-sync copy of some shard could be read, and the policy is `error` (`X-Miroir-Partial` or `reads.on_missing_shards`).',
+  ),
+  miroir_control_unavailable: own(
+    system(503),
+    'The control service cannot be reached: writes and tasks wait for it, searches go on. Try again after `Retry-After` seconds.',
+  ),
+  miroir_gateway_unavailable: own(
+    system(503),
+    'The gateway has no worker to serve the request, or the worker holds no view of the cluster yet.',
+  ),
+  miroir_storage_full: own(system(503), 'A node or the gateway has no space left for the write.'),
+  miroir_overloaded: own(system(503), 'More requests wait than are allowed to. Try again later.'),
+  miroir_node_timeout: own(
+    system(504),
+    'A node did not answer within the deadline (`reads.timeout_ms` for reads).',
+  ),
+  miroir_reserved_field: own(
+    invalid(),
+    'Names beginning with `_miroir_` belong to the gateway and can neither be stored nor asked for.',
+  ),
+  miroir_not_implemented: own(
+    system(501),
+    'The route exists in Meilisearch but not yet in Miroir. The message names it.',
+  ),
+  miroir_not_shardable: own(
+    invalid(),
+    'The request cannot be answered rightly on an index that lives on several nodes. The message says what to do instead.',
+  ),
+  miroir_not_found: own(invalid(404), 'There is no such route under `/_miroir/`.'),
+  miroir_admin_token_required: own(
+    auth(403),
+    'The route needs the admin token as bearer: `Authorization: Bearer <admin token>`.',
+  ),
+  miroir_write_abandoned: own(
+    system(503),
+    'Error of a task whose write was given up before it reached the nodes. It changed nothing. Send it again.',
+  ),
 } as const satisfies Record<string, ErrorRow>;
 
 /** A code of the table above. */

@@ -3,10 +3,12 @@
  * nodes: it follows the cluster's view, judges keys and answers requests by the table of routes.
  */
 import type { MiroirConfig } from '../core/config/index.ts';
-import { MiroirError } from '../core/errors.ts';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import type { ClusterView } from '../core/topology.ts';
+import { Cluster } from './cluster/index.ts';
 import type { Handler } from './http/exchange.ts';
+import { makeDispatcher } from './routes/dispatch.ts';
+import { ROUTES } from './routes/table.ts';
 
 /** What a worker gives its app. */
 export interface AppOptions {
@@ -30,13 +32,25 @@ export interface App {
 }
 
 /** Starts following the cluster and returns at once; `isReady` tells when requests can be answered. */
-export async function startApp(_options: AppOptions): Promise<App> {
+export async function startApp(options: AppOptions): Promise<App> {
+  const { config, workerIndex, logger, metrics } = options;
+  const cluster = await Cluster.start(config, workerIndex, logger);
+  const view = (): ClusterView | undefined => cluster.view;
+  const handler = makeDispatcher(ROUTES, {
+    config,
+    logger,
+    metrics,
+    nodes: cluster.nodes,
+    writes: cluster.writes,
+    tasks: cluster.tasks,
+    keys: cluster.keys,
+    view,
+    isFollowing: () => cluster.isFollowing,
+  });
   return {
-    handler: async (request) => {
-      throw new MiroirError('miroir_not_implemented', `\`${request.method}\` is not built yet.`);
-    },
-    isReady: () => false,
-    view: () => undefined,
-    close: async () => {},
+    handler,
+    isReady: () => cluster.view !== undefined,
+    view,
+    close: () => cluster.close(),
   };
 }

@@ -1,0 +1,139 @@
+/**
+ * Everything a worker knows of the cluster and every way it reaches the other parts: the followed view
+ * with its file, pools of connections to the nodes, and the calls to control.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { assert } from '../../core/assert.ts';
+import type { MiroirConfig } from '../../core/config/index.ts';
+import type { Logger } from '../../core/telemetry/index.ts';
+import type { ClusterView, Position } from '../../core/topology.ts';
+import { GrpcKeyClient } from './key-client.ts';
+import { NodePools } from './node-pools.ts';
+import { loadSnapshot, saveSnapshot } from './snapshot-file.ts';
+import { GrpcTaskClient } from './task-client.ts';
+import { comparePositions, type HeldView } from './view.ts';
+import { Watch } from './watch.ts';
+import { GrpcWriteClient } from './write-client.ts';
+
+/** The file is written at most this often, however fast the view changes. */
+const SAVE_PAUSE_MS = 1_000;
+/** Longest a request waits for the view to reach a position that control named. */
+const REACH_MS = 3_000;
+
+/** One worker's cluster. */
+export class Cluster {
+  readonly nodes = new NodePools();
+  readonly writes: GrpcWriteClient;
+  readonly tasks: GrpcTaskClient;
+  readonly keys: GrpcKeyClient;
+  /** Names this process to control; new at each start. */
+  readonly sidecarId: string;
+  readonly #logger: Logger;
+  readonly #path: string;
+  readonly #watch: Watch;
+  #held: HeldView | undefined;
+  #save: NodeJS.Timeout | undefined;
+  #saving: Promise<void> = Promise.resolve();
+  readonly #waiting = new Set<() => void>();
+
+  private constructor(
+    config: MiroirConfig,
+    options: { workerIndex: number; logger: Logger; held: HeldView | undefined; path: string },
+  ) {
+    this.#logger = options.logger;
+    this.#path = options.path;
+    this.sidecarId = `w${options.workerIndex}-${randomBytes(8).toString('hex')}`;
+    const { address } = config.control;
+    this.writes = new GrpcWriteClient(address, this.sidecarId);
+    const reach = (position: Position): Promise<void> => this.reach(position);
+    this.tasks = new GrpcTaskClient(address, reach);
+    this.keys = new GrpcKeyClient(address, {
+      reach,
+      current: () => {
+        assert(this.view !== undefined, 'keys are asked for only with a view');
+        return this.view;
+      },
+    });
+    if (options.held !== undefined) this.#hold(options.held);
+    this.#watch = new Watch({
+      address,
+      sidecarId: this.sidecarId,
+      logger: options.logger,
+      held: options.held,
+      onChange: (held) => {
+        this.#hold(held);
+        this.#save ??= setTimeout(() => this.#saveNow(), SAVE_PAUSE_MS);
+      },
+    });
+  }
+
+  /** Loads the file of an earlier run and begins to follow control; does not wait for it. */
+  static async start(config: MiroirConfig, workerIndex: number, logger: Logger): Promise<Cluster> {
+    const path = join(config.listen.socket_dir, `view-${workerIndex}.bin`);
+    const held = await loadSnapshot(path);
+    return new Cluster(config, { workerIndex, logger, held, path });
+  }
+
+  /** The newest view, or undefined before the first. */
+  get view(): ClusterView | undefined {
+    return this.#held?.view;
+  }
+
+  /** Whether control is being followed right now. */
+  get isFollowing(): boolean {
+    return this.#watch.isFollowing;
+  }
+
+  /**
+   * Resolves once the view is at least as new as `position`, or after 3 s: control may die in between,
+   * and an answer from an older view is better than none.
+   */
+  reach(position: Position): Promise<void> {
+    const isThere = (): boolean =>
+      this.view !== undefined && comparePositions(this.view.position, position) >= 0;
+    if (isThere()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (isThere()) end();
+      };
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(check);
+        resolve();
+      };
+      const timer = setTimeout(end, REACH_MS);
+      this.#waiting.add(check);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#watch.close();
+    if (this.#save !== undefined) {
+      clearTimeout(this.#save);
+      this.#saveNow();
+    }
+    this.writes.close();
+    this.tasks.close();
+    this.keys.close();
+    await Promise.all([this.nodes.close(), this.#saving]);
+  }
+
+  #hold(held: HeldView): void {
+    this.#held = held;
+    this.nodes.update(held.view.nodes);
+    for (const check of [...this.#waiting]) check();
+  }
+
+  #saveNow(): void {
+    this.#save = undefined;
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#saving = this.#saving
+      .then(() => saveSnapshot(this.#path, held))
+      .catch((error: unknown) => {
+        // Searches do not need the file now; the next change tries again.
+        this.#logger.error({ err: error }, 'the snapshot of the cluster could not be written');
+      });
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Follows control's view. A life is a row of attempts: open a stream on a fresh channel, take one whole
+ * view, then changes and a heartbeat each second. Silence of 3 s ends the attempt, also when the channel
+ * itself noticed nothing (half-open connections, a peer that hangs); the next begins after a bounded,
+ * growing pause. The position held never goes back: a stream whose whole view is older than what is
+ * held (control restored from an old copy, a replica that lags) is cut and tried again.
+ */
+import { credentials } from '@grpc/grpc-js';
+import type { Logger } from '../../core/telemetry/index.ts';
+import {
+  ClusterServiceClient,
+  type WatchResponse,
+} from '../../proto/gen/miroir/cluster/v1/cluster.ts';
+import { channelOptions } from './channel.ts';
+import { applyDelta, comparePositions, fromView, type HeldView } from './view.ts';
+
+const SILENCE_MS = 3_000;
+const PAUSE_MIN_MS = 100;
+const PAUSE_MAX_MS = 2_000;
+
+/** What a follower needs. */
+export interface WatchOptions {
+  /** host:port of control's gRPC listener. */
+  readonly address: string;
+  readonly sidecarId: string;
+  readonly logger: Logger;
+  /** What was loaded from the file, if anything. */
+  readonly held: HeldView | undefined;
+  /** Called after each change, and never with an older position than before. */
+  readonly onChange: (held: HeldView) => void;
+}
+
+/** Follows until closed. */
+export class Watch {
+  readonly #options: WatchOptions;
+  #held: HeldView | undefined;
+  #isClosed = false;
+  #isFollowing = false;
+  #pauseMs = PAUSE_MIN_MS;
+  #endAttempt: (() => void) | undefined;
+  #pause: NodeJS.Timeout | undefined;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    this.#held = options.held;
+    this.#attempt();
+  }
+
+  /** Whether the stream lives and its whole view was taken: what is held is at most 3 s old. */
+  get isFollowing(): boolean {
+    return this.#isFollowing;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#pause);
+    this.#endAttempt?.();
+  }
+
+  #attempt(): void {
+    const client = new ClusterServiceClient(
+      this.#options.address,
+      credentials.createInsecure(),
+      channelOptions(),
+    );
+    const stream = client.watch({
+      sidecarId: this.#options.sidecarId,
+      seen: this.#held?.view.position ?? { epoch: 0n, index: 0n },
+    });
+    let hasView = false;
+    let hasEnded = false;
+    const end = (reason: string): void => {
+      if (hasEnded) return;
+      hasEnded = true;
+      clearTimeout(watchdog);
+      stream.cancel();
+      client.close();
+      this.#ended(reason);
+    };
+    let watchdog = setTimeout(() => end('silence'), SILENCE_MS);
+    this.#endAttempt = () => end('closed');
+    stream.on('data', (message: WatchResponse) => {
+      if (hasEnded) return;
+      clearTimeout(watchdog);
+      watchdog = setTimeout(() => end('silence'), SILENCE_MS);
+      hasView = hasView || message.event?.$case === 'view';
+      if (!hasView) return;
+      if (!this.#take(message)) end('older than what is held');
+    });
+    stream.on('error', (error) => end((error as { details?: string }).details ?? error.name));
+    stream.on('end', () => end('control ended the stream'));
+  }
+
+  /** Takes one event in; false if it would go back. */
+  #take(message: WatchResponse): boolean {
+    const { event, position } = message;
+    if (event === undefined || position === undefined) return true;
+    if (event.$case === 'heartbeat') return true;
+    const held = this.#held;
+    if (held !== undefined && comparePositions(position, held.view.position) < 0) return false;
+    if (event.$case === 'view') {
+      this.#held = fromView(position, event.value);
+      this.#isFollowing = true;
+      this.#pauseMs = PAUSE_MIN_MS;
+      this.#options.logger.info({ position: positionText(position) }, 'following control');
+    } else {
+      if (held === undefined) return false;
+      this.#held = applyDelta(held, position, event.value);
+    }
+    this.#options.onChange(this.#held);
+    return true;
+  }
+
+  #ended(reason: string): void {
+    const wasFollowing = this.#isFollowing;
+    this.#isFollowing = false;
+    if (this.#isClosed) return;
+    if (wasFollowing)
+      this.#options.logger.warn({ reason }, 'lost control; going on with what is held');
+    this.#pause = setTimeout(() => this.#attempt(), this.#pauseMs);
+    this.#pauseMs = Math.min(this.#pauseMs * 2, PAUSE_MAX_MS);
+  }
+}
+
+function positionText(position: { epoch: bigint; index: bigint }): string {
+  return `${position.epoch}.${position.index}`;
+}

@@ -1,0 +1,102 @@
+/**
+ * The sidecar's side of the lane: Begin, Renew, Report. The sidecar's name and the number of a request
+ * are set here, so that a Begin that was cut off is repeated under the same number and control answers
+ * it once. Every end that is not an answer becomes `miroir_control_unavailable`.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { credentials } from '@grpc/grpc-js';
+import {
+  type BeginRequest,
+  type BeginResponse,
+  type RenewResponse,
+  type ReportRequest,
+  type ReportResponse,
+  WriteServiceClient,
+} from '../../proto/gen/miroir/write/v1/write.ts';
+import {
+  callUnary,
+  channelOptions,
+  controlError,
+  isUnreachable,
+  type UnaryMethod,
+} from './channel.ts';
+
+const BEGIN_DEADLINE_MS = 60_000;
+const RENEW_DEADLINE_MS = 2_000;
+const REPORT_DEADLINE_MS = 60_000;
+/** Pauses between tries; a restart of control of about a second goes unnoticed. */
+const RETRY_PAUSES_MS = [50, 150, 300, 500] as const;
+
+/** A Begin without what this client fills in. */
+export type BeginInput = Omit<BeginRequest, 'sidecarId' | 'requestNumber'>;
+/** A Report without what this client fills in. */
+export type ReportInput = Omit<ReportRequest, 'sidecarId'>;
+
+/** What document and other writes use of control. All methods throw MiroirError miroir_control_unavailable. */
+export interface WriteClient {
+  begin(input: BeginInput, signal?: AbortSignal): Promise<BeginResponse>;
+  /** One try of at most 2 s: a lease that cannot be renewed must be given up, not waited for. */
+  renew(seqs: readonly bigint[], signal?: AbortSignal): Promise<RenewResponse>;
+  report(input: ReportInput, signal?: AbortSignal): Promise<ReportResponse>;
+}
+
+/** WriteClient over gRPC. */
+export class GrpcWriteClient implements WriteClient {
+  readonly #client: WriteServiceClient;
+  readonly #sidecarId: string;
+  #requestNumber = 0n;
+
+  constructor(address: string, sidecarId: string) {
+    this.#sidecarId = sidecarId;
+    this.#client = new WriteServiceClient(address, credentials.createInsecure(), channelOptions());
+  }
+
+  begin(input: BeginInput, signal?: AbortSignal): Promise<BeginResponse> {
+    this.#requestNumber += 1n;
+    const request = { ...input, sidecarId: this.#sidecarId, requestNumber: this.#requestNumber };
+    const method: UnaryMethod<BeginRequest, BeginResponse> = this.#client.begin.bind(this.#client);
+    return callWithRetries(method, request, BEGIN_DEADLINE_MS, signal);
+  }
+
+  async renew(seqs: readonly bigint[], signal?: AbortSignal): Promise<RenewResponse> {
+    try {
+      return await callUnary(
+        this.#client.renew.bind(this.#client),
+        { sidecarId: this.#sidecarId, seqs: [...seqs] },
+        { deadlineMs: RENEW_DEADLINE_MS, signal },
+      );
+    } catch (error) {
+      throw controlError(error);
+    }
+  }
+
+  report(input: ReportInput, signal?: AbortSignal): Promise<ReportResponse> {
+    const request = { ...input, sidecarId: this.#sidecarId };
+    const method: UnaryMethod<ReportRequest, ReportResponse> = this.#client.report.bind(
+      this.#client,
+    );
+    return callWithRetries(method, request, REPORT_DEADLINE_MS, signal);
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+}
+
+/** Tries again while control is unreachable, for about a second in all; both calls bear repeating. */
+async function callWithRetries<Request, Response>(
+  method: UnaryMethod<Request, Response>,
+  request: Request,
+  deadlineMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Response> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await callUnary(method, request, { deadlineMs, signal });
+    } catch (error) {
+      const pauseMs = RETRY_PAUSES_MS[tries];
+      if (pauseMs === undefined || !isUnreachable(error)) throw controlError(error);
+      await delay(pauseMs, undefined, signal === undefined ? {} : { signal });
+    }
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Asking nodes on a client's behalf: which headers travel, what a failed call means to the client, and
+ * asking any one node where all would answer alike. Transport errors and 503 are tried once more on
+ * another node; nothing else is.
+ */
+import { MiroirError } from '../../core/errors.ts';
+import type { NodeCall, NodeOutcome } from '../../core/meilisearch/outcome.ts';
+import type { NodeId } from '../../core/types.ts';
+import type { GatewayReply } from '../http/exchange.ts';
+import type { RouteContext } from './context.ts';
+import { bytesReply, type HeaderPair } from './reply.ts';
+
+/** The parts of a call a route chooses. */
+export interface Question {
+  readonly method: NodeCall['method'];
+  readonly path: string;
+  readonly body?: Uint8Array | string;
+  /** Default: the caller's own. */
+  readonly token?: string;
+}
+
+/** A node's whole answer. */
+export type Answered = Extract<NodeOutcome, { kind: 'answered' }>;
+
+/** Asks one node with the caller's key within `reads.timeout_ms`. */
+export async function askNode(
+  context: RouteContext,
+  nodeId: NodeId,
+  question: Question,
+): Promise<NodeOutcome> {
+  const { services, request } = context;
+  const headers: Record<string, string> = {
+    authorization: `Bearer ${question.token ?? context.access.token}`,
+  };
+  if (question.body !== undefined) headers['content-type'] = 'application/json';
+  const metadata = request.headers.get('meili-include-metadata');
+  if (metadata !== undefined) headers['meili-include-metadata'] = metadata;
+  const outcome = await services.nodes.call(nodeId, {
+    method: question.method,
+    path: question.path,
+    headers,
+    deadlineMs: services.config.reads.timeout_ms,
+    signal: request.signal,
+    ...(question.body === undefined ? {} : { body: question.body }),
+  });
+  count(context, nodeId, outcome);
+  return outcome;
+}
+
+/** Asks nodes one after another until one answers (503 counts as no answer). Throws if none does. */
+export async function askAnyNode(context: RouteContext, question: Question): Promise<Answered> {
+  let last: NodeOutcome | undefined;
+  for (const nodeId of rotatedNodes(context)) {
+    last = await askNode(context, nodeId, question);
+    if (last.kind === 'answered' && last.status !== 503) return last;
+    if (last.kind === 'aborted') break;
+  }
+  throw outcomeError(last);
+}
+
+/** Whether asking another copy may help. */
+export function isWorthRetrying(outcome: NodeOutcome): boolean {
+  if (outcome.kind === 'answered') return outcome.status === 503;
+  return outcome.kind === 'refused' || outcome.kind === 'reset';
+}
+
+/** What the client sees where a node had to answer and did not. */
+export function outcomeError(outcome: NodeOutcome | undefined): MiroirError {
+  if (outcome?.kind === 'timeout') {
+    return new MiroirError(
+      'miroir_node_timeout',
+      `A node did not answer within ${outcome.afterMs} ms.`,
+    );
+  }
+  return new MiroirError(
+    'miroir_shard_unavailable',
+    'No node that could answer this request can be reached.',
+    { retryAfterSeconds: 1 },
+  );
+}
+
+/** Passes a node's answer on: its status, its bytes, and the one header that tells a client to wait. */
+export function relay(context: RouteContext, answer: Answered): GatewayReply {
+  const headers: HeaderPair[] = [];
+  const retryAfter = answer.headers['retry-after'];
+  if (typeof retryAfter === 'string') headers.push(['retry-after', retryAfter]);
+  if (answer.body.length === 0) {
+    return { status: answer.status, headers, body: [], route: context.template };
+  }
+  return bytesReply(context.template, answer.status, [answer.body], headers);
+}
+
+/** The nodes, beginning with another one each time, so that no node gets all such calls. */
+function rotatedNodes(context: RouteContext): NodeId[] {
+  const ids = [...context.view.nodes.keys()];
+  turn = (turn + 1) % Math.max(1, ids.length);
+  return [...ids.slice(turn), ...ids.slice(0, turn)];
+}
+
+let turn = 0;
+
+function count(context: RouteContext, nodeId: NodeId, outcome: NodeOutcome): void {
+  const metrics = context.services.metrics.node(nodeId);
+  if (outcome.kind === 'answered') {
+    metrics.observe(operationOf(context.template), outcome.elapsedMs / 1000);
+  } else if (outcome.kind !== 'aborted') {
+    metrics.error(outcome.kind);
+  }
+}
+
+/** The route's last fixed word: `search`, `documents`, `stats`. */
+function operationOf(template: string): string {
+  const words = template.split('/').filter((word) => word !== '' && !word.startsWith('{'));
+  return words.at(-1) ?? 'root';
+}

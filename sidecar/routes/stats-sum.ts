@@ -1,0 +1,80 @@
+/** Adding up the figures of one index over its nodes. Pure. */
+import { isReservedName } from '../../core/reserved/index.ts';
+
+/** What a node says of an index, sizes in bytes. */
+export interface NodeIndexStats {
+  readonly numberOfDocuments: number;
+  readonly rawDocumentDbSize: number;
+  readonly avgDocumentSize: number;
+  readonly isIndexing: boolean;
+  readonly internalDatabaseSizes?: Readonly<Record<string, number>>;
+  readonly numberOfEmbeddings?: number;
+  readonly numberOfEmbeddedDocuments?: number;
+  readonly fieldDistribution: Readonly<Record<string, number>>;
+}
+
+/** The same of the whole index, members in a node's order. */
+export type IndexStats = NodeIndexStats;
+
+/** Sums over nodes; counts of documents and fields are divided by the copies each document has. */
+export function addIndexStats(parts: readonly NodeIndexStats[], copies: number): IndexStats {
+  const sum = (pick: (part: NodeIndexStats) => number | undefined): number =>
+    parts.reduce((total, part) => total + (pick(part) ?? 0), 0);
+  const storedCount = sum((part) => part.numberOfDocuments);
+  const storedBytes = sum((part) => part.avgDocumentSize * part.numberOfDocuments);
+  const has = (name: keyof NodeIndexStats): boolean =>
+    parts.some((part) => part[name] !== undefined);
+  const once = (count: number): number => Math.round(count / copies);
+  return {
+    numberOfDocuments: once(storedCount),
+    rawDocumentDbSize: sum((part) => part.rawDocumentDbSize),
+    avgDocumentSize: storedCount === 0 ? 0 : Math.floor(storedBytes / storedCount),
+    isIndexing: parts.some((part) => part.isIndexing),
+    ...(has('internalDatabaseSizes')
+      ? { internalDatabaseSizes: addByName(parts.map((part) => part.internalDatabaseSizes ?? {})) }
+      : {}),
+    ...(has('numberOfEmbeddings')
+      ? { numberOfEmbeddings: once(sum((part) => part.numberOfEmbeddings)) }
+      : {}),
+    ...(has('numberOfEmbeddedDocuments')
+      ? { numberOfEmbeddedDocuments: once(sum((part) => part.numberOfEmbeddedDocuments)) }
+      : {}),
+    fieldDistribution: fieldsOnce(parts, once),
+  };
+}
+
+function fieldsOnce(
+  parts: readonly NodeIndexStats[],
+  once: (count: number) => number,
+): Record<string, number> {
+  const total = addByName(parts.map((part) => part.fieldDistribution));
+  return Object.fromEntries(
+    Object.entries(total)
+      .filter(([name]) => !isReservedName(name))
+      .map(([name, count]) => [name, once(count)]),
+  );
+}
+
+/** Sums by name, names in the order of their bytes. */
+function addByName(parts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums = new Map<string, number>();
+  for (const part of parts) {
+    for (const [name, value] of Object.entries(part)) sums.set(name, (sums.get(name) ?? 0) + value);
+  }
+  return Object.fromEntries(
+    [...sums].sort(([left], [right]) => Buffer.compare(Buffer.from(left), Buffer.from(right))),
+  );
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'] as const;
+
+/** Bytes as a node writes them for people: the largest fitting unit, at most two decimals. */
+export function humanSize(bytes: number): string {
+  let value = bytes;
+  let place = 0;
+  while (value >= 1024 && place < UNITS.length - 1) {
+    value /= 1024;
+    place += 1;
+  }
+  return `${Number(value.toFixed(2))} ${UNITS[place]}`;
+}

@@ -1,0 +1,173 @@
+/**
+ * Every route of Meilisearch 1.50 and of Miroir, in one place. A row without a handler answers 501 with
+ * the route's name; a path that has no row answers an empty 404 as a node does.
+ */
+import type { Route } from './context.ts';
+import { getFeatures, getHealth, getRoot, getVersion } from './health.ts';
+import { getIndex, listIndexes } from './indexes-read.ts';
+import { createIndex, deleteIndex, swapIndexes, updateIndex } from './indexes-write.ts';
+import { changeKey, getKey, listKeys } from './keys.ts';
+import { getLivez, getMetrics, getReadyz, getTopology } from './miroir.ts';
+import { SETTING_NAMES } from './settings-names.ts';
+import { getSetting, getSettings } from './settings-read.ts';
+import { resetSetting, resetSettings, updateSetting, updateSettings } from './settings-write.ts';
+import { getIndexStats, getStats } from './stats.ts';
+import { getTask, listTasks } from './tasks.ts';
+
+const INDEX = '/indexes/{index_uid}';
+
+const settings: readonly Route[] = [
+  { method: 'GET', template: `${INDEX}/settings`, action: 'settings.get', handler: getSettings },
+  {
+    method: 'PATCH',
+    template: `${INDEX}/settings`,
+    action: 'settings.update',
+    handler: updateSettings,
+  },
+  {
+    method: 'DELETE',
+    template: `${INDEX}/settings`,
+    action: 'settings.update',
+    handler: resetSettings,
+  },
+  ...SETTING_NAMES.flatMap((name): Route[] => {
+    const template = `${INDEX}/settings/${name.route}`;
+    return [
+      { method: 'GET', template, action: 'settings.get', handler: getSetting(name) },
+      {
+        method: name.updateMethod,
+        template,
+        action: 'settings.update',
+        handler: updateSetting(name),
+      },
+      { method: 'DELETE', template, action: 'settings.update', handler: resetSetting(name) },
+    ];
+  }),
+];
+
+const documents: readonly Route[] = [
+  { method: 'GET', template: `${INDEX}/documents`, action: 'documents.get' },
+  { method: 'POST', template: `${INDEX}/documents`, action: 'documents.add' },
+  { method: 'PUT', template: `${INDEX}/documents`, action: 'documents.add' },
+  { method: 'DELETE', template: `${INDEX}/documents`, action: 'documents.delete' },
+  { method: 'POST', template: `${INDEX}/documents/fetch`, action: 'documents.get' },
+  { method: 'POST', template: `${INDEX}/documents/delete-batch`, action: 'documents.delete' },
+  { method: 'POST', template: `${INDEX}/documents/delete`, action: 'documents.delete' },
+  { method: 'POST', template: `${INDEX}/documents/edit`, action: 'documents.*' },
+  { method: 'GET', template: `${INDEX}/documents/{document_id}`, action: 'documents.get' },
+  { method: 'DELETE', template: `${INDEX}/documents/{document_id}`, action: 'documents.delete' },
+];
+
+const searches: readonly Route[] = [
+  { method: 'GET', template: `${INDEX}/search`, action: 'search' },
+  { method: 'POST', template: `${INDEX}/search`, action: 'search' },
+  { method: 'POST', template: `${INDEX}/facet-search`, action: 'search' },
+  { method: 'GET', template: `${INDEX}/similar`, action: 'search' },
+  { method: 'POST', template: `${INDEX}/similar`, action: 'search' },
+  { method: 'POST', template: '/multi-search', action: 'search' },
+];
+
+const indexes: readonly Route[] = [
+  { method: 'GET', template: '/indexes', action: 'indexes.get', handler: listIndexes },
+  { method: 'POST', template: '/indexes', action: 'indexes.create', handler: createIndex },
+  { method: 'GET', template: INDEX, action: 'indexes.get', handler: getIndex },
+  { method: 'PATCH', template: INDEX, action: 'indexes.update', handler: updateIndex },
+  { method: 'DELETE', template: INDEX, action: 'indexes.delete', handler: deleteIndex },
+  { method: 'POST', template: '/swap-indexes', action: 'indexes.swap', handler: swapIndexes },
+  { method: 'POST', template: `${INDEX}/compact`, action: 'indexes.compact' },
+  { method: 'GET', template: `${INDEX}/stats`, action: 'stats.get', handler: getIndexStats },
+  { method: 'POST', template: `${INDEX}/fields`, action: 'fields.post' },
+];
+
+const tasks: readonly Route[] = [
+  { method: 'GET', template: '/tasks', action: 'tasks.get', handler: listTasks },
+  { method: 'DELETE', template: '/tasks', action: 'tasks.delete' },
+  { method: 'POST', template: '/tasks/cancel', action: 'tasks.cancel' },
+  { method: 'POST', template: '/tasks/compact', action: 'tasks.compact' },
+  { method: 'GET', template: '/tasks/{task_id}', action: 'tasks.get', handler: getTask },
+  { method: 'GET', template: '/tasks/{task_id}/documents', action: 'tasks.get' },
+  { method: 'GET', template: '/batches', action: 'tasks.get' },
+  { method: 'GET', template: '/batches/{batch_id}', action: 'tasks.get' },
+];
+
+const keys: readonly Route[] = [
+  { method: 'GET', template: '/keys', action: 'keys.get', handler: listKeys },
+  { method: 'POST', template: '/keys', action: 'keys.create', handler: changeKey },
+  { method: 'GET', template: '/keys/{key}', action: 'keys.get', handler: getKey },
+  { method: 'PATCH', template: '/keys/{key}', action: 'keys.update', handler: changeKey },
+  { method: 'DELETE', template: '/keys/{key}', action: 'keys.delete', handler: changeKey },
+];
+
+const instance: readonly Route[] = [
+  { method: 'GET', template: '/', action: 'none', handler: getRoot },
+  { method: 'GET', template: '/health', action: 'none', handler: getHealth },
+  { method: 'GET', template: '/version', action: 'version', handler: getVersion },
+  { method: 'GET', template: '/stats', action: 'stats.get', handler: getStats },
+  { method: 'GET', template: '/metrics', action: 'metrics.get' },
+  {
+    method: 'GET',
+    template: '/experimental-features',
+    action: 'experimental.get',
+    handler: getFeatures,
+  },
+  { method: 'PATCH', template: '/experimental-features', action: 'experimental.update' },
+  { method: 'POST', template: '/dumps', action: 'dumps.create' },
+  { method: 'POST', template: '/snapshots', action: 'snapshots.create' },
+  { method: 'POST', template: '/export', action: 'export' },
+  { method: 'POST', template: '/logs/stream', action: 'metrics.get' },
+  { method: 'DELETE', template: '/logs/stream', action: 'metrics.get' },
+  { method: 'POST', template: '/logs/stderr', action: 'metrics.get' },
+  { method: 'GET', template: '/network', action: 'network.get' },
+  { method: 'PATCH', template: '/network', action: 'network.update' },
+  { method: 'POST', template: '/network/control', action: 'network.update' },
+  { method: 'GET', template: '/webhooks', action: 'webhooks.get' },
+  { method: 'POST', template: '/webhooks', action: 'webhooks.create' },
+  { method: 'GET', template: '/webhooks/{uuid}', action: 'webhooks.get' },
+  { method: 'PATCH', template: '/webhooks/{uuid}', action: 'webhooks.update' },
+  { method: 'DELETE', template: '/webhooks/{uuid}', action: 'webhooks.delete' },
+];
+
+const assistants: readonly Route[] = [
+  { method: 'GET', template: '/chats', action: 'chats.get' },
+  { method: 'GET', template: '/chats/{workspace_uid}', action: 'chats.get' },
+  { method: 'DELETE', template: '/chats/{workspace_uid}', action: 'chats.delete' },
+  { method: 'GET', template: '/chats/{workspace_uid}/settings', action: 'chatsSettings.get' },
+  { method: 'PATCH', template: '/chats/{workspace_uid}/settings', action: 'chatsSettings.update' },
+  { method: 'DELETE', template: '/chats/{workspace_uid}/settings', action: 'chatsSettings.update' },
+  {
+    method: 'POST',
+    template: '/chats/{workspace_uid}/chat/completions',
+    action: 'chatCompletions',
+  },
+  { method: 'POST', template: '/dynamic-search-rules', action: 'dynamicSearchRules.get' },
+  { method: 'DELETE', template: '/dynamic-search-rules', action: 'dynamicSearchRules.delete' },
+  { method: 'GET', template: '/dynamic-search-rules/{uid}', action: 'dynamicSearchRules.get' },
+  { method: 'PATCH', template: '/dynamic-search-rules/{uid}', action: 'dynamicSearchRules.update' },
+  {
+    method: 'DELETE',
+    template: '/dynamic-search-rules/{uid}',
+    action: 'dynamicSearchRules.delete',
+  },
+  { method: 'POST', template: '/render-template', action: ['settings.get', 'documents.get'] },
+];
+
+const own: readonly Route[] = [
+  { method: 'GET', template: '/_miroir/livez', action: 'none', handler: getLivez },
+  { method: 'GET', template: '/_miroir/readyz', action: 'none', handler: getReadyz },
+  { method: 'GET', template: '/_miroir/metrics', action: 'admin', handler: getMetrics },
+  { method: 'GET', template: '/_miroir/topology', action: 'admin', handler: getTopology },
+  { method: 'POST', template: '/_miroir/explain', action: 'admin' },
+];
+
+/** The table. */
+export const ROUTES: readonly Route[] = [
+  ...instance,
+  ...indexes,
+  ...documents,
+  ...searches,
+  ...settings,
+  ...tasks,
+  ...keys,
+  ...assistants,
+  ...own,
+];
