@@ -1,0 +1,118 @@
+/**
+ * The exact look at one document whose grammar is right: its identifier or why it has none, fields of
+ * Miroir's own, and values that a node would fail on while it indexes.
+ */
+import { assertNever } from '../assert.ts';
+import type { ByteWindow } from '../json/byte-source.ts';
+import { JsonFault } from '../json/json-fault.ts';
+import { rewriteValue } from '../json/rewrite.ts';
+import { SerdeReader } from '../json/serde-reader.ts';
+import { isReservedName } from '../reserved/index.ts';
+import {
+  crashFailure,
+  invalidDocumentId,
+  missingDocumentId,
+  type TaskFailure,
+  tooManyDocumentIds,
+} from './failures.ts';
+import { findNonObject } from './non-object.ts';
+import { matchMembers, readSpans, type Span } from './primary-key.ts';
+
+/** What the exact look found. */
+export interface Examination {
+  /** Names of the top level, each once, in the order of their first use. */
+  readonly names: readonly string[];
+  /** Text of the identifier. */
+  readonly id: string | undefined;
+  /** Why there is none, if the primary key is known. */
+  readonly failure: TaskFailure | undefined;
+  /** What a node will say about a value during indexing. */
+  readonly valueFault: string | undefined;
+  readonly reservedName: string | undefined;
+}
+
+/** How to look. */
+export interface ExamineOptions {
+  /** Undefined while it is not known. */
+  readonly primaryKey: string | undefined;
+  /** Of repeated names only the last counts, as in a JSON payload (NDJSON is stored as it came). */
+  readonly lastWins: boolean;
+}
+
+/** Examines the object between `start` and `end`. Throws JsonFault if a name is not a text. */
+export function examineDocument(
+  window: ByteWindow,
+  span: Span,
+  options: ExamineOptions,
+): Examination {
+  const members = readSpans(new SerdeReader(window, span.start, span.end));
+  const lastOnes = new Map(members);
+  const names = [...lastOnes.keys()];
+  const counted = options.lastWins ? lastOnes : members;
+  return {
+    names,
+    ...judgeKey(window, span, counted, options.primaryKey),
+    valueFault: findValueFault(window, lastOnes) ?? findVectorsFault(window, lastOnes),
+    reservedName: names.find(isReservedName),
+  };
+}
+
+function judgeKey(
+  window: ByteWindow,
+  span: Span,
+  members: Iterable<readonly [string, Span]>,
+  primaryKey: string | undefined,
+): Pick<Examination, 'id' | 'failure'> {
+  if (primaryKey === undefined) return { id: undefined, failure: undefined };
+  const match = matchMembers(window, members, primaryKey);
+  if (match.kind === 'found') return { id: match.id, failure: undefined };
+  const shown = match.kind === 'invalid' ? match.span : span;
+  const crash = findCrash(window, shown);
+  if (crash !== undefined) return { id: undefined, failure: crash };
+  const text = rewriteValue(window, shown.start, shown.end);
+  switch (match.kind) {
+    case 'invalid':
+      return { id: undefined, failure: invalidDocumentId(text) };
+    case 'none':
+      return { id: undefined, failure: missingDocumentId(primaryKey, text) };
+    case 'too-many':
+      return { id: undefined, failure: tooManyDocumentIds(primaryKey, text) };
+    default:
+      return assertNever(match);
+  }
+}
+
+/** A node prints what it complains about, and crashes if that cannot become data. */
+function findCrash(window: ByteWindow, span: Span): TaskFailure | undefined {
+  try {
+    new SerdeReader(window, span.start, span.end).checkValue();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof JsonFault)) throw error;
+    return crashFailure(error.message, error.placeFrom(window, span.start));
+  }
+}
+
+function findValueFault(
+  window: ByteWindow,
+  members: ReadonlyMap<string, Span>,
+): string | undefined {
+  for (const { start, end } of members.values()) {
+    try {
+      new SerdeReader(window, start, end).checkValue();
+    } catch (error) {
+      if (error instanceof JsonFault) return `internal: ${error.describe(window, start)}.`;
+      throw error;
+    }
+  }
+  return undefined;
+}
+
+/** `_vectors` must be an object, whatever the embedders are. */
+function findVectorsFault(
+  window: ByteWindow,
+  members: ReadonlyMap<string, Span>,
+): string | undefined {
+  const vectors = members.get('_vectors');
+  return vectors === undefined ? undefined : findNonObject(window, vectors);
+}

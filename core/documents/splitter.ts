@@ -1,0 +1,379 @@
+/**
+ * Takes a payload as it arrives, in any cuts, and finds its documents, their places and the hashes of
+ * their primary keys, or why the payload cannot be written. Everything is checked before anything is sent.
+ *
+ *   bytes -> (CSV becomes NDJSON) -> sink (the spool) and, once, through the fast scanner -> table
+ *
+ * The scanner works on a contiguous buffer that holds what is not yet decided. Where it cannot go on
+ * (broken grammar, very deep nesting, a document larger than the buffer may grow) scanning stops and only
+ * the sink goes on; `finish` then has the whole payload at hand in the spool and asks the exact reader.
+ *
+ * Order of verdicts, as a node reaches them: the body is read to its end, then any fault of grammar
+ * anywhere refuses it; then our own refusal of reserved fields; then the task fails for the primary key,
+ * for the first document without a valid identifier, or for a value that indexing chokes on.
+ */
+import { isUtf8 } from 'node:buffer';
+import { type ByteSource, ByteWindow } from '../json/byte-source.ts';
+import { JsonFault } from '../json/json-fault.ts';
+import { DocumentScanner, SCAN_INCOMPLETE } from '../json/scan.ts';
+import { type HashHalves, hashPrimaryKeyInto } from '../placement/hash.ts';
+import { POSITION_LIMIT } from '../reserved/index.ts';
+import { CsvConverter, CsvFault } from './csv.ts';
+import { DocumentTable } from './document-table.ts';
+import { examineDocument } from './examine.ts';
+import {
+  inferenceFailure,
+  internalFailure,
+  malformedCsv,
+  missingPayload,
+  type PayloadFormat,
+  type Rejection,
+  type TaskFailure,
+} from './failures.ts';
+import { keyCandidates, keyLevels, type Span } from './primary-key.ts';
+import { type PayloadPlace, readPayloadStep } from './read-payload.ts';
+
+/** What a payload comes to. */
+export type SplitResult =
+  | { readonly kind: 'ok'; readonly table: DocumentTable; readonly primaryKey: string | undefined }
+  /** The client gets this error and there is no task. */
+  | { readonly kind: 'rejected'; readonly rejection: Rejection }
+  /** A document names a field of Miroir's own. */
+  | { readonly kind: 'reserved'; readonly name: string }
+  /** There is a task, and it fails; nothing is written. */
+  | {
+      readonly kind: 'task-failed';
+      readonly failure: TaskFailure;
+      readonly documentCount: number;
+      readonly primaryKey: string | undefined;
+    };
+
+/** How to split. */
+export interface SplitOptions {
+  readonly format: PayloadFormat;
+  /** Of the index, or named by the client; undefined: inferred from the first document. */
+  readonly primaryKey: string | undefined;
+  /** For texts of errors. */
+  readonly indexUid: string;
+  /** A later document with the same identifier replaces an earlier one (POST) or is merged into it (PUT). */
+  readonly laterReplaces: boolean;
+  /** ASCII code; CSV only. Default: a comma. */
+  readonly csvDelimiter?: number;
+  /** Takes every byte to spool, in order. Must not keep the array beyond the call unless it copies. */
+  readonly sink: (bytes: Uint8Array) => void;
+}
+
+const BUFFER_BYTES_AT_FIRST = 256 * 1024;
+/** Larger documents are left to the exact reader. */
+const BUFFER_BYTES_MAX = 32 * 1024 * 1024;
+/** So many faulty values are remembered; all of them would have to be replaced later to be harmless. */
+const VALUE_FAULTS_MAX = 64;
+const COMMA = 0x2c;
+
+/** Splits one payload. Call `push` for each chunk, then `finish` once. */
+export class DocumentSplitter {
+  readonly #options: SplitOptions;
+  readonly #csv: CsvConverter | undefined;
+  readonly #table = new DocumentTable();
+  readonly #hash: HashHalves = { low: 0, high: 0 };
+  #scanner: DocumentScanner;
+  #primaryKey: string | undefined;
+  #receivedBytes = 0;
+  #place: PayloadPlace;
+  #isStopped = false;
+  #documentCount = 0;
+  #rejection: Rejection | undefined;
+  #reservedName: string | undefined;
+  #keyFailure: TaskFailure | undefined;
+  /** Rows of the table whose values indexing will choke on, and what it will say. */
+  readonly #valueFaults: { row: number; text: string }[] = [];
+
+  /** Bytes not yet decided: from `#cursor` to `#filled`; `#buffer[0]` is byte `#base` of the spool. */
+  #buffer: Buffer = Buffer.alloc(BUFFER_BYTES_AT_FIRST);
+  #base = 0;
+  #cursor = 0;
+  #filled = 0;
+  /** Scanning again pays only when there are so many bytes. */
+  #worthBytes = 0;
+
+  constructor(options: SplitOptions) {
+    this.#options = options;
+    this.#csv =
+      options.format === 'csv' ? new CsvConverter(options.csvDelimiter ?? COMMA) : undefined;
+    this.#place = options.format === 'json' ? 'start' : 'lines';
+    this.#primaryKey = options.primaryKey;
+    this.#scanner = makeScanner(options.primaryKey);
+  }
+
+  /** Takes the next bytes of the body. */
+  push(chunk: Uint8Array): void {
+    this.#receivedBytes += chunk.length;
+    if (this.#csv === undefined) this.#accept(chunk);
+    else this.#convert((csv) => csv.push(chunk));
+  }
+
+  /** Ends the body and judges it. `spooled` holds exactly the bytes that the sink was given. */
+  finish(spooled: ByteSource): SplitResult {
+    if (this.#receivedBytes === 0) {
+      return { kind: 'rejected', rejection: missingPayload(this.#options.format) };
+    }
+    if (this.#csv !== undefined) this.#convert((csv) => csv.finish());
+    const window = new ByteWindow(spooled);
+    while (this.#rejection === undefined && this.#place !== 'end') this.#advance(spooled, window);
+    return this.#conclude();
+  }
+
+  #convert(step: (csv: CsvConverter) => Buffer): void {
+    if (this.#csv === undefined || this.#rejection !== undefined) return;
+    try {
+      this.#accept(step(this.#csv));
+    } catch (error) {
+      if (!(error instanceof CsvFault)) throw error;
+      this.#rejection = malformedCsv(error.message);
+    }
+  }
+
+  #accept(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#options.sink(bytes);
+    if (this.#isStopped || this.#rejection !== undefined || this.#place === 'end') return;
+    this.#compact();
+    if (!this.#makeRoom(bytes.length)) {
+      this.#isStopped = true;
+      return;
+    }
+    this.#buffer.set(bytes, this.#filled);
+    this.#filled += bytes.length;
+    if (this.#filled - this.#cursor >= this.#worthBytes) this.#scan();
+  }
+
+  /** Moves what is undecided to the front of the buffer. */
+  #compact(): void {
+    if (this.#cursor === 0) return;
+    this.#buffer.copyWithin(0, this.#cursor, this.#filled);
+    this.#base += this.#cursor;
+    this.#filled -= this.#cursor;
+    this.#cursor = 0;
+  }
+
+  /** Grows the buffer for so many more bytes and the closing zero; false if it would get too large. */
+  #makeRoom(bytes: number): boolean {
+    const needed = this.#filled + bytes + 1;
+    if (needed <= this.#buffer.length) return true;
+    if (needed > BUFFER_BYTES_MAX) return false;
+    const larger = Buffer.alloc(
+      Math.min(BUFFER_BYTES_MAX, Math.max(needed, this.#buffer.length * 2)),
+    );
+    this.#buffer.copy(larger, 0, 0, this.#filled);
+    this.#buffer = larger;
+    return true;
+  }
+
+  /** Scans documents until the buffer holds no whole one, or until something is not plainly right. */
+  #scan(): void {
+    this.#buffer[this.#filled] = 0;
+    this.#worthBytes = 0;
+    const isAllUtf8 = isUtf8(this.#buffer.subarray(this.#cursor, this.#filled));
+    for (;;) {
+      if (this.#rejection !== undefined || this.#documentCount > POSITION_LIMIT) return;
+      const start = this.#findDocument();
+      if (start < 0) return;
+      const end = this.#scanner.scan(this.#buffer, start, this.#filled);
+      if (end === SCAN_INCOMPLETE) {
+        this.#worthBytes = (this.#filled - this.#cursor) * 2;
+        return;
+      }
+      if (end < 0 || (!isAllUtf8 && !isUtf8(this.#buffer.subarray(start, end)))) {
+        this.#isStopped = true;
+        return;
+      }
+      const isSuspectSingle = this.#place === 'start' && this.#scanner.isSuspect;
+      if (isSuspectSingle || !this.#takeScanned(start, end)) {
+        this.#isStopped = true;
+        return;
+      }
+      if (this.#place === 'start') this.#place = 'single-end';
+      else if (this.#place === 'array-first') this.#place = 'array-next';
+      this.#cursor = end;
+    }
+  }
+
+  /**
+   * Goes to the brace of the next document and returns its place in the buffer; -1 if it is not there yet,
+   * if the payload ends here, or if something else is (then scanning stops).
+   */
+  #findDocument(): number {
+    let at = this.#skipBlanks(this.#cursor);
+    if (at === this.#filled) return -1;
+    const byte = this.#buffer[at];
+    if (this.#place === 'start' && byte === 0x5b) {
+      this.#place = 'array-first';
+      this.#cursor = at + 1;
+      at = this.#skipBlanks(at + 1);
+      if (at === this.#filled) return -1;
+    } else if (this.#place === 'array-next' && byte === COMMA) {
+      at = this.#skipBlanks(at + 1);
+      if (at === this.#filled) return -1;
+    } else if (this.#place === 'array-next' && byte === 0x5d) {
+      this.#place = 'end';
+      this.#cursor = at + 1;
+      return -1;
+    } else if (this.#place === 'array-next' || this.#place === 'single-end') {
+      this.#isStopped = true;
+      return -1;
+    }
+    if (this.#buffer[at] === 0x7b) return at;
+    this.#isStopped = true;
+    return -1;
+  }
+
+  #skipBlanks(from: number): number {
+    let at = from;
+    for (;;) {
+      const byte = this.#buffer[at] as number;
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at;
+      at += 1;
+    }
+  }
+
+  /** Takes a document that the scanner found; false if a name in it is no text. */
+  #takeScanned(start: number, end: number): boolean {
+    const scanner = this.#scanner;
+    const isFirst = this.#documentCount === 0 && this.#primaryKey === undefined;
+    const isPlain = !scanner.isSuspect && !scanner.hasReserved && !isFirst;
+    if (isPlain && scanner.keyIsPlain) {
+      hashPrimaryKeyInto(this.#buffer.subarray(scanner.keyStart, scanner.keyEnd), this.#hash);
+      this.#table.add(this.#base + start, end - start, this.#hash.low, this.#hash.high);
+      this.#documentCount += 1;
+      return true;
+    }
+    if (isPlain && this.#keyFailure !== undefined) {
+      this.#documentCount += 1;
+      return true;
+    }
+    try {
+      this.#take(new ByteWindow(this.#buffer), { start, end }, this.#base);
+      return true;
+    } catch (error) {
+      if (error instanceof JsonFault) return false;
+      throw error;
+    }
+  }
+
+  /** Takes a document after an exact look. `base` is the place of the window's first byte in the spool. */
+  #take(window: ByteWindow, span: Span, base: number): void {
+    const lastWins = this.#options.format === 'json';
+    if (this.#documentCount === 0 && this.#primaryKey === undefined) {
+      const { names } = examineDocument(window, span, { primaryKey: undefined, lastWins });
+      const candidates = keyCandidates(names);
+      if (candidates.length === 1) {
+        this.#primaryKey = candidates[0];
+        this.#scanner = makeScanner(this.#primaryKey);
+      } else this.#keyFailure = inferenceFailure(candidates);
+    }
+    const found = examineDocument(window, span, { primaryKey: this.#primaryKey, lastWins });
+    this.#reservedName ??= found.reservedName;
+    this.#keyFailure ??= found.failure;
+    if (found.id !== undefined) {
+      if (found.valueFault !== undefined && this.#valueFaults.length < VALUE_FAULTS_MAX) {
+        this.#valueFaults.push({ row: this.#table.count, text: found.valueFault });
+      }
+      hashPrimaryKeyInto(found.id, this.#hash);
+      this.#table.add(base + span.start, span.end - span.start, this.#hash.low, this.#hash.high);
+    }
+    this.#documentCount += 1;
+  }
+
+  /** With the whole payload at hand: goes on scanning, or takes one exact step where that gets stuck. */
+  #advance(spooled: ByteSource, window: ByteWindow): void {
+    if (this.#documentCount > POSITION_LIMIT) {
+      this.#rejection = {
+        code: 'payload_too_large',
+        message: `The payload holds more than ${POSITION_LIMIT} documents.`,
+      };
+      return;
+    }
+    const before = this.#base + this.#cursor;
+    const placeBefore = this.#place;
+    if (!this.#isStopped && this.#load(spooled)) this.#scan();
+    if (this.#base + this.#cursor > before || this.#place !== placeBefore) return;
+    const isAllLoaded = this.#base + this.#filled === spooled.byteLength;
+    if (!this.#isStopped && !isAllLoaded && this.#makeRoom(this.#filled)) return;
+    this.#isStopped = false;
+    const step = readPayloadStep(window, this.#place, before);
+    if (step.kind === 'rejected') {
+      this.#rejection = step.rejection;
+      return;
+    }
+    if (step.kind === 'document') this.#takeExact(window, step.span);
+    this.#place = step.next;
+    this.#goTo(step.offset);
+  }
+
+  #takeExact(window: ByteWindow, span: Span): void {
+    const isLarge = span.end - span.start > BUFFER_BYTES_MAX;
+    if (isLarge) this.#take(window, span, 0);
+    else {
+      const bytes = window.slice(span.start, span.end);
+      this.#take(new ByteWindow(bytes), { start: 0, end: bytes.length }, span.start);
+    }
+  }
+
+  #goTo(offset: number): void {
+    if (offset <= this.#base + this.#filled) {
+      this.#cursor = offset - this.#base;
+      return;
+    }
+    this.#base = offset;
+    this.#cursor = 0;
+    this.#filled = 0;
+  }
+
+  /** Fills the buffer from the spool; false if there is nothing to scan. */
+  #load(spooled: ByteSource): boolean {
+    if (this.#base + this.#filled < spooled.byteLength) {
+      this.#compact();
+      const free = this.#buffer.subarray(this.#filled, this.#buffer.length - 1);
+      this.#filled += spooled.read(this.#base + this.#filled, free);
+    }
+    return this.#cursor < this.#filled;
+  }
+
+  #conclude(): SplitResult {
+    const primaryKey = this.#primaryKey;
+    if (this.#rejection !== undefined) return { kind: 'rejected', rejection: this.#rejection };
+    if (this.#reservedName !== undefined) return { kind: 'reserved', name: this.#reservedName };
+    const failure = this.#keyFailure ?? this.#valueFailure();
+    if (failure === undefined) return { kind: 'ok', table: this.#table, primaryKey };
+    return { kind: 'task-failed', failure, documentCount: this.#documentCount, primaryKey };
+  }
+
+  /** The first value that indexing chokes on; documents that are replaced in the same payload do not count. */
+  #valueFailure(): TaskFailure | undefined {
+    const fault = this.#valueFaults.find(
+      ({ row }) => !this.#options.laterReplaces || !isReplacedLater(this.#table, row),
+    );
+    return fault === undefined ? undefined : internalFailure(this.#options.indexUid, fault.text);
+  }
+}
+
+/** Whether a later row has the same primary key. */
+function isReplacedLater(table: DocumentTable, row: number): boolean {
+  for (let later = row + 1; later < table.count; later += 1) {
+    if (
+      table.hashLows[later] === table.hashLows[row] &&
+      table.hashHighs[later] === table.hashHighs[row]
+    ) {
+      return true;
+    }
+  }
+  return false;
+}
+
+function makeScanner(primaryKey: string | undefined): DocumentScanner {
+  return new DocumentScanner(
+    primaryKey === undefined || primaryKey === ''
+      ? []
+      : keyLevels(primaryKey).map(({ name }) => name),
+  );
+}
