@@ -19,7 +19,7 @@ export function errorsReference(): string {
     ...own.flatMap(({ code, status, type, ...row }) => [
       `### ${code}`,
       '',
-      `\`${code}\`, status ${status}, type \`${type}\`. ${'meaning' in row ? row.meaning : ''}``,
+      `\`${code}\`, status ${status}, type \`${type}\`. ${'meaning' in row ? row.meaning : ''}`,
       '',
     ]),
     '## Codes of Meilisearch',
