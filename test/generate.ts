@@ -4,6 +4,9 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { configReference } from './generators/config-reference.ts';
+import { errorsReference } from './generators/errors-reference.ts';
+import { helmGolden, helmSchema, helmValues } from './generators/helm.ts';
 import { projectRoot } from './kit/paths.ts';
 
 interface GeneratedFile {
@@ -11,7 +14,15 @@ interface GeneratedFile {
   readonly text: string;
 }
 
-const GENERATORS: readonly (() => GeneratedFile[])[] = [];
+const GENERATORS: readonly (() => GeneratedFile[])[] = [
+  () => [{ path: 'docs/reference/errors.md', text: errorsReference() }],
+  () => [{ path: 'docs/reference/config.md', text: configReference() }],
+  () => [
+    { path: 'helm/miroir/values.yaml', text: helmValues() },
+    { path: 'helm/miroir/values.schema.json', text: helmSchema() },
+    { path: 'helm/miroir/ci/external-nodes.golden.yaml', text: helmGolden() },
+  ],
+];
 
 const isCheck = process.argv.includes('--check');
 const stale: string[] = [];

@@ -13,6 +13,8 @@ export interface SchemaNode {
   readonly enum?: readonly unknown[];
   readonly default?: unknown;
   readonly unit?: string;
+  /** What to call what a text takes. */
+  readonly expected?: string;
   readonly description?: string;
   readonly minimum?: number;
   readonly maximum?: number;
@@ -62,8 +64,7 @@ export function expectedOf(schema: SchemaNode): string {
   if (schema.type === 'boolean') return 'true or false';
   if (schema.type === 'integer') return `an integer${range(schema)}`;
   if (schema.type === 'number') return `a number${range(schema)}`;
-  if (schema.pattern !== undefined) return `a text like ${schema.pattern}`;
-  return 'a text';
+  return schema.expected ?? 'a text';
 }
 
 function range(schema: SchemaNode): string {

@@ -16,8 +16,14 @@ const section = { additionalProperties: false, default: {} };
 
 const flag = (value: boolean, description: string) => Type.Boolean({ default: value, description });
 
-const text = (value: string, description: string, pattern?: string) =>
-  Type.String({ default: value, description, maxLength: 4096, ...(pattern && { pattern }) });
+/** A rule for texts and what to call what it takes. */
+interface Shape {
+  readonly pattern: string;
+  readonly expected: string;
+}
+
+const text = (value: string, description: string, shape?: Shape) =>
+  Type.String({ default: value, description, maxLength: 4096, ...shape });
 
 interface IntegerOptions {
   readonly minimum: number;
@@ -47,16 +53,26 @@ const oneOf = <const Names extends readonly string[]>(
 
 const PORT: IntegerOptions = { minimum: 0, maximum: 65_535 };
 const TIMEOUT: IntegerOptions = { minimum: 1, maximum: 3_600_000, unit: 'ms' };
-const HOST_PORT = '^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9._-]+):[0-9]{1,5}$';
+const HOST_PORT: Shape = {
+  pattern: '^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9._-]+):[0-9]{1,5}$',
+  expected: 'HOST:PORT',
+};
+const IP_ADDRESS: Shape = { pattern: '^[0-9a-fA-F:.]+$', expected: 'an IP address' };
+const SHORT_PATH: Shape = { pattern: '^.{1,80}$', expected: 'a path of 1 to 80 bytes' };
+const SOME_TEXT: Shape = { pattern: '^.+$', expected: 'a text that is not empty' };
+const SCHEDULE: Shape = {
+  pattern: '^every [1-9][0-9]{0,5}(s|m|h|d)$',
+  expected: 'a text such as `every 6h`',
+};
 const LOOPBACK = '^(127\\.[0-9.]+|localhost|\\[::1\\]):[0-9]+$';
-const ENV_NAME = '^[A-Za-z_][A-Za-z0-9_]*$';
+const ENV_NAME: Shape = { pattern: '^[A-Za-z_][A-Za-z0-9_]*$', expected: 'the name of a variable' };
 
 const listen = Type.Object(
   {
     host: text(
       '127.0.0.1',
       'IP address on which Envoy takes client requests; 0.0.0.0 for all.',
-      '^[0-9a-fA-F:.]+$',
+      IP_ADDRESS,
     ),
     port: integer(7700, 'Port on which Envoy takes client requests; 0 takes a free one.', PORT),
     max_body: size(
@@ -66,7 +82,7 @@ const listen = Type.Object(
     socket_dir: text(
       '/tmp/miroir',
       'Folder of the unix sockets between Envoy and the sidecar. Must be short: a socket path has at most 107 bytes.',
-      '^.{1,80}$',
+      SHORT_PATH,
     ),
     workers: integer(
       0,
@@ -82,12 +98,14 @@ const node = Type.Object(
     id: Type.Optional(
       Type.String({
         pattern: '^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$',
+        expected: 'a name of lower-case letters, digits, `.`, `_`, `-`',
         description:
           'Stable name of the node; documents are placed by it. Default: host and port of the url.',
       }),
     ),
     url: Type.String({
       pattern: '^https?://[^\\s/@?#]+/?$',
+      expected: 'a URL such as http://10.0.0.3:7700',
       maxLength: 1024,
       description: 'Address of the Meilisearch node, without a path.',
     }),
@@ -180,7 +198,7 @@ const reads = Type.Object(
 const antiEntropy = Type.Object(
   {
     enabled: flag(true, 'Whether copies are compared in the background.'),
-    schedule: text('every 6h', 'When a pass starts.', '^every [1-9][0-9]{0,5}(s|m|h|d)$'),
+    schedule: text('every 6h', 'When a pass starts.', SCHEDULE),
     shards_per_pass: integer(0, 'Shards compared in one pass; 0 is all.', {
       minimum: 0,
       maximum: 4096,
@@ -209,7 +227,7 @@ const moves = Type.Object(
 
 const control = Type.Object(
   {
-    data_dir: text('./miroir-data', 'Folder of the cluster state.', '^.+$'),
+    data_dir: text('./miroir-data', 'Folder of the cluster state.', SOME_TEXT),
     listen: text(
       '127.0.0.1:7701',
       'Where control listens for sidecars and miroirctl; port 0 takes a free one.',
@@ -218,7 +236,7 @@ const control = Type.Object(
     address: text(
       '',
       'Where sidecars find control. Default: `control.listen`, or this host if that is every address.',
-      `^$|${HOST_PORT}`,
+      { ...HOST_PORT, pattern: `^$|${HOST_PORT.pattern}` },
     ),
     insecure: flag(
       false,
@@ -257,7 +275,7 @@ const telemetry = Type.Object(
     metrics_host: text(
       '127.0.0.1',
       'IP address of the metrics listener. It asks for no key: loopback or a private network only.',
-      '^[0-9a-fA-F:.]+$',
+      IP_ADDRESS,
     ),
     metrics_port: integer(0, 'Port of the metrics listener; 0 takes a free one.', PORT),
   },

@@ -1,0 +1,141 @@
+/**
+ * What of the Helm chart is made from the schema of the configuration: the `config:` block of
+ * values.yaml, values.schema.json, and the configuration that the chart hands to the programs for one
+ * sample of values, which a golden file keeps.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { rootSchema, type SchemaNode } from '../../core/config/options.ts';
+import { projectRoot } from '../kit/paths.ts';
+
+type Plain = Record<string, unknown>;
+
+/** Where the chart differs from the defaults of the programs: they run in pods of their own. */
+const CHART_CONFIG: Readonly<Record<string, Plain>> = {
+  listen: { host: '0.0.0.0', socket_dir: '/run/miroir/sockets', workers: 2 },
+  writes: { spool_dir: '/tmp' },
+  control: { data_dir: '/var/lib/miroir', listen: '0.0.0.0:7701', insecure: true },
+  telemetry: { metrics_host: '0.0.0.0', metrics_port: 9090 },
+};
+
+/** Set by the templates: values would only break the chart. */
+const SET_BY_CHART = new Set(['control.address', 'auth']);
+
+const BEGIN =
+  '# config: made from core/config/schema.ts by npm run gen; edit the values, not the keys';
+
+/** values.yaml: its hand-written head, then the `config:` block. */
+export function helmValues(): string {
+  const head = readFileSync(join(projectRoot, 'helm/miroir/values.yaml'), 'utf8').split(BEGIN)[0];
+  return `${head}${BEGIN}\nconfig:\n${configBlock()}`;
+}
+
+/** The configuration a program gets in the chart when nothing is set. */
+export function chartDefaults(): Plain {
+  const defaults: Plain = {};
+  for (const [name, schema] of Object.entries(rootSchema.properties ?? {})) {
+    if (SET_BY_CHART.has(name)) continue;
+    if (schema.properties === undefined) {
+      defaults[name] = schema.default;
+      continue;
+    }
+    const own = CHART_CONFIG[name] ?? {};
+    const options = Object.entries(schema.properties).filter(
+      ([key]) => !SET_BY_CHART.has(`${name}.${key}`),
+    );
+    defaults[name] = Object.fromEntries(
+      options.map(([key, option]) => [key, own[key] ?? option.default]),
+    );
+  }
+  return defaults;
+}
+
+function configBlock(): string {
+  const lines: string[] = [];
+  for (const [name, value] of Object.entries(chartDefaults())) {
+    const schema = rootSchema.properties?.[name] ?? {};
+    lines.push(...comment(schema, '  '));
+    if (schema.properties === undefined) {
+      lines.push(`  ${name}: ${scalar(value)}`);
+      continue;
+    }
+    lines.push(`  ${name}:`);
+    for (const [key, option] of Object.entries(value as Plain)) {
+      lines.push(...comment(schema.properties[key] ?? {}, '    '));
+      lines.push(`    ${key}: ${scalar(option)}`);
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function comment(schema: SchemaNode, indent: string): string[] {
+  return schema.description === undefined ? [] : [`${indent}# -- ${schema.description}`];
+}
+
+/** JSON is YAML. */
+function scalar(value: unknown): string {
+  return JSON.stringify(value);
+}
+
+/** values.schema.json: the chart's own part, and the configuration's schema under `config`. */
+export function helmSchema(): string {
+  const chart = JSON.parse(
+    readFileSync(join(projectRoot, 'helm/miroir/values.chart.schema.json'), 'utf8'),
+  ) as Plain & { properties: Plain };
+  const schema = {
+    ...chart,
+    properties: { ...chart.properties, config: optional(rootSchema as unknown as Plain) },
+  };
+  return `${JSON.stringify(schema, null, 2)}\n`;
+}
+
+/** Without `required` where a default stands in: a file need not give every option. */
+function optional(schema: Plain): Plain {
+  const kept: Plain = {};
+  for (const [key, value] of Object.entries(schema)) {
+    if (key === 'properties')
+      kept[key] = Object.fromEntries(
+        Object.entries(value as Record<string, Plain>).map(([name, child]) => [
+          name,
+          optional(child),
+        ]),
+      );
+    else if (key === 'items') kept[key] = optional(value as Plain);
+    else if (key === 'required') {
+      const properties = schema['properties'] as Record<string, Plain>;
+      const needed = (value as string[]).filter((name) => !('default' in (properties[name] ?? {})));
+      if (needed.length > 0) kept[key] = needed;
+    } else if (key !== 'unit' && key !== 'expected') kept[key] = value;
+  }
+  return kept;
+}
+
+/** miroir.yaml as the ConfigMap holds it for the given values of the user. */
+export function chartConfig(userValues: Plain, release: string): Plain {
+  const merged = deepMerge(chartDefaults(), (userValues['config'] ?? {}) as Plain);
+  const port = String((merged['control'] as Plain)['listen'])
+    .split(':')
+    .at(-1);
+  return deepMerge(merged, { control: { address: `${release}-miroir-control:${port}` } });
+}
+
+/** The golden file of one sample of values. */
+export function helmGolden(): string {
+  const sample = readFileSync(join(projectRoot, 'helm/miroir/ci/external-nodes.in.yaml'), 'utf8');
+  const config = chartConfig(parse(sample) as Plain, 'search');
+  return stringify(config, { sortMapEntries: true, lineWidth: 0 });
+}
+
+function deepMerge(base: Plain, over: Plain): Plain {
+  const merged: Plain = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const current = merged[key];
+    merged[key] = isMap(current) && isMap(value) ? deepMerge(current, value) : value;
+  }
+  return merged;
+}
+
+function isMap(value: unknown): value is Plain {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
