@@ -24,6 +24,9 @@ export interface Answer {
   readonly body: any;
 }
 
+/** Kinds of parts a cluster runs. */
+export type PartName = 'control' | 'sidecar' | 'worker' | 'envoy' | 'node';
+
 /** A running cluster. */
 export interface TestCluster {
   readonly url: string;
@@ -32,6 +35,10 @@ export interface TestCluster {
   readonly nodeUrls: readonly string[];
   /** True if the nodes are real Meilisearch processes. */
   readonly isReal: boolean;
+  /** Process ids of one kind of part, as the starter's run file lists them now. */
+  pids(part: PartName): number[];
+  /** The first of them. */
+  pid(part: PartName): number;
   /** What the starter printed so far. */
   output(): string;
   /** One request with the master key, through one keep-alive pool. */
@@ -105,7 +112,15 @@ export async function startCluster(flags: readonly string[] = []): Promise<TestC
   return {
     url,
     masterKey,
-    nodeUrls: await nodeUrls(dataFolder, output),
+    nodeUrls: readRunFile(dataFolder)
+      .parts.filter((part) => part.part === 'node')
+      .map((part) => part.address ?? ''),
+    pids: (name) => pidsOf(dataFolder, name),
+    pid: (name) => {
+      const pid = pidsOf(dataFolder, name)[0];
+      if (pid === undefined) throw new Error(`no ${name} is listed`);
+      return pid;
+    },
     isReal: findMeilisearch() !== undefined,
     output: () => output,
     call,
@@ -203,10 +218,31 @@ function end(child: ChildProcess): Promise<void> {
   });
 }
 
-async function nodeUrls(_dataFolder: string, output: string): Promise<string[]> {
-  return [...new Set(output.match(/node\S*\s+http:\/\/127\.0\.0\.1:\d+/g) ?? [])].map(
-    (line) => /http:\S+/.exec(line)?.[0] ?? '',
-  );
+interface RunFile {
+  readonly parts: readonly {
+    readonly part: PartName;
+    readonly pid: number | null;
+    readonly address?: string;
+  }[];
+}
+
+function readRunFile(dataFolder: string): RunFile {
+  return JSON.parse(readFileSync(join(dataFolder, 'run.json'), 'utf8')) as RunFile;
+}
+
+function pidsOf(dataFolder: string, name: PartName): number[] {
+  const { parts } = readRunFile(dataFolder);
+  const listed = (wanted: PartName) =>
+    parts.filter((part) => part.part === wanted).flatMap((part) => part.pid ?? []);
+  // workers come and go under the supervisor: ask the system which it has now
+  return name === 'worker' ? listed('sidecar').flatMap(childrenOf) : listed(name);
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .split(' ')
+    .filter((word) => word !== '')
+    .map(Number);
 }
 
 function readLogs(dataFolder: string): string {
