@@ -1,0 +1,58 @@
+/** The members of one node's search answer, found in one walk. */
+import { asBuffer, decodeNumber, Members, type Span } from '../json/slice.ts';
+import { type Hit, readHits } from './hits.ts';
+
+/** A node's search answer as spans; positions are -1 where a member is absent. */
+export class SearchAnswer {
+  readonly bytes: Buffer;
+  readonly source: number;
+  distributionAt = -1;
+  statsAt = -1;
+  query: Span | undefined;
+  queryVector: Span | undefined;
+  performanceDetails: Span | undefined;
+  /** Candidates of the search: `estimatedTotalHits` or `totalHits`. */
+  total = 0;
+  semanticHitCount: number | undefined;
+  #hitsAt = -1;
+  #hits: Hit[] | undefined;
+
+  constructor(body: Uint8Array, source: number) {
+    this.bytes = asBuffer(body);
+    this.source = source;
+    const members = new Members(this.bytes, 0);
+    while (members.next()) this.#read(members);
+  }
+
+  /** Read on first use: totals do not need them. */
+  get hits(): Hit[] {
+    this.#hits ??= this.#hitsAt < 0 ? [] : readHits(this.bytes, this.#hitsAt, this.source);
+    return this.#hits;
+  }
+
+  #read(members: Members): void {
+    const span = { start: members.valueStart, end: members.valueEnd };
+    if (members.isNamed('hits')) {
+      this.#hitsAt = span.start;
+    } else if (members.isNamed('query')) {
+      this.query = span;
+    } else if (members.isNamed('estimatedTotalHits') || members.isNamed('totalHits')) {
+      this.total = decodeNumber(this.bytes, span.start, span.end);
+    } else if (members.isNamed('facetDistribution')) {
+      this.distributionAt = span.start;
+    } else if (members.isNamed('facetStats')) {
+      this.statsAt = span.start;
+    } else if (members.isNamed('queryVector')) {
+      this.queryVector = span;
+    } else if (members.isNamed('performanceDetails')) {
+      this.performanceDetails = span;
+    } else if (members.isNamed('semanticHitCount')) {
+      this.semanticHitCount = decodeNumber(this.bytes, span.start, span.end);
+    }
+  }
+}
+
+/** Reads the answers of all nodes to one request. */
+export function readAnswers(bodies: readonly Uint8Array[] | undefined): SearchAnswer[] {
+  return (bodies ?? []).map((body, source) => new SearchAnswer(body, source));
+}

@@ -1,0 +1,108 @@
+/**
+ * Distinct over several nodes: each node keeps its best hit per value, and the merged list is deduped
+ * once more by value.
+ *
+ * Why no over-fetch is needed: a global survivor stands, in its node's own deduped list, behind only
+ * hits that are survivors too or whose value another node's better hit has taken; each of those values
+ * has a survivor before it. So the first n survivors are among the first n of each node. That fails
+ * only where documents hold several values: a shard may drop a document that the whole would keep.
+ */
+import { decodeNumber, decodeString } from '../json/slice.ts';
+import type { FacetField } from './facets.ts';
+import type { Hit } from './hits.ts';
+import { normalizeFacet } from './normalize.ts';
+import { visitLeaves } from './select.ts';
+
+/** Values under which a hit is distinct: normalized texts and numbers; empty if it lacks the field. */
+export function distinctValues(hit: Hit, field: string): string[] {
+  const values: string[] = [];
+  visitLeaves(hit.bytes, hit.start, field, (start, end) => {
+    const first = hit.bytes[start] as number;
+    if (first === QUOTE) {
+      // An empty text is no value; one of white space alone is the value that is empty when normalized.
+      if (end - start > 2)
+        values.push(textKey(normalizeFacet(decodeString(hit.bytes, start, end))));
+    } else if (first === SMALL_T || first === SMALL_F) {
+      values.push(textKey(first === SMALL_T ? 'true' : 'false'));
+    } else if (first === MINUS || (first >= DIGIT_0 && first <= DIGIT_9)) {
+      values.push(numberKey(decodeNumber(hit.bytes, start, end)));
+    }
+  });
+  return values;
+}
+
+const QUOTE = 0x22;
+const SMALL_T = 0x74;
+const SMALL_F = 0x66;
+const MINUS = 0x2d;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+
+function textKey(normalized: string): string {
+  return `s${normalized}`;
+}
+
+/** -0 is a value of its own. */
+function numberKey(value: number): string {
+  return Object.is(value, -0) ? 'n-0' : `n${value}`;
+}
+
+/** Drops hits of which a value was seen before. */
+export class DistinctFilter {
+  readonly seen = new Set<string>();
+  /** Survivors that have the field. */
+  survivorsWithValue = 0;
+  /** True once a hit with several values came by: the node may have dropped too much. */
+  hasSeveralValues = false;
+  readonly #field: string;
+
+  constructor(field: string) {
+    this.#field = field;
+  }
+
+  /** Whether the hit survives; its values are then seen. */
+  accepts(hit: Hit): boolean {
+    const values = distinctValues(hit, this.#field);
+    if (values.length > 1) this.hasSeveralValues = true;
+    if (values.some((value) => this.seen.has(value))) return false;
+    for (const value of values) this.seen.add(value);
+    if (values.length > 0) this.survivorsWithValue += 1;
+    return true;
+  }
+}
+
+/** Counts of the distinct field's values among all candidates, keyed as `seen` is. */
+export function distinctCounts(field: FacetField | undefined): Map<string, number> {
+  const counts = new Map<string, number>();
+  if (field === undefined) return counts;
+  for (const value of field.numbers.values()) {
+    // -0 and 0 are two values of the engine, shown as "-0" and "0".
+    counts.set(numberKey(value.shown === '-0' ? -0 : Number(value.shown)), value.count);
+  }
+  for (const [normalized, value] of field.texts) counts.set(textKey(normalized), value.count);
+  return counts;
+}
+
+/**
+ * Total in page mode: of the candidates, one document for each value and every document that lacks the
+ * field. Exact where no document has several values.
+ */
+export function exhaustiveDistinctTotal(
+  candidateCount: number,
+  counts: ReadonlyMap<string, number>,
+): number {
+  let total = candidateCount;
+  for (const count of counts.values()) total -= count - 1;
+  return total;
+}
+
+/** Total in window mode: the engine takes off only documents whose value was seen on the way. */
+export function estimatedDistinctTotal(
+  candidateCount: number,
+  counts: ReadonlyMap<string, number>,
+  filter: DistinctFilter,
+): number {
+  let total = candidateCount + filter.survivorsWithValue;
+  for (const value of filter.seen) total -= counts.get(value) ?? 0;
+  return total;
+}

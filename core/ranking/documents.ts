@@ -1,0 +1,104 @@
+/**
+ * Document lists (GET /documents, POST /documents/fetch) over several nodes. Order is that of `sort`,
+ * then of versions; displayedAttributes does not hide anything here (contract 1).
+ */
+
+import { ByteWriter, decodeNumber, Members } from '../json/slice.ts';
+import { VERSION_FIELD } from '../reserved/index.ts';
+import { rebuildGeoBuckets } from './geo.ts';
+import { mergeHeads } from './heads.ts';
+import { compareHits, type Hit, readHits } from './hits.ts';
+import { isTextArray, visibleFields } from './projection.ts';
+import { readSort, type SortRule, sortResults } from './sort-values.ts';
+import type { JsonObject, MergedAnswer, RankedIndex } from './types.ts';
+import { writeFields } from './write-hit.ts';
+
+const LIMIT_DEFAULT = 20;
+
+/** How a list is asked and merged. */
+export interface DocumentsPlan {
+  readonly kind: 'merge' | 'single';
+  /** For POST documents/fetch on every node of the covering set. */
+  readonly body: JsonObject;
+  readonly offset: number;
+  readonly limit: number;
+  /** Fields shown; undefined: all. */
+  readonly fields: readonly string[] | undefined;
+  readonly sort: readonly SortRule[];
+}
+
+/** What planDocuments works from: the body of a fetch (for GET, the same names and types). */
+export interface DocumentsRequest {
+  readonly body: JsonObject;
+  readonly index: RankedIndex;
+  readonly isSingleNode?: boolean;
+}
+
+/** Plans a document list. Values of a wrong type pass on, for a node to refuse. */
+export function planDocuments(request: DocumentsRequest): DocumentsPlan {
+  const { body, index } = request;
+  const offset = readCount(body['offset'], 0);
+  const limit = readCount(body['limit'], LIMIT_DEFAULT);
+  const wanted = isTextArray(body['sort']) ? body['sort'] : [];
+  const sort = readSort(wanted) ?? [];
+  const fields = visibleFields(body['fields'], undefined);
+  const kind = request.isSingleNode === true ? 'single' : 'merge';
+  const shape = { kind, offset: offset ?? 0, limit: limit ?? LIMIT_DEFAULT, fields, sort } as const;
+  if (kind === 'single' || offset === undefined || limit === undefined) return { ...shape, body };
+  const asked: Record<string, unknown> = { ...body, offset: 0, limit: offset + limit };
+  if (fields !== undefined) {
+    asked['fields'] = [...new Set([...fields, ...sort.map((rule) => rule.field), VERSION_FIELD])];
+  }
+  if (index.hasSeveralOwners && (body['sort'] === undefined || isTextArray(body['sort']))) {
+    asked['sort'] = [...wanted, `${VERSION_FIELD}:asc`];
+  }
+  return { ...shape, body: asked };
+}
+
+/** Merges the nodes' lists (all with status 200). Works for a `single` plan too. */
+export function mergeDocuments(plan: DocumentsPlan, bodies: readonly Uint8Array[]): MergedAnswer {
+  const lists: Hit[][] = [];
+  let total = 0;
+  for (const [source, body] of bodies.entries()) {
+    const members = new Members(body, 0);
+    while (members.next()) {
+      if (members.isNamed('results')) lists.push(readHits(body, members.valueStart, source));
+      else if (members.isNamed('total')) {
+        total += decodeNumber(body, members.valueStart, members.valueEnd);
+      }
+    }
+  }
+  const shown = plan.kind === 'single' ? lists.flat() : mergeLists(plan, lists);
+  const writer = new ByteWriter(512 + shown.reduce((sum, hit) => sum + hit.end - hit.start, 0));
+  writer.text('{"results":[');
+  for (const [place, hit] of shown.entries()) {
+    if (place > 0) writer.text(',');
+    writeFields(writer, hit.bytes, hit.start, plan.fields);
+  }
+  writer.text(`],"offset":${plan.offset},"limit":${plan.limit},"total":${total}}`);
+  return { chunks: [writer.done()], hitCount: shown.length, verdict: 'exact' };
+}
+
+function mergeLists(plan: DocumentsPlan, lists: readonly Hit[][]): Hit[] {
+  const end = plan.offset + plan.limit;
+  if (plan.sort.length === 0) return mergeHeads(lists, compareHits, end).slice(plan.offset);
+  for (const list of lists) {
+    const seen = new Set<string>();
+    for (const hit of list) {
+      const version = hit.bytes.toString('latin1', hit.versionStart, hit.versionEnd);
+      hit.rules = sortResults(hit, plan.sort, seen.has(version));
+      if (hit.versionStart >= 0) seen.add(version);
+    }
+  }
+  if (!plan.sort.some((rule) => rule.point !== undefined)) {
+    return mergeHeads(lists, compareHits, end).slice(plan.offset);
+  }
+  const all = lists.flat();
+  rebuildGeoBuckets(all);
+  return all.sort(compareHits).slice(plan.offset, end);
+}
+
+function readCount(value: unknown, byDefault: number): number | undefined {
+  if (value === undefined) return byDefault;
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
+}

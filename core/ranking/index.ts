@@ -1,0 +1,32 @@
+/**
+ * Ranking: what nodes are asked, and how their answers become the one a single node would give.
+ * Pure functions over bodies and bytes; types.ts says how a caller puts them together.
+ */
+export {
+  type DocumentsPlan,
+  type DocumentsRequest,
+  mergeDocuments,
+  planDocuments,
+} from './documents.ts';
+export { cleanError, cleanMessage } from './errors.ts';
+export { mergeFacetSearch } from './facet-search.ts';
+export { mergeSearch } from './merge-search.ts';
+export { planSearch, type SearchPlan, type SearchRequest } from './plan-search.ts';
+export {
+  mergeSimilar,
+  planSimilar,
+  type SimilarPlan,
+  type SimilarPurpose,
+  type SimilarRequest,
+} from './similar.ts';
+export { stripSearch } from './strip-search.ts';
+export type {
+  AnswerEnvelope,
+  JsonObject,
+  MergedAnswer,
+  PurposeAnswers,
+  PurposeRequest,
+  RankedIndex,
+  SearchPurpose,
+  Verdict,
+} from './types.ts';

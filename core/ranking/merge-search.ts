@@ -1,0 +1,290 @@
+/**
+ * Makes one answer of the nodes' answers to a planned search, equal to the one node's: hits in one
+ * order, distinct once more, totals, facets, and nothing the client must not see.
+ */
+import { assert } from '../assert.ts';
+import { ByteWriter } from '../json/slice.ts';
+import { readAnswers, type SearchAnswer } from './answer.ts';
+import { RULE_VECTOR } from './details.ts';
+import {
+  DistinctFilter,
+  distinctCounts,
+  estimatedDistinctTotal,
+  exhaustiveDistinctTotal,
+} from './distinct.ts';
+import { FacetTable } from './facets.ts';
+import { hasGeoRule, rebuildGeoBuckets } from './geo.ts';
+import { HeadMerge } from './heads.ts';
+import { compareByRules, compareHits, type Hit } from './hits.ts';
+import { isKeywordGoodEnough, joinHalves } from './hybrid.ts';
+import type { SearchPlan } from './plan-search.ts';
+import { visitLeaves } from './select.ts';
+import type { AnswerEnvelope, MergedAnswer, PurposeAnswers, Verdict } from './types.ts';
+import type { SearchWindow } from './window.ts';
+import { writeHit } from './write-hit.ts';
+
+/** Merges the answers (all with status 200) to the requests of a `merge` plan. */
+export function mergeSearch(
+  plan: SearchPlan,
+  answers: PurposeAnswers,
+  envelope: AnswerEnvelope,
+): MergedAnswer {
+  assert(plan.window !== undefined, 'a body that no node accepts has no answers to merge');
+  const purposes = new Map(
+    [...answers].map(([purpose, bodies]) => [purpose, readAnswers(bodies)] as const),
+  );
+  const merge = new SearchMerge(plan, plan.window, purposes);
+  return merge.run(envelope);
+}
+
+type Purposes = ReadonlyMap<string, readonly SearchAnswer[]>;
+
+/** Hits in order, and what was learned on the way. */
+interface Ranked {
+  readonly hits: readonly Hit[];
+  /** The answers that totals, facets and the query vector come from. */
+  readonly from: readonly SearchAnswer[];
+  readonly filter: DistinctFilter | undefined;
+}
+
+class SearchMerge {
+  readonly #plan: SearchPlan;
+  readonly #window: SearchWindow;
+  readonly #purposes: Purposes;
+
+  constructor(plan: SearchPlan, window: SearchWindow, purposes: Purposes) {
+    this.#plan = plan;
+    this.#window = window;
+    this.#purposes = purposes;
+  }
+
+  run(envelope: AnswerEnvelope): MergedAnswer {
+    const ranked = this.#rank();
+    const shown = ranked.hits.slice(this.#window.start, this.#window.end);
+    const isFull = ranked.hits.length >= this.#window.end;
+    const counted = this.#countedAnswers(ranked, isFull);
+    const total = this.#total(ranked, counted);
+    const writer = new ByteWriter(estimateBytes(shown));
+    writer.text('{"hits":[');
+    for (const [place, hit] of shown.entries()) {
+      if (place > 0) writer.text(',');
+      writeHit(writer, hit, this.#plan.projection);
+    }
+    writer.text(']');
+    this.#writeEnvelope(writer, ranked.from, envelope);
+    writeTotals(writer, this.#window, total);
+    this.#writeFacets(writer, ranked, counted, total);
+    this.#writeSemantic(writer, ranked, shown);
+    writer.text(`,"requestUid":${JSON.stringify(envelope.requestUid)}}`);
+    return {
+      chunks: [writer.done()],
+      hitCount: shown.length,
+      ...this.#verdict(ranked),
+    };
+  }
+
+  #answers(purpose: string): readonly SearchAnswer[] {
+    return this.#purposes.get(purpose) ?? [];
+  }
+
+  #rank(): Ranked {
+    const ratio = this.#plan.semanticRatio;
+    const main = this.#answers('main');
+    if (ratio === undefined || !this.#purposes.has('keyword')) {
+      const { hits, filter } = this.#mergeLists(main);
+      return { hits, filter, from: main };
+    }
+    const keyword = this.#mergeLists(this.#answers('keyword'));
+    if (isKeywordGoodEnough(keyword.hits, this.#window.end, ratio)) {
+      return { ...keyword, from: this.#answers('keyword') };
+    }
+    const semantic = this.#mergeLists(this.#answers('semantic'));
+    const joined = joinHalves(keyword.hits, semantic.hits, ratio, (hit) => this.#identify(hit));
+    const filter = this.#newFilter();
+    const hits = filter === undefined ? joined : joined.filter((hit) => filter.accepts(hit));
+    return { hits: hits.slice(0, this.#window.end), filter, from: this.#answers('semantic') };
+  }
+
+  #newFilter(): DistinctFilter | undefined {
+    const { distinct } = this.#plan;
+    return distinct === undefined ? undefined : new DistinctFilter(distinct);
+  }
+
+  /** The first hits up to the window's end. */
+  #mergeLists(answers: readonly SearchAnswer[]): {
+    hits: Hit[];
+    filter: DistinctFilter | undefined;
+  } {
+    const filter = this.#newFilter();
+    const wanted = this.#window.end;
+    const hits: Hit[] = [];
+    const heads = new HeadMerge(this.#lists(answers), compareHits);
+    let hit = wanted === 0 ? undefined : heads.next();
+    while (hit !== undefined && hits.length < wanted) {
+      if (filter === undefined || filter.accepts(hit)) hits.push(hit);
+      hit = hits.length < wanted || filter !== undefined ? heads.next() : undefined;
+    }
+    // The engine dedupes whole buckets: those tied with the last hit lose their doubles too.
+    const last = hits[hits.length - 1];
+    if (filter !== undefined && last !== undefined && !this.#plan.isPlaceholder) {
+      while (hit !== undefined && compareByRules(last, hit) === 0) {
+        filter.accepts(hit);
+        hit = heads.next();
+      }
+    }
+    return { hits, filter };
+  }
+
+  #lists(answers: readonly SearchAnswer[]): readonly (readonly Hit[])[] {
+    const lists = answers.map((answer) => answer.hits);
+    const isGeo = lists.some((list) => list[0] !== undefined && hasGeoRule(list));
+    if (!isGeo) return lists;
+    const all = lists.flat();
+    rebuildGeoBuckets(all);
+    return [all.sort(compareHits)];
+  }
+
+  /** Which document a hit shows: halves come from the same nodes. */
+  #identify(hit: Hit): string {
+    let id = '';
+    const { primaryKey } = this.#plan;
+    if (primaryKey !== null) {
+      visitLeaves(hit.bytes, hit.start, primaryKey, (start, end) => {
+        id = hit.bytes.toString('utf8', start, end);
+      });
+    }
+    if (id !== '') return id;
+    return `${hit.source} ${hit.bytes.toString('latin1', hit.versionStart, hit.versionEnd)}`;
+  }
+
+  /**
+   * The answers whose counts hold. With a threshold a full page was filled before the engine came to
+   * what lies below it, so nothing was taken off.
+   */
+  #countedAnswers(ranked: Ranked, isFull: boolean): readonly SearchAnswer[] {
+    const open = this.#answers('no-threshold');
+    const isOpen = this.#plan.hasThreshold && !this.#window.isPaged && isFull && open.length > 0;
+    if (isOpen && this.#plan.semanticRatio === undefined) return open;
+    return ranked.from;
+  }
+
+  #total(ranked: Ranked, counted: readonly SearchAnswer[]): number {
+    const totals = this.#window.isPaged ? this.#answers('totals') : [];
+    const values = this.#answers('distinct-values');
+    if (ranked.filter !== undefined && values.length > 0) {
+      const counts = this.#distinctCounts(values);
+      const candidates = sumTotals(values);
+      return this.#window.isPaged
+        ? exhaustiveDistinctTotal(candidates, counts)
+        : estimatedDistinctTotal(candidates, counts, ranked.filter);
+    }
+    const isSplit = this.#plan.semanticRatio !== undefined;
+    return sumTotals(totals.length > 0 && !isSplit ? totals : counted);
+  }
+
+  #distinctCounts(values: readonly SearchAnswer[]): Map<string, number> {
+    const table = new FacetTable();
+    for (const answer of values) table.add(answer.bytes, answer.distributionAt, answer.statsAt);
+    return distinctCounts(table.fields.get(this.#plan.distinct ?? ''));
+  }
+
+  #writeEnvelope(
+    writer: ByteWriter,
+    from: readonly SearchAnswer[],
+    envelope: AnswerEnvelope,
+  ): void {
+    const first = from[0];
+    writer.text(',"query":');
+    if (first?.query === undefined) writer.text('""');
+    else writer.copy(first.bytes, first.query.start, first.query.end);
+    const vector = first?.queryVector;
+    if (first !== undefined && vector !== undefined) {
+      writer.text(',"queryVector":');
+      writer.copy(first.bytes, vector.start, vector.end);
+    }
+    writer.text(`,"processingTimeMs":${envelope.processingTimeMs}`);
+    if (envelope.metadataJson !== undefined) writer.text(`,"metadata":${envelope.metadataJson}`);
+    const details = first?.performanceDetails;
+    if (first !== undefined && details !== undefined) {
+      writer.text(',"performanceDetails":');
+      writer.copy(first.bytes, details.start, details.end);
+    }
+  }
+
+  #writeFacets(
+    writer: ByteWriter,
+    ranked: Ranked,
+    counted: readonly SearchAnswer[],
+    total: number,
+  ): void {
+    const holders = counted.some((answer) => answer.distributionAt >= 0) ? counted : ranked.from;
+    if (!holders.some((answer) => answer.distributionAt >= 0)) return;
+    const table = new FacetTable();
+    for (const answer of holders) table.add(answer.bytes, answer.distributionAt, answer.statsAt);
+    this.#countDistinctFacet(table, ranked);
+    writer.text(',"facetDistribution":');
+    table.writeDistribution(writer, this.#plan.facetRules, total);
+    if (!holders.some((answer) => answer.statsAt >= 0)) return;
+    writer.text(',"facetStats":');
+    table.writeStats(writer);
+  }
+
+  /** The facet of the distinct field itself: a value that was seen counts once. */
+  #countDistinctFacet(table: FacetTable, ranked: Ranked): void {
+    const { distinct } = this.#plan;
+    const values = this.#answers('distinct-values');
+    if (distinct === undefined || ranked.filter === undefined || values.length === 0) return;
+    if (!table.fields.has(distinct)) return;
+    const full = new FacetTable();
+    for (const answer of values) full.add(answer.bytes, answer.distributionAt, answer.statsAt);
+    const field = full.fields.get(distinct);
+    if (field === undefined) return;
+    for (const [key, value] of field.numbers) this.#countOnce(value, `n${key}`, ranked.filter);
+    for (const [key, value] of field.texts) this.#countOnce(value, `s${key}`, ranked.filter);
+    table.fields.set(distinct, field);
+  }
+
+  #countOnce(value: { count: number }, key: string, filter: DistinctFilter): void {
+    if (this.#window.isPaged || filter.seen.has(key)) value.count = 1;
+  }
+
+  #writeSemantic(writer: ByteWriter, ranked: Ranked, shown: readonly Hit[]): void {
+    const isSemantic =
+      this.#plan.semanticRatio !== undefined ||
+      ranked.from.some((answer) => answer.semanticHitCount !== undefined);
+    if (!isSemantic) return;
+    const count = shown.filter((hit) => hit.rules.some((rule) => rule.kind === RULE_VECTOR)).length;
+    writer.text(`,"semanticHitCount":${count}`);
+  }
+
+  #verdict(ranked: Ranked): { verdict: Verdict; why?: string } {
+    if (ranked.filter?.hasSeveralValues === true) {
+      return { verdict: 'estimate', why: 'documents have several distinct values' };
+    }
+    if (this.#plan.distinct !== undefined && !this.#window.isPaged) {
+      return { verdict: 'estimate', why: 'the total under distinct is an estimate' };
+    }
+    return { verdict: 'exact' };
+  }
+}
+
+function sumTotals(answers: readonly SearchAnswer[]): number {
+  return answers.reduce((sum, answer) => sum + answer.total, 0);
+}
+
+function writeTotals(writer: ByteWriter, window: SearchWindow, total: number): void {
+  if (!window.isPaged) {
+    writer.text(`,"limit":${window.limit},"offset":${window.offset},"estimatedTotalHits":${total}`);
+    return;
+  }
+  const pages = window.limit === 0 ? 0 : Math.ceil(total / window.limit);
+  writer.text(
+    `,"hitsPerPage":${window.limit},"page":${window.page},"totalPages":${pages},"totalHits":${total}`,
+  );
+}
+
+const ENVELOPE_BYTES = 512;
+
+function estimateBytes(hits: readonly Hit[]): number {
+  return hits.reduce((sum, hit) => sum + hit.end - hit.start, ENVELOPE_BYTES);
+}

@@ -1,0 +1,37 @@
+/**
+ * Text as a node compares it. Facet values, sort values and distinct values are equal if their
+ * normalized texts are: trimmed, compatibility-decomposed, lower case (milli's `normalize_facet`).
+ * Order is that of UTF-8 bytes, which differs from JavaScript's UTF-16 order beyond U+D7FF.
+ */
+
+const PLAIN = /^[!-~]*$/;
+
+/** The text under which a node files a facet value. */
+export function normalizeFacet(text: string): string {
+  if (PLAIN.test(text)) return text.toLowerCase();
+  return trimWhiteSpace(text).normalize('NFKD').toLowerCase();
+}
+
+/** Rust's idea of white space: as JavaScript's, with U+0085 and without U+FEFF. */
+function trimWhiteSpace(text: string): string {
+  return text.replace(
+    /^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g,
+    '',
+  );
+}
+
+/** Order of two texts by their UTF-8 bytes, without encoding them. */
+export function compareUtf8(left: string, right: string): number {
+  if (left === right) return 0;
+  const length = Math.min(left.length, right.length);
+  for (let at = 0; at < length; at += 1) {
+    const a = left.charCodeAt(at);
+    const b = right.charCodeAt(at);
+    if (a === b) continue;
+    // A surrogate stands for a code point above all that need none.
+    const aRank = a >= 0xd800 && a <= 0xdfff ? a + 0x10000 : a;
+    const bRank = b >= 0xd800 && b <= 0xdfff ? b + 0x10000 : b;
+    return aRank < bRank ? -1 : 1;
+  }
+  return left.length < right.length ? -1 : left.length > right.length ? 1 : 0;
+}

@@ -1,0 +1,220 @@
+/**
+ * Turns a client's search body into what the nodes are asked (architecture section 4, contract 4).
+ *
+ * The body is data: values of a wrong type pass on as they are, so that a node refuses them with its own
+ * error. Only lists that the plan must read are rewritten. Each node is asked from offset 0, so that the
+ * merge sees every hit that may stand before the window.
+ */
+import { VERSION_FIELD } from '../reserved/index.ts';
+import { type FacetRules, facetRules } from './facets.ts';
+import { expandFacets, isFilterable } from './filterable.ts';
+import { isTextArray, nodeLists, type Projection, searchProjection } from './projection.ts';
+import type { JsonObject, PurposeRequest, RankedIndex } from './types.ts';
+import { readHitsTotalMax, readWindow, type SearchWindow } from './window.ts';
+
+/** How a search is asked and merged. A plain value: printing it explains the search. */
+export interface SearchPlan {
+  /**
+   * `merge`: send every request to every node of the covering set. `single`: one node holds all, its
+   * answer only needs stripSearch. `needs-vector`: send the one request to one node, then plan again
+   * with the `queryVector` of its answer.
+   */
+  readonly kind: 'merge' | 'single' | 'needs-vector';
+  readonly requests: readonly PurposeRequest[];
+  /** Undefined if the body's paging is of a wrong type: a node will refuse it. */
+  readonly window: SearchWindow | undefined;
+  readonly projection: Projection;
+  /** Field by which hits are distinct. */
+  readonly distinct: string | undefined;
+  readonly hasThreshold: boolean;
+  /** Share of the semantic half; undefined unless both halves are asked. */
+  readonly semanticRatio: number | undefined;
+  readonly primaryKey: string | null;
+  readonly facetRules: FacetRules;
+  /** Whether the nodes' facet limits are raised, so that the user's are applied to their answers. */
+  readonly hasRaisedFacets: boolean;
+  /** Whether nodes rank this search by any rule of the user: else everything is one tie. */
+  readonly isPlaceholder: boolean;
+}
+
+/** What planSearch works from. */
+export interface SearchRequest {
+  /** The client's parsed body; for GET the same names and types, read from the query. */
+  readonly body: JsonObject;
+  readonly index: RankedIndex;
+  /** One node in one copy holds all that is asked. */
+  readonly isSingleNode?: boolean;
+  /** What a `needs-vector` plan brought back. */
+  readonly queryVector?: readonly number[];
+}
+
+/** Plans a search. */
+export function planSearch(request: SearchRequest): SearchPlan {
+  const { index } = request;
+  const body = withVector(request);
+  const settings = index.settings;
+  const window = readWindow(body, readHitsTotalMax(settings));
+  const hybrid = readHybrid(body);
+  const projection = searchProjection(body, settings);
+  const distinct = readDistinct(body, settings);
+  const shape = {
+    window,
+    projection,
+    distinct,
+    hasThreshold: typeof body['rankingScoreThreshold'] === 'number',
+    semanticRatio: hybrid.kind === 'both' ? hybrid.ratio : undefined,
+    primaryKey: index.primaryKey,
+    facetRules: facetRules(settings),
+    hasRaisedFacets: index.hasSeveralOwners,
+    isPlaceholder: isPlaceholderSearch(body, settings, hybrid.kind),
+  };
+  if (request.isSingleNode === true) {
+    const single = { ...body, ...facetLists(body, settings), ...nodeLists(body, projection, []) };
+    return { ...shape, kind: 'single', requests: [{ purpose: 'main', body: single }] };
+  }
+  if (hybrid.kind !== 'none' && !isGiven(body['vector'])) {
+    const requests: PurposeRequest[] = [{ purpose: 'main', body: vectorRequest(body) }];
+    return { ...shape, kind: 'needs-vector', requests };
+  }
+  return { ...shape, kind: 'merge', requests: mergeRequests(body, index, shape) };
+}
+
+type PlanShape = Omit<SearchPlan, 'kind' | 'requests'>;
+
+function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): PurposeRequest[] {
+  const { window, distinct } = shape;
+  const main = mainBody(body, index, shape);
+  const requests: PurposeRequest[] = [];
+  if (shape.semanticRatio === undefined) {
+    requests.push({ purpose: 'main', body: main });
+  } else {
+    const { hybrid: _hybrid, vector: _vector, ...keyword } = main;
+    requests.push({ purpose: 'keyword', body: keyword });
+    const hybrid = { ...(body['hybrid'] as JsonObject), semanticRatio: 1 };
+    requests.push({ purpose: 'semantic', body: { ...main, hybrid } });
+  }
+  if (window === undefined) return requests;
+  const base = candidateBody(body, index.primaryKey);
+  const wantsFacets = isTextArray(body['facets']);
+  if (distinct !== undefined && isFilterable(distinct, index.settings)) {
+    requests.push({ purpose: 'distinct-values', body: { ...base, facets: [distinct], limit: 0 } });
+  }
+  if (shape.hasThreshold && !window.isPaged) {
+    const { rankingScoreThreshold: _threshold, ...open } = base;
+    const facets = wantsFacets ? facetLists(body, index.settings) : {};
+    requests.push({ purpose: 'no-threshold', body: { ...open, ...facets, limit: 0 } });
+  }
+  return requests;
+}
+
+function mainBody(body: JsonObject, index: RankedIndex, shape: PlanShape): Record<string, unknown> {
+  const { window, projection, distinct, semanticRatio } = shape;
+  const needed: string[] = [VERSION_FIELD];
+  if (distinct !== undefined) needed.push(distinct);
+  if (hasGeoSort(body)) needed.push('_geo');
+  if (semanticRatio !== undefined && index.primaryKey !== null) needed.push(index.primaryKey);
+  const main: Record<string, unknown> = {
+    ...body,
+    ...facetLists(body, index.settings),
+    ...nodeLists(body, projection, needed),
+    showRankingScoreDetails: orRefused(body['showRankingScoreDetails'], true),
+    showRankingScore: orRefused(
+      body['showRankingScore'],
+      projection.keepsScore || semanticRatio !== undefined,
+    ),
+  };
+  if (window === undefined) return main;
+  if (window.isPaged) return { ...main, page: 1, hitsPerPage: window.end };
+  return { ...main, offset: 0, limit: window.end };
+}
+
+/** Our own value, unless the client's is of a wrong type. */
+function orRefused(value: unknown, own: boolean): unknown {
+  return value === undefined || typeof value === 'boolean' ? own : value;
+}
+
+/** Parameters that decide which documents are candidates. */
+const CANDIDATE_PARAMETERS = [
+  'q',
+  'filter',
+  'matchingStrategy',
+  'attributesToSearchOn',
+  'locales',
+  'hybrid',
+  'vector',
+  'media',
+  'rankingScoreThreshold',
+] as const;
+
+function candidateBody(body: JsonObject, primaryKey: string | null): Record<string, unknown> {
+  const base: Record<string, unknown> = {};
+  for (const name of CANDIDATE_PARAMETERS) {
+    if (body[name] !== undefined) base[name] = body[name];
+  }
+  base['attributesToRetrieve'] = primaryKey === null ? [] : [primaryKey];
+  return base;
+}
+
+function facetLists(body: JsonObject, settings: JsonObject): { facets?: readonly string[] } {
+  const facets = body['facets'];
+  return isTextArray(facets) ? { facets: expandFacets(facets, settings) } : {};
+}
+
+function readDistinct(body: JsonObject, settings: JsonObject): string | undefined {
+  const distinct = body['distinct'] ?? settings['distinctAttribute'];
+  return typeof distinct === 'string' ? distinct : undefined;
+}
+
+function hasGeoSort(body: JsonObject): boolean {
+  const sort = body['sort'];
+  return isTextArray(sort) && sort.some((rule) => rule.trimStart().startsWith('_geoPoint('));
+}
+
+interface HybridShape {
+  readonly kind: 'none' | 'semantic' | 'both';
+  readonly ratio: number;
+}
+
+const SEMANTIC_RATIO_DEFAULT = 0.5;
+
+/** The engine's own choice of search kind (its routes/indexes/search.rs, search_kind). */
+function readHybrid(body: JsonObject): HybridShape {
+  const hybrid = body['hybrid'];
+  const none: HybridShape = { kind: 'none', ratio: 0 };
+  if (typeof hybrid !== 'object' || hybrid === null || Array.isArray(hybrid)) return none;
+  const given = (hybrid as JsonObject)['semanticRatio'];
+  const ratio = given === undefined ? SEMANTIC_RATIO_DEFAULT : given;
+  if (typeof ratio !== 'number' || ratio <= 0 || ratio > 1) return none;
+  const hasQuery = typeof body['q'] === 'string' && body['q'].trim() !== '';
+  if (!hasQuery && !isGiven(body['vector']) && !isGiven(body['media'])) return none;
+  return {
+    kind: ratio === 1 || (!hasQuery && !isGiven(body['media'])) ? 'semantic' : 'both',
+    ratio,
+  };
+}
+
+function withVector(request: SearchRequest): JsonObject {
+  if (request.queryVector === undefined) return request.body;
+  const { media: _media, ...body } = request.body;
+  return { ...body, vector: request.queryVector };
+}
+
+/** Asks one node to embed the query: its answer's `queryVector`. */
+function vectorRequest(body: JsonObject): JsonObject {
+  const hybrid = { ...(body['hybrid'] as JsonObject), semanticRatio: 1 };
+  return { q: body['q'], media: body['media'], hybrid, limit: 0, retrieveVectors: true };
+}
+
+function isPlaceholderSearch(body: JsonObject, settings: JsonObject, hybrid: string): boolean {
+  if (hybrid !== 'none') return false;
+  const query = body['q'];
+  if (typeof query === 'string' && query.trim() !== '') return false;
+  const sort = body['sort'];
+  if (isTextArray(sort) && sort.length > 0) return false;
+  const rules = settings['rankingRules'];
+  return !isTextArray(rules) || !rules.some((rule) => /:(asc|desc)$/.test(rule));
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}

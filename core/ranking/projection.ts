@@ -1,0 +1,120 @@
+/**
+ * What a client sees of a hit. Nodes display every attribute and are asked for more than the client
+ * wants (internal fields, scores, the distinct field); a Projection says what remains, worked out once
+ * per request from the body and the user's displayedAttributes (architecture section 1).
+ */
+import { isReservedName } from '../reserved/index.ts';
+import { isCovered } from './select.ts';
+import type { JsonObject } from './types.ts';
+
+/** What writeHit keeps. Internal fields never remain. */
+export interface Projection {
+  /** Fields of the document; undefined: all. */
+  readonly fields: readonly string[] | undefined;
+  /** Fields of `_formatted`; undefined: all. */
+  readonly formattedFields: readonly string[] | undefined;
+  /** The user's displayedAttributes if they hide anything. */
+  readonly displayed: readonly string[] | undefined;
+  readonly keepsScore: boolean;
+  readonly keepsDetails: boolean;
+  readonly keepsGeoDistance: boolean;
+  /** `_vectors` was asked for and may be shown; else it is a field like others. */
+  readonly keepsVectors: boolean;
+}
+
+/** The user's displayedAttributes, or undefined if everything is displayed. */
+export function displayedAttributes(settings: JsonObject): readonly string[] | undefined {
+  const displayed = settings['displayedAttributes'];
+  return isTextArray(displayed) && !displayed.includes('*') ? displayed : undefined;
+}
+
+/** Whether a value is an array of strings: what list parameters must be. */
+export function isTextArray(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+/**
+ * The fields that a list asks for and that may be displayed; undefined means all. `*` in a list, and an
+ * absent list, mean everything displayed.
+ */
+export function visibleFields(
+  wanted: unknown,
+  displayed: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (!isTextArray(wanted) || wanted.includes('*')) return displayed;
+  const named = wanted.filter((name) => !isReservedName(name));
+  return displayed === undefined ? named : named.filter((name) => isCovered(name, displayed));
+}
+
+/** Splits an entry of attributesToCrop into name and the part from the last colon on. */
+export function splitCrop(entry: string): { name: string; suffix: string } {
+  const colon = entry.lastIndexOf(':');
+  return colon < 0
+    ? { name: entry, suffix: '' }
+    : { name: entry.slice(0, colon), suffix: entry.slice(colon) };
+}
+
+/** The projection of a search body. */
+export function searchProjection(body: JsonObject, settings: JsonObject): Projection {
+  const displayed = displayedAttributes(settings);
+  const fields = visibleFields(body['attributesToRetrieve'], displayed);
+  const highlighted = body['attributesToHighlight'];
+  const cropped = body['attributesToCrop'];
+  const formatted: string[] = [...(fields ?? [])];
+  let isAllFormatted = fields === undefined;
+  for (const name of isTextArray(highlighted) ? highlighted : []) {
+    if (name === '*') isAllFormatted = true;
+    else formatted.push(name);
+  }
+  for (const entry of isTextArray(cropped) ? cropped : []) {
+    const { name } = splitCrop(entry);
+    if (name === '*') isAllFormatted = true;
+    else formatted.push(name);
+  }
+  return {
+    fields,
+    formattedFields: isAllFormatted
+      ? displayed
+      : formatted.filter((name) => displayed === undefined || isCovered(name, displayed)),
+    displayed,
+    keepsScore: body['showRankingScore'] === true,
+    keepsDetails: body['showRankingScoreDetails'] === true,
+    keepsGeoDistance: fields === undefined || isCovered('_geo', fields),
+    keepsVectors:
+      body['retrieveVectors'] === true &&
+      (displayed === undefined || displayed.includes('_vectors')),
+  };
+}
+
+/**
+ * The lists to send to a node in place of the client's, so that it shows what the client may see and
+ * what the merge needs. Lists of a wrong type pass as they are: the node refuses them.
+ */
+export function nodeLists(
+  body: JsonObject,
+  projection: Projection,
+  needed: readonly string[],
+): Record<string, unknown> {
+  const lists: Record<string, unknown> = {};
+  const { displayed, fields } = projection;
+  const wanted = body['attributesToRetrieve'];
+  if (fields !== undefined && (wanted === undefined || wanted === null || isTextArray(wanted))) {
+    lists['attributesToRetrieve'] = [...new Set([...fields, ...needed])];
+  }
+  if (displayed === undefined) return lists;
+  const highlighted = body['attributesToHighlight'];
+  if (isTextArray(highlighted)) {
+    lists['attributesToHighlight'] = highlighted.flatMap((name) =>
+      name === '*' ? displayed : isCovered(name, displayed) ? [name] : [],
+    );
+  }
+  const cropped = body['attributesToCrop'];
+  if (isTextArray(cropped)) {
+    lists['attributesToCrop'] = cropped.flatMap((entry) => {
+      const { name, suffix } = splitCrop(entry);
+      if (name === '*') return displayed.map((shown) => shown + suffix);
+      return isCovered(name, displayed) ? [entry] : [];
+    });
+  }
+  return lists;
+}

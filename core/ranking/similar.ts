@@ -1,0 +1,147 @@
+/**
+ * Similar documents over several nodes (contract 1, similar): the document's vector, read from its
+ * owner, is searched on every node as a pure semantic search; the document itself is dropped.
+ */
+
+import { ByteWriter, decodeString } from '../json/slice.ts';
+import { VERSION_FIELD } from '../reserved/index.ts';
+import { readAnswers } from './answer.ts';
+import { HeadMerge } from './heads.ts';
+import { compareHits, type Hit } from './hits.ts';
+import { nodeLists, type Projection, searchProjection } from './projection.ts';
+import { visitLeaves } from './select.ts';
+import type {
+  AnswerEnvelope,
+  JsonObject,
+  MergedAnswer,
+  PurposeAnswers,
+  PurposeRequest,
+  RankedIndex,
+} from './types.ts';
+import { readHitsTotalMax, readWindow, type SearchWindow } from './window.ts';
+import { writeHit } from './write-hit.ts';
+
+/** `main`: the hits; `totals`: candidates without threshold; `self`: whether the document is one. */
+export type SimilarPurpose = 'main' | 'totals' | 'self';
+
+/** How similar documents are asked and merged. The requests are searches. */
+export interface SimilarPlan {
+  readonly requests: readonly PurposeRequest<SimilarPurpose>[];
+  readonly window: SearchWindow | undefined;
+  readonly projection: Projection;
+  /** Text of the document's id. */
+  readonly id: string;
+  readonly primaryKey: string;
+  readonly hitsTotalMax: number;
+}
+
+/** What planSimilar works from. */
+export interface SimilarRequest {
+  readonly body: JsonObject;
+  readonly index: RankedIndex & { readonly primaryKey: string };
+  /** The document's vector of the embedder asked for. */
+  readonly vector: readonly number[];
+}
+
+/** Plans a search for similar documents. */
+export function planSimilar(request: SimilarRequest): SimilarPlan {
+  const { body, index, vector } = request;
+  const { id, embedder, filter } = body;
+  const hitsTotalMax = readHitsTotalMax(index.settings);
+  const window = readWindow({ offset: body['offset'], limit: body['limit'] }, hitsTotalMax);
+  const projection = searchProjection(body, index.settings);
+  const semantic = { vector, hybrid: { embedder, semanticRatio: 1 } };
+  const filters = filter === undefined || filter === null ? {} : { filter };
+  const main: Record<string, unknown> = {
+    ...semantic,
+    ...filters,
+    ...nodeLists(body, projection, [VERSION_FIELD, index.primaryKey]),
+    showRankingScore: true,
+    showRankingScoreDetails: true,
+    offset: 0,
+    limit: (window?.end ?? 0) + 1,
+  };
+  for (const name of ['rankingScoreThreshold', 'retrieveVectors', 'locales'] as const) {
+    if (body[name] !== undefined) main[name] = body[name];
+  }
+  const self = [...(Array.isArray(filter) ? filter : filters.filter === undefined ? [] : [filter])];
+  self.push(`${quote(index.primaryKey)} = ${quote(String(id))}`);
+  const count = { attributesToRetrieve: [index.primaryKey], limit: 0 };
+  return {
+    requests: [
+      { purpose: 'main', body: main },
+      { purpose: 'totals', body: { ...semantic, ...filters, ...count } },
+      { purpose: 'self', body: { ...semantic, ...count, filter: self } },
+    ],
+    window,
+    projection,
+    id: String(id),
+    primaryKey: index.primaryKey,
+    hitsTotalMax,
+  };
+}
+
+/** Quotes a name or value for a filter. */
+function quote(text: string): string {
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}
+
+/**
+ * Merges the nodes' answers. Whether the document itself is a candidate comes from `isSelfCandidate`,
+ * else from the `self` answers, else from the hits.
+ */
+export function mergeSimilar(
+  plan: SimilarPlan,
+  answers: PurposeAnswers<SimilarPurpose>,
+  envelope: AnswerEnvelope & { readonly isSelfCandidate?: boolean },
+): MergedAnswer {
+  const main = readAnswers(answers.get('main'));
+  const window = plan.window as SearchWindow;
+  const heads = new HeadMerge(
+    main.map((answer) => answer.hits),
+    compareHits,
+  );
+  const hits: Hit[] = [];
+  let isSelfSeen = false;
+  for (let hit = heads.next(); hit !== undefined; hit = heads.next()) {
+    if (isDocument(hit, plan)) isSelfSeen = true;
+    else if (hits.length < window.end && hasSimilarity(hit)) hits.push(hit);
+  }
+  const totals = readAnswers(answers.get('totals') ?? answers.get('main'));
+  const self = answers.get('self');
+  const isCandidate =
+    envelope.isSelfCandidate ??
+    (self === undefined ? isSelfSeen : readAnswers(self).some((answer) => answer.total > 0));
+  const candidates = totals.reduce((sum, answer) => sum + answer.total, 0) - (isCandidate ? 1 : 0);
+  const total = Math.min(candidates, plan.hitsTotalMax);
+  const shown = hits.slice(window.start, window.end);
+  const writer = new ByteWriter(512 + shown.reduce((sum, hit) => sum + hit.end - hit.start, 0));
+  writer.text('{"hits":[');
+  for (const [place, hit] of shown.entries()) {
+    if (place > 0) writer.text(',');
+    writeHit(writer, hit, plan.projection);
+  }
+  writer.text(`],"id":${JSON.stringify(plan.id)},"processingTimeMs":${envelope.processingTimeMs}`);
+  writer.text(`,"limit":${window.limit},"offset":${window.offset},"estimatedTotalHits":${total}}`);
+  return { chunks: [writer.done()], hitCount: shown.length, verdict: 'exact' };
+}
+
+/** A document without a vector of this embedder is similar to nothing. */
+function hasSimilarity(hit: Hit): boolean {
+  const rule = hit.rules[0];
+  return rule === undefined || rule.first >= 0;
+}
+
+const QUOTE = 0x22;
+
+function isDocument(hit: Hit, plan: SimilarPlan): boolean {
+  let isSame = false;
+  visitLeaves(hit.bytes, hit.start, plan.primaryKey, (start, end) => {
+    const text =
+      hit.bytes[start] === QUOTE
+        ? decodeString(hit.bytes, start, end)
+        : hit.bytes.toString('latin1', start, end);
+    if (text === plan.id) isSame = true;
+  });
+  return isSame;
+}

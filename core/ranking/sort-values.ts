@@ -1,0 +1,117 @@
+/**
+ * Sort rules over a document's own values, for answers that bring no score details (document lists).
+ */
+import { decodeNumber, decodeString } from '../json/slice.ts';
+import { compareNumbers } from './compare.ts';
+import { RULE_GEO, RULE_SORT, Rule, VALUE_NUMBER, VALUE_TEXT } from './details.ts';
+import { distanceMetres, readPoint } from './geo.ts';
+import type { Hit } from './hits.ts';
+import { compareUtf8, normalizeFacet } from './normalize.ts';
+import { visitLeaves } from './select.ts';
+
+/** One entry of `sort`. */
+export interface SortRule {
+  /** Field name; `_geo` with a point for a sort by distance. */
+  readonly field: string;
+  readonly isAscending: boolean;
+  readonly point: { readonly latitude: number; readonly longitude: number } | undefined;
+}
+
+const GEO_ENTRY = /^_geoPoint\(\s*([^,\s]+)\s*,\s*([^)\s]+)\s*\)$/;
+
+/** Reads a `sort` list; undefined if an entry is none, which a node refuses. */
+export function readSort(entries: readonly string[]): SortRule[] | undefined {
+  const rules: SortRule[] = [];
+  for (const entry of entries) {
+    const colon = entry.lastIndexOf(':');
+    const direction = entry.slice(colon + 1);
+    if (colon < 0 || (direction !== 'asc' && direction !== 'desc')) return undefined;
+    const name = entry.slice(0, colon).trim();
+    const geo = GEO_ENTRY.exec(name);
+    rules.push({
+      field: geo === null ? name : '_geo',
+      isAscending: direction === 'asc',
+      point: geo === null ? undefined : { latitude: Number(geo[1]), longitude: Number(geo[2]) },
+    });
+  }
+  return rules;
+}
+
+/**
+ * Results of the sort rules for a document. A node lists a document twice if the first field of its sort
+ * holds numbers and texts: once for each; `isRepeat` asks for the texts.
+ */
+export function sortResults(hit: Hit, sort: readonly SortRule[], isRepeat: boolean): Rule[] {
+  return sort.map((entry) => {
+    const rule = new Rule();
+    rule.isAscending = entry.isAscending;
+    if (entry.point === undefined) {
+      rule.kind = RULE_SORT;
+      readBestValue(rule, hit, entry.field, isRepeat);
+      return rule;
+    }
+    rule.kind = RULE_GEO;
+    const point = readPoint(hit);
+    rule.first =
+      point === undefined
+        ? Number.NaN
+        : distanceMetres(
+            entry.point.latitude,
+            entry.point.longitude,
+            point.latitude,
+            point.longitude,
+          );
+    return rule;
+  });
+}
+
+/** Smallest value ascending, largest descending; any number before any text. */
+function readBestValue(rule: Rule, hit: Hit, field: string, skipsNumbers: boolean): void {
+  let number: number | undefined;
+  let text: string | undefined;
+  const sign = rule.isAscending ? 1 : -1;
+  visitLeaves(hit.bytes, hit.start, field, (start, end) => {
+    const first = hit.bytes[start] as number;
+    if (first === MINUS || (first >= DIGIT_0 && first <= DIGIT_9)) {
+      const value = decodeNumber(hit.bytes, start, end);
+      if (number === undefined || compareNumbers(value, number) * sign < 0) number = value;
+      return;
+    }
+    const value = readText(hit.bytes, start, end);
+    if (value === undefined) return;
+    if (text === undefined || compareUtf8(value, text) * sign < 0) text = value;
+  });
+  if (number !== undefined && !(skipsNumbers && text !== undefined)) {
+    rule.valueKind = VALUE_NUMBER;
+    rule.first = number;
+  } else if (text !== undefined) {
+    rule.valueKind = VALUE_TEXT;
+    rule.text = text;
+  }
+}
+
+const MINUS = 0x2d;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+const QUOTE = 0x22;
+const SMALL_T = 0x74;
+const SMALL_F = 0x66;
+/** Longer values are cut before they are filed. */
+const VALUE_BYTES_MAX = 468;
+
+function readText(bytes: Buffer, start: number, end: number): string | undefined {
+  const first = bytes[start];
+  if (first === SMALL_T || first === SMALL_F) return first === SMALL_T ? 'true' : 'false';
+  if (first !== QUOTE || end - start === 2) return undefined;
+  return cutText(normalizeFacet(decodeString(bytes, start, end)));
+}
+
+/** At most 468 bytes, whole characters. */
+function cutText(text: string): string {
+  if (text.length * 3 <= VALUE_BYTES_MAX) return text;
+  const bytes = Buffer.from(text);
+  if (bytes.length <= VALUE_BYTES_MAX) return text;
+  let end = VALUE_BYTES_MAX;
+  while (((bytes[end] as number) & 0xc0) === 0x80) end -= 1;
+  return bytes.toString('utf8', 0, end);
+}

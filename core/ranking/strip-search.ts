@@ -1,0 +1,67 @@
+/**
+ * The answer of the one node that holds everything asked: its bytes, minus what the client must not see.
+ * No parsing beyond finding members, no ordering.
+ */
+
+import { ByteWriter, Members } from '../json/slice.ts';
+import { RESERVED_PREFIX } from '../reserved/index.ts';
+import { SearchAnswer } from './answer.ts';
+import { FacetTable } from './facets.ts';
+import type { SearchPlan } from './plan-search.ts';
+import type { MergedAnswer } from './types.ts';
+import { writeHit } from './write-hit.ts';
+
+/** Strips a node's answer (status 200) to the request of a `single` plan. */
+export function stripSearch(plan: SearchPlan, body: Uint8Array): MergedAnswer {
+  const answer = new SearchAnswer(body, 0);
+  const { bytes, hits } = answer;
+  const writer = new ByteWriter(bytes.length + 64);
+  const members = new Members(bytes, 0);
+  writer.text('{');
+  let isFirst = true;
+  while (members.next()) {
+    if (!isFirst) writer.text(',');
+    isFirst = false;
+    writer.copy(bytes, members.nameStart - 1, members.valueStart);
+    if (members.isNamed('hits')) {
+      writer.text('[');
+      for (const [place, hit] of hits.entries()) {
+        if (place > 0) writer.text(',');
+        writeHit(writer, hit, plan.projection);
+      }
+      writer.text(']');
+    } else if (members.isNamed('facetDistribution')) {
+      writeFacets(writer, answer, plan);
+    } else if (members.isNamed('facetStats')) {
+      writeWithoutReserved(writer, bytes, members.valueStart);
+    } else {
+      writer.copy(bytes, members.valueStart, members.valueEnd);
+    }
+  }
+  writer.text('}');
+  return { chunks: [writer.done()], hitCount: hits.length, verdict: 'exact' };
+}
+
+/** Nodes that share an index have raised facet limits: the user's are applied here. */
+function writeFacets(writer: ByteWriter, answer: SearchAnswer, plan: SearchPlan): void {
+  if (!plan.hasRaisedFacets) {
+    writeWithoutReserved(writer, answer.bytes, answer.distributionAt);
+    return;
+  }
+  const table = new FacetTable();
+  table.add(answer.bytes, answer.distributionAt, answer.statsAt);
+  table.writeDistribution(writer, plan.facetRules, answer.total);
+}
+
+function writeWithoutReserved(writer: ByteWriter, bytes: Uint8Array, at: number): void {
+  const members = new Members(bytes, at);
+  writer.text('{');
+  let isFirst = true;
+  while (members.next()) {
+    if (members.hasPrefix(RESERVED_PREFIX)) continue;
+    if (!isFirst) writer.text(',');
+    isFirst = false;
+    writer.copy(bytes, members.nameStart - 1, members.valueEnd);
+  }
+  writer.text('}');
+}
