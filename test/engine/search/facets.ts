@@ -1,0 +1,178 @@
+/** Facet counts of a result and facet search. */
+import { EngineError } from '../errors.ts';
+import { featuresOf, listPatterns, matchesPattern } from '../filter/patterns.ts';
+import { facetValues, normalizeFacet } from '../filter/values.ts';
+import { settingMember } from '../settings.ts';
+import { compareBytes, type IndexStore, type StoredDocument } from '../store.ts';
+import { Float, type Json, type Out, printJson } from '../value.ts';
+
+/** Facets of a result as they are answered. */
+export interface FacetAnswer {
+  readonly distribution: { [facet: string]: Out };
+  readonly stats: { [facet: string]: Out };
+}
+
+interface Counted {
+  readonly label: string;
+  readonly key: string;
+  readonly isNumber: boolean;
+  count: number;
+}
+
+/** Counts facet values over candidates. Throws invalid_search_facets. */
+export function countFacets(
+  index: IndexStore,
+  candidates: readonly StoredDocument[],
+  facets: readonly string[],
+  prefix: string,
+): FacetAnswer {
+  const distribution: { [facet: string]: Out } = {};
+  const stats: { [facet: string]: Out } = {};
+  for (const facet of expandFacets(index, facets, prefix)) {
+    const counted = countValues(candidates, facet);
+    distribution[facet] = Object.fromEntries(
+      orderValues(index, facet, counted.values).map((value) => [value.label, value.count]),
+    );
+    if (counted.min !== undefined && counted.max !== undefined) {
+      stats[facet] = { min: new Float(counted.min), max: new Float(counted.max) };
+    }
+  }
+  return { distribution, stats };
+}
+
+function expandFacets(index: IndexStore, facets: readonly string[], prefix: string): string[] {
+  const rules = index.settings.get('filterableAttributes') ?? null;
+  const names = fieldPaths(index);
+  const isOpen = (field: string) => {
+    const features = featuresOf(rules, field);
+    return features !== undefined && (features.equality || features.comparison);
+  };
+  const found = new Set<string>();
+  for (const facet of facets) {
+    if (facet === '*') {
+      for (const name of names) if (isOpen(name)) found.add(name);
+    } else if (facet.includes('*')) {
+      for (const name of names) if (matchesPattern(facet, name) && isOpen(name)) found.add(name);
+    } else if (isOpen(facet)) {
+      if (names.has(facet)) found.add(facet);
+    } else {
+      throw invalidFacet(facet, rules, prefix);
+    }
+  }
+  return [...found].sort(compareBytes);
+}
+
+function invalidFacet(facet: string, rules: Json, prefix: string): EngineError {
+  const patterns = listPatterns(rules);
+  return new EngineError(
+    'invalid_search_facets',
+    `${prefix}Invalid facet distribution: Pattern \`${facet}\` is not filterable. ${
+      patterns.length === 0
+        ? 'This index does not have configured filterable attributes.'
+        : `Available filterable attributes patterns are: \`${patterns.join(', ')}\`.`
+    }`,
+  );
+}
+
+const pathCache = new WeakMap<IndexStore, { version: number; paths: Set<string> }>();
+
+/** Names of all fields of an index, nested ones with their path. */
+export function fieldPaths(index: IndexStore): ReadonlySet<string> {
+  const known = pathCache.get(index);
+  if (known !== undefined && known.version === index.version) return known.paths;
+  const paths = new Set<string>();
+  const add = (path: string, value: Json) => {
+    paths.add(path);
+    if (value instanceof Map) for (const [key, member] of value) add(`${path}.${key}`, member);
+    else if (Array.isArray(value)) {
+      for (const entry of value) {
+        if (entry instanceof Map) for (const [key, member] of entry) add(`${path}.${key}`, member);
+      }
+    }
+  };
+  for (const document of index.documents()) {
+    for (const [key, value] of document.fields) if (key !== '_vectors') add(key, value);
+  }
+  pathCache.set(index, { version: index.version, paths });
+  return paths;
+}
+
+function countValues(candidates: readonly StoredDocument[], facet: string) {
+  const byKey = new Map<string, Counted>();
+  let min: number | undefined;
+  let max: number | undefined;
+  const add = (key: string, label: string, isNumber: boolean) => {
+    const before = byKey.get(key);
+    if (before === undefined) byKey.set(key, { key, label, isNumber, count: 1 });
+    else before.count += 1;
+  };
+  const ordered = [...candidates].sort((a, b) => a.internalId - b.internalId);
+  for (const document of ordered) {
+    const { numbers, texts, spellings } = facetValues(document, facet);
+    for (const number of new Set(numbers)) {
+      min = min === undefined ? number : Math.min(min, number);
+      max = max === undefined ? number : Math.max(max, number);
+      const label = printNumber(number);
+      add(`n${label}`, label, true);
+    }
+    const seen = new Set<string>();
+    for (const [i, text] of texts.entries()) {
+      if (seen.has(text)) continue;
+      seen.add(text);
+      add(`t${text}`, spellings[i] ?? text, false);
+    }
+  }
+  return { values: [...byKey.values()], min, max };
+}
+
+function printNumber(number: number): string {
+  return printJson(new Float(number)).replace(/\.0$/, '');
+}
+
+function orderValues(index: IndexStore, facet: string, values: Counted[]): Counted[] {
+  const limit = Number(settingMember(index.settings, 'faceting', 'maxValuesPerFacet') ?? 100);
+  const byCount = facetOrder(index, facet) === 'count';
+  const ordered = values.sort((a, b) => {
+    if (a.isNumber !== b.isNumber) return a.isNumber ? -1 : 1;
+    if (byCount && a.count !== b.count) return b.count - a.count;
+    return byCount ? compareBytes(b.key, a.key) : compareBytes(a.key, b.key);
+  });
+  return ordered.slice(0, limit);
+}
+
+function facetOrder(index: IndexStore, facet: string): Json {
+  const orders = settingMember(index.settings, 'faceting', 'sortFacetValuesBy');
+  if (!(orders instanceof Map)) return 'alpha';
+  return orders.get(facet) ?? orders.get('*') ?? 'alpha';
+}
+
+/** Values of one facet that begin with a text (whole words of it may), with their counts. */
+export function searchFacet(
+  index: IndexStore,
+  candidates: readonly StoredDocument[],
+  facet: string,
+  query: string | null,
+): { [key: string]: Out }[] {
+  const rules = index.settings.get('filterableAttributes') ?? null;
+  const features = featuresOf(rules, facet);
+  if (features?.facetSearch !== true) throw notFacetSearchable(facet, rules);
+  const wanted = normalizeFacet(query ?? '').replace(/\p{M}/gu, '');
+  const values = countValues(candidates, facet).values.filter((value) => {
+    if (value.isNumber) return false;
+    const text = value.key.slice(1).replace(/\p{M}/gu, '');
+    return text.startsWith(wanted) || text.split(/[\s\p{P}]+/u).some((w) => w.startsWith(wanted));
+  });
+  return orderValues(index, facet, values).map(({ label, count }) => ({ value: label, count }));
+}
+
+function notFacetSearchable(facet: string, rules: Json): EngineError {
+  const patterns = listPatterns(rules);
+  return new EngineError(
+    'invalid_facet_search_facet_name',
+    `Attribute \`${facet}\` is not facet-searchable. ${
+      patterns.length === 0
+        ? 'This index does not have configured facet-searchable attributes. To make it facet-searchable add it to the `filterableAttributes` index settings.'
+        : `Available facet-searchable attributes patterns are: \`${patterns.join(', ')}\`. To make it facet-searchable add it to the \`filterableAttributes\` index settings.`
+    }`,
+  );
+}
