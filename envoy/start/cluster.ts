@@ -95,7 +95,10 @@ async function assemble(input: ClusterInput, state: State): Promise<Cluster> {
   if (given.listen.port !== 0) await checkPort(given.listen.host, given.listen.port);
   const folder = openDataFolder(options.data ?? input.defaultDataDir);
   const lock = await takeLock(folder.path);
-  state.closers.push(() => lock.release());
+  state.closers.push(
+    () => removeLeftovers(folder),
+    () => lock.release(),
+  );
   const isExternal = given.nodes.length > 0;
   if (isExternal && options.nodes !== undefined)
     throw new StartError('--nodes starts nodes, but the configuration names some already');
@@ -153,10 +156,7 @@ async function startParts(
   const { state, lock, input } = around;
   const guard = startGuard();
   lock.noteGuard(guard.pid);
-  state.closers.unshift(
-    () => removeLeftovers(parts.folder),
-    () => guard.close(),
-  );
+  state.closers.unshift(() => guard.close());
   const host: PartHost = { guard, announce: input.announce, changed: () => state.changed() };
   const start = async (spec: PartSpec): Promise<Part> => {
     if (state.isStopping) throw new StartError('stopped');
