@@ -1,0 +1,226 @@
+/**
+ * POST and PUT documents: the body is spooled and judged as it arrives, takes its place in the lane, and
+ * goes to the nodes in shares. Order of refusals as on a node: parameters, uid, content type, body.
+ */
+
+import { assertNever } from '../../core/assert.ts';
+import {
+  DocumentSplitter,
+  type PayloadFormat,
+  type SplitResult,
+} from '../../core/documents/index.ts';
+import { errorBody, MiroirError } from '../../core/errors.ts';
+import { type Grant, WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
+import type { GatewayReply, GatewayRequest } from '../http/exchange.ts';
+import { parseIndexUid, refuseReservedUid } from '../routes/uid.ts';
+import { begin, sentReply, taskReply, type WriteIntent } from './begin.ts';
+import type { WriteContext } from './context.ts';
+import { type AdditionParams, readAdditionParams, readFormat } from './params.ts';
+import { type NodeShare, sendShares } from './send.ts';
+import { cutParts, type Framing, partBody } from './share.ts';
+import { Spool } from './spool.ts';
+import { readTargets, rowsByNode } from './targets.ts';
+
+const TASK_TYPE = 'documentAdditionOrUpdate';
+/** Control names another primary key at most once per change of the index; more is a loop. */
+const SPLITS_MAX = 4;
+
+/** POST /indexes/{index_uid}/documents. */
+export function handleDocumentReplace(
+  request: GatewayRequest,
+  context: WriteContext,
+): Promise<GatewayReply> {
+  return handleAddition(request, context, 'POST');
+}
+
+/** PUT /indexes/{index_uid}/documents. */
+export function handleDocumentUpdate(
+  request: GatewayRequest,
+  context: WriteContext,
+): Promise<GatewayReply> {
+  return handleAddition(request, context, 'PUT');
+}
+
+async function handleAddition(
+  request: GatewayRequest,
+  context: WriteContext,
+  method: 'POST' | 'PUT',
+): Promise<GatewayReply> {
+  const params = readAdditionParams(context.query);
+  const uid = parseIndexUid(context.indexUid);
+  refuseReservedUid(uid);
+  const format = readFormat(request.headers.get('content-type'), params.csvDelimiter);
+  const { spool_dir, spool_memory } = context.config.writes;
+  const spool = new Spool({ folder: spool_dir, memoryBytes: spool_memory });
+  try {
+    const indexKey = context.findIndex(uid)?.primaryKey ?? undefined;
+    const addition: Addition = { params, format, method, indexKey, spool };
+    const split = await takeIn(request, addition, context.indexUid);
+    return await write(context, addition, split);
+  } finally {
+    await spool.close();
+  }
+}
+
+interface Addition {
+  readonly params: AdditionParams;
+  readonly format: PayloadFormat;
+  readonly method: 'POST' | 'PUT';
+  /** Primary key of the index as the view knows it. */
+  readonly indexKey: string | undefined;
+  readonly spool: Spool;
+}
+
+/** Spools the body and judges it. */
+async function takeIn(
+  request: GatewayRequest,
+  addition: Addition,
+  indexUid: string,
+): Promise<SplitResult> {
+  const { spool, params, format } = addition;
+  const splitter = new DocumentSplitter({
+    format,
+    primaryKey: params.primaryKey ?? addition.indexKey,
+    indexUid,
+    laterReplaces: addition.method === 'POST',
+    ...(params.csvDelimiter === undefined ? {} : { csvDelimiter: params.csvDelimiter }),
+    sink: (bytes) => spool.append(bytes),
+  });
+  for await (const chunk of request.body) {
+    splitter.push(chunk);
+    await spool.flush();
+  }
+  await spool.seal();
+  return splitter.finish(spool);
+}
+
+/** Judges the spooled body once more, with another primary key. CSV is NDJSON by now. */
+async function splitAgain(
+  addition: Addition,
+  indexUid: string,
+  primaryKey: string,
+): Promise<SplitResult> {
+  const { spool } = addition;
+  const splitter = new DocumentSplitter({
+    format: addition.format === 'json' ? 'json' : 'ndjson',
+    primaryKey,
+    indexUid,
+    laterReplaces: addition.method === 'POST',
+    sink: () => {},
+  });
+  const reader = spool.reader();
+  for (let offset = 0; offset < spool.byteLength; ) {
+    await reader.load(offset);
+    const bytes = reader.at(offset);
+    splitter.push(bytes);
+    offset += bytes.length;
+  }
+  return splitter.finish(spool);
+}
+
+async function write(
+  context: WriteContext,
+  addition: Addition,
+  firstSplit: SplitResult,
+): Promise<GatewayReply> {
+  const { customMetadata } = addition.params;
+  let split = firstSplit;
+  for (let splits = 1; splits <= SPLITS_MAX; splits += 1) {
+    const begun = await begin(context, toIntent(context.indexUid, addition, split));
+    switch (begun.kind) {
+      case 'settled':
+        return taskReply(context, begun, TASK_TYPE, customMetadata);
+      case 'other-primary-key':
+        split = await splitAgain(addition, context.indexUid, begun.primaryKey);
+        break;
+      case 'granted': {
+        const { grant, beganAtMs } = begun;
+        const shares = makeShares(context.indexUid, addition, split, grant);
+        const write = { ...grant, beganAtMs };
+        const outcome = await sendShares(context, write, shares);
+        return sentReply(context, outcome, () =>
+          taskReply(context, grant, TASK_TYPE, customMetadata),
+        );
+      }
+      default:
+        return assertNever(begun);
+    }
+  }
+  throw new MiroirError(
+    'miroir_overloaded',
+    'The primary key of the index keeps changing while documents are written.',
+    { retryAfterSeconds: 1 },
+  );
+}
+
+/** What control is told. Throws if the client must see an error in place of a task. */
+function toIntent(indexUid: string, addition: Addition, split: SplitResult): WriteIntent {
+  if (split.kind === 'rejected') {
+    throw new MiroirError(split.rejection.code, split.rejection.message);
+  }
+  if (split.kind === 'reserved') {
+    throw new MiroirError(
+      'miroir_reserved_field',
+      `The field \`${split.name}\` begins with \`_miroir_\`, which is reserved for the gateway.`,
+    );
+  }
+  const { params, indexKey, method } = addition;
+  const documentCount = split.kind === 'ok' ? split.table.count : split.documentCount;
+  const isOtherKey =
+    params.primaryKey !== undefined && indexKey !== undefined && params.primaryKey !== indexKey;
+  const failure = isOtherKey
+    ? errorBody(
+        'index_primary_key_already_exists',
+        `Index already has a primary key: \`${indexKey}\`.`,
+      )
+    : split.kind === 'ok'
+      ? undefined
+      : split.failure;
+  return {
+    kind: method === 'POST' ? WriteKind.DOCUMENTS_REPLACE : WriteKind.DOCUMENTS_UPDATE,
+    indexUid,
+    touches: split.kind === 'ok' && failure === undefined ? split.table.hashBytes() : NO_KEYS,
+    customMetadata: params.customMetadata,
+    detailsJson: JSON.stringify({ receivedDocuments: documentCount, indexedDocuments: null }),
+    primaryKey: split.primaryKey,
+    isPrimaryKeyExplicit: params.primaryKey !== undefined,
+    failure,
+    documentCount,
+  };
+}
+
+const NO_KEYS = new Uint8Array(0);
+
+function makeShares(
+  indexUid: string,
+  addition: Addition,
+  split: SplitResult,
+  grant: Grant,
+): NodeShare[] {
+  if (split.kind !== 'ok') return [];
+  const { table } = split;
+  const { spool, params } = addition;
+  const targets = readTargets(grant);
+  const framing: Framing = addition.format === 'json' ? 'json' : 'ndjson';
+  const query: Record<string, string> = {};
+  const primaryKey = grant.primaryKey ?? split.primaryKey;
+  if (primaryKey !== undefined) query['primaryKey'] = primaryKey;
+  if (params.skipCreation) query['skipCreation'] = 'true';
+  const { shardCount } = targets;
+  const seq = Number(grant.seq);
+  const shares = rowsByNode(targets, table.hashLows, table.count).map((rows, place): NodeShare => {
+    const source = { spool, table, rows, framing, seq, shardCount };
+    return {
+      nodeId: targets.nodeIds[place] as NodeShare['nodeId'],
+      bodies: cutParts(table, rows, framing).map((part) => ({
+        method: addition.method,
+        path: `/indexes/${indexUid}/documents`,
+        query,
+        contentType: framing === 'json' ? 'application/json' : 'application/x-ndjson',
+        body: () => partBody(source, part),
+        bodyBytes: part.bodyBytes,
+      })),
+    };
+  });
+  return shares.filter((share) => share.bodies.length > 0);
+}

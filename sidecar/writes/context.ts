@@ -1,0 +1,52 @@
+/** What a document write is handed. All effects come through here. */
+import type { MiroirConfig } from '../../core/config/index.ts';
+import type { NodeCall, NodeOutcome } from '../../core/meilisearch/outcome.ts';
+import type { Logger } from '../../core/telemetry/index.ts';
+import type { IndexEntry } from '../../core/topology.ts';
+import type { IndexUid, NodeId } from '../../core/types.ts';
+import type { WriteClient } from '../cluster/write-client.ts';
+
+/** Time, injected. */
+export interface Clock {
+  /** Milliseconds of a clock that never goes back. */
+  nowMs(): number;
+  /** Calls `task` every so often until the returned function is called. */
+  every(intervalMs: number, task: () => void): () => void;
+}
+
+/** One write's surroundings. */
+export interface WriteContext {
+  readonly config: Pick<MiroirConfig, 'writes'>;
+  /** The route's template, for the reply. */
+  readonly route: string;
+  /** Percent-decoded. */
+  readonly indexUid: string;
+  /** Percent-decoded; only of `DELETE documents/{document_id}`. */
+  readonly documentId?: string;
+  /** What follows `?`, as sent; empty if nothing does. */
+  readonly query: string;
+  /** The index as the newest view knows it, visible or not. */
+  readonly findIndex: (uid: IndexUid) => IndexEntry | undefined;
+  /** Nodes to ask for the text of an error; any of them will do. */
+  readonly nodeIds: readonly NodeId[];
+  readonly writes: WriteClient;
+  readonly callNode: (nodeId: NodeId, call: NodeCall) => Promise<NodeOutcome>;
+  /** The caller's own Authorization header; empty where the cluster has no keys. */
+  readonly authorization: string;
+  /** Node key with documents.get, for looking at the syntax of a filter. */
+  readonly internalKey: string;
+  /** The caller's key holds indexes.create for this index. */
+  readonly mayCreateIndex: boolean;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** The clock of the process. */
+export const systemClock: Clock = {
+  nowMs: () => performance.now(),
+  every(intervalMs, task) {
+    const timer = setInterval(task, intervalMs);
+    timer.unref();
+    return () => clearInterval(timer);
+  },
+};

@@ -1,0 +1,10 @@
+/** Document writes: one handler per verb. */
+export { handleDocumentReplace, handleDocumentUpdate } from './add.ts';
+export { type Clock, systemClock, type WriteContext } from './context.ts';
+export { handleDocumentDelete, handleDocumentDeleteBatch } from './delete-by-id.ts';
+export {
+  editPrefix,
+  handleDocumentDeleteAll,
+  handleDocumentDeleteByFilter,
+  handleDocumentEdit,
+} from './whole-index.ts';

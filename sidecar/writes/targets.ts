@@ -1,0 +1,66 @@
+/** Which nodes a granted write goes to, shard by shard. */
+import { assert } from '../../core/assert.ts';
+import type { NodeId } from '../../core/types.ts';
+import type { Grant } from '../../proto/gen/miroir/write/v1/write.ts';
+
+/** No copy in this slot. */
+const NO_COPY = 0xffff;
+const SLOT_BYTES = 2;
+
+/** The table of a grant, ready for hot loops. */
+export interface TargetTable {
+  readonly nodeIds: readonly NodeId[];
+  readonly shardCount: number;
+  readonly copiesPerShard: number;
+  /** shardCount x copiesPerShard places in nodeIds, or 0xffff. */
+  readonly slots: Uint16Array;
+}
+
+/** Reads the table that a grant carries. */
+export function readTargets(grant: Grant): TargetTable {
+  const { shardCount, copiesPerShard, targets } = grant;
+  const count = shardCount * copiesPerShard;
+  assert(targets.length === count * SLOT_BYTES, 'a grant names targets for every shard');
+  const slots = new Uint16Array(count);
+  for (let slot = 0; slot < count; slot += 1) {
+    slots[slot] = targets.readUInt16LE(slot * SLOT_BYTES);
+    const place = slots[slot] as number;
+    assert(place === NO_COPY || place < grant.nodeIds.length, 'a target is one of the nodes');
+  }
+  return { nodeIds: grant.nodeIds as NodeId[], shardCount, copiesPerShard, slots };
+}
+
+/**
+ * Rows for each node (by place in nodeIds), in their order: a row goes to every copy of its shard.
+ * `hashLows` are the low halves of the primary keys' hashes.
+ */
+export function rowsByNode(
+  table: TargetTable,
+  hashLows: Uint32Array,
+  rowCount: number,
+): Uint32Array[] {
+  const { slots, copiesPerShard } = table;
+  const mask = table.shardCount - 1;
+  const counts = new Uint32Array(table.nodeIds.length);
+  forEachTarget((node) => {
+    counts[node] = (counts[node] as number) + 1;
+  });
+  const rows = Array.from(counts, (count) => new Uint32Array(count));
+  const used = new Uint32Array(rows.length);
+  forEachTarget((node, row) => {
+    const at = used[node] as number;
+    (rows[node] as Uint32Array)[at] = row;
+    used[node] = at + 1;
+  });
+  return rows;
+
+  function forEachTarget(take: (node: number, row: number) => void): void {
+    for (let row = 0; row < rowCount; row += 1) {
+      const first = ((hashLows[row] as number) & mask) * copiesPerShard;
+      for (let slot = first; slot < first + copiesPerShard; slot += 1) {
+        const node = slots[slot] as number;
+        if (node !== NO_COPY) take(node, row);
+      }
+    }
+  }
+}
