@@ -39,7 +39,7 @@ export const rootSchema: SchemaNode = configSchema as unknown as SchemaNode;
 export const configOptions: readonly ConfigOption[] = listOptions(rootSchema, '');
 
 /** Name of the environment variable of an option: `listen.max_body` -> `MIROIR_LISTEN_MAX_BODY`. */
-export function envNameOf(path: string): string {
+function envNameOf(path: string): string {
   return `MIROIR_${path.replaceAll('.', '_').toUpperCase()}`;
 }
 

@@ -30,7 +30,7 @@ export function readConfigFile(file: string): ConfigFile {
 }
 
 /** Parses the text of a file; `file` is only its name in errors. */
-export function parseConfigText(text: string, file: string): ConfigFile {
+function parseConfigText(text: string, file: string): ConfigFile {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const problem = document.errors[0];

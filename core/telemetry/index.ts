@@ -6,6 +6,6 @@ export {
   metricsSnapshot,
   metricsText,
 } from './expose.ts';
-export { createLogger, type Logger, type LoggerOptions } from './logger.ts';
-export { createMetrics, type Metrics, type MetricsOptions, type NodeMetrics } from './metrics.ts';
+export { createLogger, type Logger } from './logger.ts';
+export { createMetrics, type Metrics } from './metrics.ts';
 export { miroirVersion } from './version.ts';

@@ -14,7 +14,7 @@ import { redactFields, redactLine } from './redact.ts';
 export type Logger = PinoLogger;
 
 /** What a logger may be given besides name and level. */
-export interface LoggerOptions {
+interface LoggerOptions {
   /** Texts that must never appear in a line, for instance the master key. */
   readonly secrets?: readonly string[];
   /** Where lines go; default stderr, written at once so that nothing is lost when the process dies. */

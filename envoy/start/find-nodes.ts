@@ -17,7 +17,7 @@ import { containerArgs, findDocker, pullImage } from './docker.ts';
 import { StartError } from './error.ts';
 
 /** Oldest Meilisearch whose answers the gateway knows. */
-export const MEILISEARCH_FLOOR = '1.50.0';
+const MEILISEARCH_FLOOR = '1.50.0';
 const DOCKER_IMAGE = 'getmeili/meilisearch:v1.50.0';
 const STAND_IN = fileURLToPath(new URL('../../test/engine/main.js', import.meta.url));
 const VERSION_TIMEOUT_MS = 20_000;

@@ -50,7 +50,7 @@ export interface PartHost {
 }
 
 /** The JSON line of a part that is ready. */
-export type ReadyLine = Readonly<Record<string, unknown>>;
+type ReadyLine = Readonly<Record<string, unknown>>;
 
 /** A part under watch. */
 export interface Part {

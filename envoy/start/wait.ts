@@ -14,7 +14,7 @@ export async function waitForOk(url: string, signal: AbortSignal): Promise<void>
 }
 
 /** Status of GET `url`, or undefined if nothing answers within two seconds. */
-export function statusOf(url: string, signal: AbortSignal): Promise<number | undefined> {
+function statusOf(url: string, signal: AbortSignal): Promise<number | undefined> {
   return new Promise((resolve) => {
     const request = get(
       url,

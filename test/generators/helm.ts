@@ -32,7 +32,7 @@ export function helmValues(): string {
 }
 
 /** The configuration a program gets in the chart when nothing is set. */
-export function chartDefaults(): Plain {
+function chartDefaults(): Plain {
   const defaults: Plain = {};
   for (const [name, schema] of Object.entries(rootSchema.properties ?? {})) {
     if (SET_BY_CHART.has(name)) continue;
