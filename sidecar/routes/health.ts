@@ -1,5 +1,4 @@
 /** GET /, /health, /version: whether and what answers. */
-import { MiroirError } from '../../core/errors.ts';
 import type { GatewayReply } from '../http/exchange.ts';
 import { askAnyNode, relay } from './ask.ts';
 import type { RouteContext } from './context.ts';
@@ -20,13 +19,4 @@ export async function getVersion(context: RouteContext): Promise<GatewayReply> {
   const known = context.view.versionJson;
   if (known !== '') return bytesReply(context.template, 200, [Buffer.from(known)]);
   return relay(context, await askAnyNode(context, { method: 'GET', path: '/version' }));
-}
-
-/** GET /experimental-features: the nodes' own, which are kept equal. */
-export async function getFeatures(context: RouteContext): Promise<GatewayReply> {
-  const question = { method: 'GET', path: '/experimental-features' } as const;
-  const answer = await askAnyNode(context, question);
-  if (answer.status !== 200) return relay(context, answer);
-  if (answer.body.length === 0) throw new MiroirError('internal', 'A node gave an empty answer.');
-  return relay(context, answer);
 }

@@ -4,6 +4,7 @@
  * Source: crates/meilisearch/src/routes/indexes/search.rs.
  */
 import { parseCount, parseQuery } from './query.ts';
+import { readFilter, readFlag, readList, readNumber, readSort } from './query-values.ts';
 
 /** A search body. */
 export type SearchBody = Record<string, unknown>;
@@ -32,8 +33,6 @@ export function searchBodyOfQuery(text: string): SearchBody | undefined {
 
 const asText: Read = (text) => text;
 const asCount: Read = (text) => parseCount(text);
-const asList: Read = splitList;
-const asBoolean: Read = (text) => (text === 'true' ? true : text === 'false' ? false : undefined);
 
 const FIELDS: Readonly<Record<string, Read>> = {
   q: asText,
@@ -41,71 +40,32 @@ const FIELDS: Readonly<Record<string, Read>> = {
   limit: asCount,
   page: asCount,
   hitsPerPage: asCount,
-  attributesToRetrieve: asList,
-  attributesToCrop: asList,
+  attributesToRetrieve: readList,
+  attributesToCrop: readList,
   cropLength: asCount,
   cropMarker: asText,
-  attributesToHighlight: asList,
+  attributesToHighlight: readList,
   highlightPreTag: asText,
   highlightPostTag: asText,
-  showMatchesPosition: asBoolean,
-  filter: asFilter,
-  sort: asSort,
+  showMatchesPosition: readFlag,
+  filter: readFilter,
+  sort: readSort,
   distinct: asText,
-  facets: asList,
+  facets: readList,
   matchingStrategy: (text) => (['last', 'all', 'frequency'].includes(text) ? text : undefined),
-  attributesToSearchOn: asList,
-  rankingScoreThreshold: asNumber,
-  locales: asList,
+  attributesToSearchOn: readList,
+  rankingScoreThreshold: readNumber,
+  locales: readList,
   hybridEmbedder: asText,
-  hybridSemanticRatio: asNumber,
+  hybridSemanticRatio: readNumber,
   vector: (text) => {
-    const numbers = splitList(text).map(asNumber);
+    const numbers = readList(text).map(readNumber);
     return numbers.includes(undefined) ? undefined : numbers;
   },
-  retrieveVectors: asBoolean,
+  retrieveVectors: readFlag,
   personalizeUserContext: asText,
-  useNetwork: asBoolean,
-  showRankingScore: asBoolean,
-  showRankingScoreDetails: asBoolean,
-  showPerformanceDetails: asBoolean,
+  useNetwork: readFlag,
+  showRankingScore: readFlag,
+  showRankingScoreDetails: readFlag,
+  showPerformanceDetails: readFlag,
 };
-
-/** Words between commas; one comma may end them. */
-function splitList(text: string): string[] {
-  const words = text.split(',');
-  if (words.at(-1) === '') words.pop();
-  return words;
-}
-
-function asNumber(text: string): number | undefined {
-  return /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text) ? Number(text) : undefined;
-}
-
-/** JSON if it is JSON, else one expression. */
-function asFilter(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
-
-/** Splits at commas, but not at the one inside `_geoPoint(lat,lng)`. */
-function asSort(text: string): string[] {
-  const rules: string[] = [];
-  let isInPoint = false;
-  for (const part of text.replace(/^"+|"+$/g, '').split(',')) {
-    const word = part.trim();
-    if (word.startsWith('_geoPoint(')) {
-      rules.push(word);
-      isInPoint = true;
-    } else if (isInPoint) {
-      rules.push(`${rules.pop()},${word}`);
-      isInPoint = !(word.endsWith('):desc') || word.endsWith('):asc'));
-    } else {
-      rules.push(word);
-    }
-  }
-  return rules;
-}

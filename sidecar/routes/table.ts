@@ -2,12 +2,26 @@
  * Every route of Meilisearch 1.50 and of Miroir, in one place. A row without a handler answers 501 with
  * the route's name; a path that has no row answers an empty 404 as a node does.
  */
+import {
+  handleDocumentDelete,
+  handleDocumentDeleteAll,
+  handleDocumentDeleteBatch,
+  handleDocumentDeleteByFilter,
+  handleDocumentEdit,
+  handleDocumentReplace,
+  handleDocumentUpdate,
+} from '../writes/index.ts';
 import type { Route } from './context.ts';
-import { getFeatures, getHealth, getRoot, getVersion } from './health.ts';
+import { getDocument, listDocuments, postFetch } from './documents-read.ts';
+import { documentWrite } from './documents-write.ts';
+import { postFacetSearch } from './facet-search.ts';
+import { changeFeatures, getFeatures } from './features.ts';
+import { getHealth, getRoot, getVersion } from './health.ts';
 import { getIndex, listIndexes } from './indexes-read.ts';
 import { createIndex, deleteIndex, swapIndexes, updateIndex } from './indexes-write.ts';
 import { changeKey, getKey, listKeys } from './keys.ts';
 import { getLivez, getMetrics, getReadyz, getTopology } from './miroir.ts';
+import { getSearch, postSearch } from './search.ts';
 import { SETTING_NAMES } from './settings-names.ts';
 import { getSetting, getSettings } from './settings-read.ts';
 import { resetSetting, resetSettings, updateSetting, updateSettings } from './settings-write.ts';
@@ -46,22 +60,72 @@ const settings: readonly Route[] = [
 ];
 
 const documents: readonly Route[] = [
-  { method: 'GET', template: `${INDEX}/documents`, action: 'documents.get' },
-  { method: 'POST', template: `${INDEX}/documents`, action: 'documents.add' },
-  { method: 'PUT', template: `${INDEX}/documents`, action: 'documents.add' },
-  { method: 'DELETE', template: `${INDEX}/documents`, action: 'documents.delete' },
-  { method: 'POST', template: `${INDEX}/documents/fetch`, action: 'documents.get' },
-  { method: 'POST', template: `${INDEX}/documents/delete-batch`, action: 'documents.delete' },
-  { method: 'POST', template: `${INDEX}/documents/delete`, action: 'documents.delete' },
-  { method: 'POST', template: `${INDEX}/documents/edit`, action: 'documents.*' },
-  { method: 'GET', template: `${INDEX}/documents/{document_id}`, action: 'documents.get' },
-  { method: 'DELETE', template: `${INDEX}/documents/{document_id}`, action: 'documents.delete' },
+  {
+    method: 'GET',
+    template: `${INDEX}/documents`,
+    action: 'documents.get',
+    handler: listDocuments,
+  },
+  {
+    method: 'POST',
+    template: `${INDEX}/documents`,
+    action: 'documents.add',
+    handler: documentWrite(handleDocumentReplace),
+  },
+  {
+    method: 'PUT',
+    template: `${INDEX}/documents`,
+    action: 'documents.add',
+    handler: documentWrite(handleDocumentUpdate),
+  },
+  {
+    method: 'DELETE',
+    template: `${INDEX}/documents`,
+    action: 'documents.delete',
+    handler: documentWrite(handleDocumentDeleteAll),
+  },
+  {
+    method: 'POST',
+    template: `${INDEX}/documents/fetch`,
+    action: 'documents.get',
+    handler: postFetch,
+  },
+  {
+    method: 'POST',
+    template: `${INDEX}/documents/delete-batch`,
+    action: 'documents.delete',
+    handler: documentWrite(handleDocumentDeleteBatch),
+  },
+  {
+    method: 'POST',
+    template: `${INDEX}/documents/delete`,
+    action: 'documents.delete',
+    handler: documentWrite(handleDocumentDeleteByFilter),
+  },
+  {
+    method: 'POST',
+    template: `${INDEX}/documents/edit`,
+    action: 'documents.*',
+    handler: documentWrite(handleDocumentEdit),
+  },
+  {
+    method: 'GET',
+    template: `${INDEX}/documents/{document_id}`,
+    action: 'documents.get',
+    handler: getDocument,
+  },
+  {
+    method: 'DELETE',
+    template: `${INDEX}/documents/{document_id}`,
+    action: 'documents.delete',
+    handler: documentWrite(handleDocumentDelete),
+  },
 ];
 
 const searches: readonly Route[] = [
-  { method: 'GET', template: `${INDEX}/search`, action: 'search' },
-  { method: 'POST', template: `${INDEX}/search`, action: 'search' },
-  { method: 'POST', template: `${INDEX}/facet-search`, action: 'search' },
+  { method: 'GET', template: `${INDEX}/search`, action: 'search', handler: getSearch },
+  { method: 'POST', template: `${INDEX}/search`, action: 'search', handler: postSearch },
+  { method: 'POST', template: `${INDEX}/facet-search`, action: 'search', handler: postFacetSearch },
   { method: 'GET', template: `${INDEX}/similar`, action: 'search' },
   { method: 'POST', template: `${INDEX}/similar`, action: 'search' },
   { method: 'POST', template: '/multi-search', action: 'search' },
@@ -110,7 +174,12 @@ const instance: readonly Route[] = [
     action: 'experimental.get',
     handler: getFeatures,
   },
-  { method: 'PATCH', template: '/experimental-features', action: 'experimental.update' },
+  {
+    method: 'PATCH',
+    template: '/experimental-features',
+    action: 'experimental.update',
+    handler: changeFeatures,
+  },
   { method: 'POST', template: '/dumps', action: 'dumps.create' },
   { method: 'POST', template: '/snapshots', action: 'snapshots.create' },
   { method: 'POST', template: '/export', action: 'export' },

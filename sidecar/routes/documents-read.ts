@@ -1,0 +1,121 @@
+/**
+ * Reading documents: one by its id from the node that owns its shard, or a list (GET documents, POST
+ * documents/fetch) merged from the nodes of the covering set. `ids` ask only the shards concerned.
+ */
+import { Members } from '../../core/json/slice.ts';
+import { type CoveringSet, coveringSet, shardOfKey } from '../../core/placement/index.ts';
+import { type JsonObject, mergeDocuments, planDocuments } from '../../core/ranking/index.ts';
+import { isReservedName } from '../../core/reserved/index.ts';
+import type { IndexEntry } from '../../core/topology.ts';
+import type { GatewayReply } from '../http/exchange.ts';
+import type { Question } from './ask.ts';
+import { readBody, requireJsonType } from './body.ts';
+import type { RouteContext } from './context.ts';
+import { documentsBodyOfQuery } from './documents-query.ts';
+import { fanOut } from './fan-out.ts';
+import { onlyRead, rankedIndex } from './index-plan.ts';
+import { parseJsonBody } from './json-body.ts';
+import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
+import { parseQuery, safeQuery } from './query.ts';
+import { readOne } from './read-one.ts';
+import { relayClean, relayRefusal, relayUnread } from './refusal.ts';
+import { bytesReply } from './reply.ts';
+import { mayNameReserved, refuseReservedNames } from './reserved-names.ts';
+
+/** GET /indexes/{uid}/documents/{id}. */
+export async function getDocument(context: RouteContext): Promise<GatewayReply> {
+  const id = context.params['document_id'] ?? '';
+  const uid = context.params['index_uid'] ?? '';
+  const path = indexPath(uid, 'documents', id) + safeQuery(context.query);
+  const question: Question = { method: 'GET', path };
+  const entry = readableIndex(context);
+  if (entry === undefined) return refuseMissingIndex(context, question);
+  const fields = parseQuery(context.query).get('fields');
+  refuseReservedNames({ fields: fields?.split(',') });
+  const shards = [shardOfKey(id, entry.shardCount)];
+  const [read] = coveringSet(entry.owners, { shards }).reads;
+  if (read === undefined) return relayUnread(context, entry, question);
+  const answer = await readOne(context, { entry, nodeId: read.nodeId, shards }, question);
+  if (answer.status !== 200) return relayClean(context, entry, answer);
+  return bytesReply(context.template, 200, stripDocument(answer.body));
+}
+
+/** GET /indexes/{uid}/documents. */
+export async function listDocuments(context: RouteContext): Promise<GatewayReply> {
+  const path = indexPath(context.params['index_uid'] ?? '', 'documents');
+  const untouched: Question = { method: 'GET', path: path + safeQuery(context.query) };
+  return fetchDocuments(context, { body: documentsBodyOfQuery(context.query), untouched });
+}
+
+/** POST /indexes/{uid}/documents/fetch. */
+export async function postFetch(context: RouteContext): Promise<GatewayReply> {
+  requireJsonType(context.request);
+  const bytes = await readBody(context.request);
+  const body = await parseJsonBody(context, bytes);
+  const untouched: Question = { method: 'POST', path: fetchPath(context), body: bytes };
+  return fetchDocuments(context, { body, untouched });
+}
+
+async function fetchDocuments(
+  context: RouteContext,
+  input: { readonly body: unknown; readonly untouched: Question },
+): Promise<GatewayReply> {
+  const { body, untouched } = input;
+  const entry = readableIndex(context);
+  if (entry === undefined) return refuseMissingIndex(context, untouched);
+  if (!isObject(body)) return relayUnread(context, entry, untouched);
+  if (untouched.body === undefined || mayNameReserved(Buffer.from(untouched.body))) {
+    refuseReservedNames(body);
+  }
+  const covering = coveringOfIds(entry, body);
+  const isSingleNode = onlyRead(covering) !== undefined;
+  const plan = planDocuments({ body, index: rankedIndex(entry), isSingleNode });
+  const requests = [{ purpose: 'main', body: plan.body }] as const;
+  const result = await fanOut(context, { entry, path: fetchPath(context), requests, covering });
+  if (result.kind === 'refused') {
+    return relayRefusal(context, entry, { answer: result.answer, untouched });
+  }
+  const merged = mergeDocuments(plan, result.answers.get('main') ?? []);
+  return {
+    ...bytesReply(context.template, 200, merged.chunks, result.headers),
+    plan: `merge of ${result.nodeCount} nodes`,
+  };
+}
+
+/** The copies to ask: only those of the shards of `ids`, where ids are given. */
+function coveringOfIds(entry: IndexEntry, body: JsonObject): CoveringSet {
+  const { ids } = body;
+  if (!Array.isArray(ids) || ids.length === 0 || !ids.every(isId)) {
+    return coveringSet(entry.owners);
+  }
+  const shards = [...new Set(ids.map((id) => shardOfKey(String(id), entry.shardCount)))];
+  shards.sort((left, right) => left - right);
+  return coveringSet(entry.owners, { shards });
+}
+
+function isId(value: unknown): value is string | number {
+  return typeof value === 'string' || Number.isSafeInteger(value);
+}
+
+/** A document without its internal members, as slices of the node's bytes. */
+export function stripDocument(body: Uint8Array): Uint8Array[] {
+  const kept: Uint8Array[] = [Buffer.from('{')];
+  const members = new Members(body, 0);
+  while (members.next()) {
+    if (isReservedName(members.name())) continue;
+    if (kept.length > 1) kept.push(COMMA);
+    kept.push(body.subarray(members.nameStart - 1, members.valueEnd));
+  }
+  kept.push(Buffer.from('}'));
+  return kept;
+}
+
+const COMMA = Buffer.from(',');
+
+function fetchPath(context: RouteContext): string {
+  return indexPath(context.params['index_uid'] ?? '', 'documents', 'fetch');
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

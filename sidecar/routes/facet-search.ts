@@ -1,0 +1,44 @@
+/** POST /indexes/{uid}/facet-search: the nodes' values merged by what they are filed under. */
+import { type JsonObject, mergeFacetSearch } from '../../core/ranking/index.ts';
+import type { GatewayReply } from '../http/exchange.ts';
+import type { Question } from './ask.ts';
+import { readBody, requireJsonType } from './body.ts';
+import type { RouteContext } from './context.ts';
+import { fanOut } from './fan-out.ts';
+import { coveringFor, rankedIndex } from './index-plan.ts';
+import { parseJsonBody } from './json-body.ts';
+import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
+import { relayRefusal, relayUnread } from './refusal.ts';
+import { bytesReply } from './reply.ts';
+import { mayNameReserved, refuseReservedNames } from './reserved-names.ts';
+
+/** Answers a facet search. */
+export async function postFacetSearch(context: RouteContext): Promise<GatewayReply> {
+  const startedAt = performance.now();
+  requireJsonType(context.request);
+  const bytes = await readBody(context.request);
+  const body = await parseJsonBody(context, bytes);
+  const path = indexPath(context.params['index_uid'] ?? '', 'facet-search');
+  const untouched: Question = { method: 'POST', path, body: bytes };
+  const entry = readableIndex(context);
+  if (entry === undefined) return refuseMissingIndex(context, untouched);
+  if (!isObject(body)) return relayUnread(context, entry, untouched);
+  if (mayNameReserved(bytes)) refuseReservedNames(body);
+  const requests = [{ purpose: 'main', body }] as const;
+  const covering = coveringFor(entry, body);
+  const result = await fanOut(context, { entry, path, requests, covering });
+  if (result.kind === 'refused') {
+    return relayRefusal(context, entry, { answer: result.answer, untouched });
+  }
+  const elapsedMs = Math.floor(performance.now() - startedAt);
+  const index = rankedIndex(entry);
+  const merged = mergeFacetSearch({ body, index }, result.answers.get('main') ?? [], elapsedMs);
+  return {
+    ...bytesReply(context.template, 200, merged.chunks, result.headers),
+    plan: `merge of ${result.nodeCount} nodes`,
+  };
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,64 @@
+/**
+ * A node refused a question that the gateway had changed. Its words may then speak of the change, so a
+ * node is asked the client's own question, and that refusal is passed on without internal names.
+ */
+import { MiroirError } from '../../core/errors.ts';
+import { cleanError } from '../../core/ranking/index.ts';
+import type { IndexEntry } from '../../core/topology.ts';
+import type { GatewayReply } from '../http/exchange.ts';
+import { type Answered, askNode, type Question, relay } from './ask.ts';
+import type { RouteContext } from './context.ts';
+
+/** Passes on the refusal that the client's own request gets. */
+export async function relayRefusal(
+  context: RouteContext,
+  entry: IndexEntry,
+  refused: { readonly answer: Answered; readonly untouched: Question },
+): Promise<GatewayReply> {
+  const { answer, untouched } = refused;
+  if (answer.status !== 400) return relay(context, answer);
+  const own = await askOwner(context, entry, untouched);
+  return relayClean(context, entry, own ?? answer);
+}
+
+/**
+ * For questions that the gateway does not understand, and that a node therefore refuses: passes its
+ * refusal on. Throws bad_request should the node understand more than the gateway.
+ */
+export async function relayUnread(
+  context: RouteContext,
+  entry: IndexEntry,
+  untouched: Question,
+): Promise<GatewayReply> {
+  const answer = await askOwner(context, entry, untouched);
+  if (answer !== undefined) return relayClean(context, entry, answer);
+  throw new MiroirError('bad_request', 'The parameters of this request are not understood.');
+}
+
+/** Passes a node's refusal on without internal names. */
+export function relayClean(
+  context: RouteContext,
+  entry: IndexEntry,
+  answer: Answered,
+): GatewayReply {
+  return relay(context, { ...answer, body: cleanError(answer.body, entry.settings) });
+}
+
+/** The refusal of some owner node; undefined if none answers or the question is fine by it. */
+async function askOwner(
+  context: RouteContext,
+  entry: IndexEntry,
+  question: Question,
+): Promise<Answered | undefined> {
+  const tried = new Set<string>();
+  for (const copies of entry.owners) {
+    for (const { nodeId, state } of copies) {
+      if (state !== 'in-sync' || tried.has(nodeId)) continue;
+      tried.add(nodeId);
+      const outcome = await askNode(context, nodeId, question);
+      if (outcome.kind !== 'answered' || outcome.status === 503) continue;
+      return outcome.status >= 400 ? outcome : undefined;
+    }
+  }
+  return undefined;
+}

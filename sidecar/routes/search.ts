@@ -1,0 +1,178 @@
+/**
+ * GET and POST /indexes/{uid}/search. Bytes -> body -> plan (what each node of the covering set is
+ * asked) -> answers -> one answer. Where one node holds everything, its answer passes with the
+ * gateway's fields cut out; elsewhere the nodes' lists are merged rule by rule (core/ranking).
+ */
+import {
+  type AnswerEnvelope,
+  type JsonObject,
+  type MergedAnswer,
+  mergeSearch,
+  planSearch,
+  type SearchPlan,
+  stripSearch,
+} from '../../core/ranking/index.ts';
+import type { IndexEntry } from '../../core/topology.ts';
+import type { GatewayReply } from '../http/exchange.ts';
+import type { Question } from './ask.ts';
+import { readBody, requireJsonType } from './body.ts';
+import type { RouteContext } from './context.ts';
+import { fanOut } from './fan-out.ts';
+import { coveringFor, onlyRead, rankedIndex } from './index-plan.ts';
+import { parseJsonBody } from './json-body.ts';
+import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
+import { safeQuery } from './query.ts';
+import { readOne } from './read-one.ts';
+import { relayClean, relayRefusal, relayUnread } from './refusal.ts';
+import { bytesReply, type HeaderPair } from './reply.ts';
+import { mayNameReserved, refuseReservedNames } from './reserved-names.ts';
+import { searchBodyOfQuery } from './search-query.ts';
+import { newRequestUid } from './uuid.ts';
+
+/** POST form. */
+export async function postSearch(context: RouteContext): Promise<GatewayReply> {
+  requireJsonType(context.request);
+  const bytes = await readBody(context.request);
+  const body = await parseJsonBody(context, bytes);
+  const path = searchPath(context);
+  return search(context, { body, untouched: { method: 'POST', path, body: bytes } });
+}
+
+/** GET form. */
+export async function getSearch(context: RouteContext): Promise<GatewayReply> {
+  const body = searchBodyOfQuery(context.query);
+  const path = searchPath(context) + safeQuery(context.query);
+  return search(context, { body, untouched: { method: 'GET', path } });
+}
+
+interface SearchInput {
+  /** Undefined or no object: a node will refuse the untouched question. */
+  readonly body: unknown;
+  readonly untouched: Question;
+}
+
+async function search(context: RouteContext, input: SearchInput): Promise<GatewayReply> {
+  const { body, untouched } = input;
+  const entry = readableIndex(context);
+  if (entry === undefined) return refuseMissingIndex(context, untouched);
+  if (!isObject(body)) return relayUnread(context, entry, untouched);
+  const text = typeof untouched.body === 'object' ? Buffer.from(untouched.body) : undefined;
+  if (text === undefined || mayNameReserved(text)) refuseReservedNames(body);
+  const covering = coveringFor(entry, body);
+  const read = onlyRead(covering);
+  if (read !== undefined) {
+    return searchOne(context, { entry, nodeId: read.nodeId, body, untouched });
+  }
+  const startedAt = performance.now();
+  const plan = await planMerge(context, entry, body);
+  if (plan === undefined) return relayUnread(context, entry, untouched);
+  const path = searchPath(context);
+  const result = await fanOut(context, { entry, path, requests: plan.requests, covering });
+  if (result.kind === 'refused') {
+    return relayRefusal(context, entry, { answer: result.answer, untouched });
+  }
+  const merged = mergeSearch(plan, result.answers, envelope(context, entry, startedAt));
+  return searchReply(context, merged, result.headers, `merge of ${result.nodeCount} nodes`);
+}
+
+/** One node holds everything: its bytes, minus the gateway's fields. */
+async function searchOne(
+  context: RouteContext,
+  target: Target & { body: JsonObject; untouched: Question },
+): Promise<GatewayReply> {
+  const { entry, body, untouched } = target;
+  const plan = planSearch({ body, index: rankedIndex(entry), isSingleNode: true });
+  const asked = plan.requests[0]?.body ?? body;
+  const question = isSame(asked, body)
+    ? untouched
+    : ({ method: 'POST', path: searchPath(context), body: JSON.stringify(asked) } as const);
+  const answer = await readOne(context, target, question);
+  if (answer.status !== 200) {
+    return question === untouched
+      ? relayClean(context, entry, answer)
+      : relayRefusal(context, entry, { answer, untouched });
+  }
+  const { shardCount } = entry;
+  const coverage: HeaderPair = ['x-miroir-coverage', `${shardCount}/${shardCount}`];
+  return searchReply(context, stripSearch(plan, answer.body), [coverage], 'one node');
+}
+
+interface Target {
+  readonly entry: IndexEntry;
+  readonly nodeId: IndexEntry['owners'][number][number]['nodeId'];
+}
+
+/** The plan for several nodes; a query that must be embedded first is, by one of them. */
+async function planMerge(
+  context: RouteContext,
+  entry: IndexEntry,
+  body: JsonObject,
+): Promise<SearchPlan | undefined> {
+  const index = rankedIndex(entry);
+  const plan = planSearch({ body, index });
+  if (plan.kind !== 'needs-vector') return plan;
+  const nodeId = entry.owners.flat().find(({ state }) => state === 'in-sync')?.nodeId;
+  if (nodeId === undefined) return plan;
+  const answer = await readOne(
+    context,
+    { entry, nodeId },
+    {
+      method: 'POST',
+      path: searchPath(context),
+      body: JSON.stringify(plan.requests[0]?.body ?? {}),
+    },
+  );
+  if (answer.status !== 200) return undefined;
+  const said = JSON.parse(Buffer.from(answer.body).toString('utf8')) as Record<string, unknown>;
+  const queryVector = said['queryVector'];
+  if (!Array.isArray(queryVector)) return undefined;
+  return planSearch({ body, index, queryVector: queryVector as number[] });
+}
+
+/** What the gateway itself says in a merged answer. */
+export function envelope(
+  context: RouteContext,
+  entry: IndexEntry,
+  startedAt: number,
+): AnswerEnvelope {
+  const processingTimeMs = Math.floor(performance.now() - startedAt);
+  const requestUid = newRequestUid(Date.now());
+  if (!wantsMetadata(context)) return { processingTimeMs, requestUid };
+  const { uid: indexUid, primaryKey } = entry;
+  const metadata = {
+    queryUid: newRequestUid(Date.now()),
+    indexUid,
+    ...(primaryKey === null ? {} : { primaryKey }),
+  };
+  return { processingTimeMs, requestUid, metadataJson: JSON.stringify(metadata) };
+}
+
+function wantsMetadata(context: RouteContext): boolean {
+  const header = context.request.headers.get('meili-include-metadata')?.trim().toLowerCase();
+  return header === 'true' || header === '1';
+}
+
+function searchReply(
+  context: RouteContext,
+  merged: MergedAnswer,
+  headers: readonly HeaderPair[],
+  plan: string,
+): GatewayReply {
+  return { ...bytesReply(context.template, 200, merged.chunks, headers), plan };
+}
+
+function searchPath(context: RouteContext): string {
+  return indexPath(context.params['index_uid'] ?? '', 'search');
+}
+
+/** Whether the plan left the body as the client sent it: then its bytes go out untouched. */
+function isSame(left: JsonObject, right: JsonObject): boolean {
+  const names = Object.keys(left);
+  return (
+    names.length === Object.keys(right).length && names.every((name) => left[name] === right[name])
+  );
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
