@@ -15,20 +15,19 @@ import { visitLeaves } from './select.ts';
 
 /** Values under which a hit is distinct: normalized texts and numbers; empty if it lacks the field. */
 export function distinctValues(hit: Hit, field: string): string[] {
-  const values: string[] = [];
+  const values = new Set<string>();
   visitLeaves(hit.bytes, hit.start, field, (start, end) => {
     const first = hit.bytes[start] as number;
     if (first === QUOTE) {
       // An empty text is no value; one of white space alone is the value that is empty when normalized.
-      if (end - start > 2)
-        values.push(textKey(normalizeFacet(decodeString(hit.bytes, start, end))));
+      if (end - start > 2) values.add(textKey(normalizeFacet(decodeString(hit.bytes, start, end))));
     } else if (first === SMALL_T || first === SMALL_F) {
-      values.push(textKey(first === SMALL_T ? 'true' : 'false'));
+      values.add(textKey(first === SMALL_T ? 'true' : 'false'));
     } else if (first === MINUS || (first >= DIGIT_0 && first <= DIGIT_9)) {
-      values.push(numberKey(decodeNumber(hit.bytes, start, end)));
+      values.add(numberKey(decodeNumber(hit.bytes, start, end)));
     }
   });
-  return values;
+  return [...values];
 }
 
 const QUOTE = 0x22;
@@ -50,10 +49,12 @@ function numberKey(value: number): string {
 /** Drops hits of which a value was seen before. */
 export class DistinctFilter {
   readonly seen = new Set<string>();
-  /** Survivors that have the field. */
-  survivorsWithValue = 0;
+  /** Values that survivors hold, counted once for each survivor. */
+  survivorValueCount = 0;
   /** True once a hit with several values came by: the node may have dropped too much. */
   hasSeveralValues = false;
+  /** Values of rejected hits that hold several. */
+  readonly #rejected: string[][] = [];
   readonly #field: string;
 
   constructor(field: string) {
@@ -64,10 +65,22 @@ export class DistinctFilter {
   accepts(hit: Hit): boolean {
     const values = distinctValues(hit, this.#field);
     if (values.length > 1) this.hasSeveralValues = true;
-    if (values.some((value) => this.seen.has(value))) return false;
+    if (values.some((value) => this.seen.has(value))) {
+      if (values.length > 1) this.#rejected.push(values);
+      return false;
+    }
     for (const value of values) this.seen.add(value);
-    if (values.length > 0) this.survivorsWithValue += 1;
+    this.survivorValueCount += values.length;
     return true;
+  }
+
+  /** How often rejected hits are counted under a second seen value. */
+  rejectedOverlap(): number {
+    let overlap = 0;
+    for (const values of this.#rejected) {
+      overlap += values.filter((value) => this.seen.has(value)).length - 1;
+    }
+    return overlap;
   }
 }
 
@@ -96,13 +109,16 @@ export function exhaustiveDistinctTotal(
   return total;
 }
 
-/** Total in window mode: the engine takes off only documents whose value was seen on the way. */
+/**
+ * Total in window mode: the engine takes off only documents whose value was seen on the way. A document
+ * with several values is counted under each; those at hand are set right.
+ */
 export function estimatedDistinctTotal(
   candidateCount: number,
   counts: ReadonlyMap<string, number>,
   filter: DistinctFilter,
 ): number {
-  let total = candidateCount + filter.survivorsWithValue;
+  let total = candidateCount + filter.survivorValueCount + filter.rejectedOverlap();
   for (const value of filter.seen) total -= counts.get(value) ?? 0;
   return total;
 }

@@ -21,27 +21,40 @@ export function cleanError(body: Uint8Array, settings: JsonObject): Uint8Array {
 
 /** The text of one error, cleaned. */
 export function cleanMessage(message: string, settings: JsonObject): string {
-  let text = message
-    .replace(/`_miroir_[^`]*`, /g, '')
-    .replace(/, `_miroir_[^`]*`/g, '')
-    .replace(/rule #(\d+)/g, (_, place: string) => `rule #${Math.max(0, Number(place) - 1)}`);
-  text = text.replace(
-    /Available (filterable|sortable) attributes? (?:patterns )?are: `_miroir_[^`]*`\./g,
-    (_, kind: string) => `This index does not have configured ${kind} attributes.`,
-  );
+  const text = message
+    .replace(/rule #(\d+)/g, (_, place: string) => `rule #${Math.max(0, Number(place) - 1)}`)
+    .replace(/`_miroir_[^`,]*`, /g, '')
+    .replace(/, `_miroir_[^`,]*`/g, '')
+    .replace(/`_miroir_[^`,]*, /g, '`')
+    .replace(/, _miroir_[^`,]*/g, '')
+    .replace(ONLY_OURS, (_, kind: string) => NOTHING_CONFIGURED[kind] ?? '');
   const displayed = displayedAttributes(settings);
   return displayed === undefined ? text : hideAttributes(text, displayed);
 }
 
-/** Lists of attributes in errors name only what is displayed, and say that there is more. */
+/** A list that held our rule alone: the user has configured nothing. */
+const ONLY_OURS =
+  /Available (filterable|sortable|facet-searchable) attributes?(?: patterns)? are: `_miroir_[^`]*`\.(?: To make it facet-searchable[^.]*\.)?/g;
+
+const NOTHING_CONFIGURED: Readonly<Record<string, string>> = {
+  filterable: 'This index does not have configured filterable attributes.',
+  sortable: 'This index does not have configured sortable attributes.',
+  'facet-searchable':
+    'This index does not have configured facet-searchable attributes. To make it facet-searchable add it to the `filterableAttributes` index settings.',
+};
+
+/**
+ * Some lists of attributes in one pair of backticks name only what is displayed and say that there is
+ * more (milli's `hidden_fields`); nodes display everything and name everything.
+ */
 function hideAttributes(message: string, displayed: readonly string[]): string {
-  return message.replace(
-    /(Available (?:filterable|sortable) attributes?(?: patterns)? are: )((?:`[^`]*`(?:, )?)+)/g,
-    (_, lead: string, list: string) => {
-      const names = list.split(', ').map((name) => name.slice(1, -1));
-      const shown = names.filter((name) => displayed.includes(name)).map((name) => `\`${name}\``);
-      const hasHidden = shown.length < names.length;
-      return lead + [...shown, ...(hasHidden ? ['`<..hidden-attributes>`'] : [])].join(', ');
-    },
-  );
+  return message.replace(HIDING_LISTS, (_, lead: string, list: string) => {
+    const names = list.split(', ');
+    const shown = names.filter((name) => displayed.includes(name));
+    const hidden = shown.length < names.length ? ', <..hidden-attributes>' : '';
+    return `${lead}\`${shown.join(', ')}${hidden}\``;
+  });
 }
+
+const HIDING_LISTS =
+  /(Available (?:sortable attributes|searchable attributes|filterable attributes patterns|facet-searchable attributes patterns) are: )`([^`]*)`/g;

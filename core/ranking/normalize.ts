@@ -6,10 +6,24 @@
 
 const PLAIN = /^[!-~]*$/;
 
+/** Longer values are cut before they are filed. */
+const VALUE_BYTES_MAX = 468;
+
 /** The text under which a node files a facet value. */
 export function normalizeFacet(text: string): string {
-  if (PLAIN.test(text)) return text.toLowerCase();
-  return trimWhiteSpace(text).normalize('NFKD').toLowerCase();
+  return cutText(
+    PLAIN.test(text) ? text.toLowerCase() : trimWhiteSpace(text).normalize('NFKD').toLowerCase(),
+  );
+}
+
+/** At most 468 bytes, whole characters. */
+function cutText(text: string): string {
+  if (text.length * 3 <= VALUE_BYTES_MAX) return text;
+  const bytes = Buffer.from(text);
+  if (bytes.length <= VALUE_BYTES_MAX) return text;
+  let end = VALUE_BYTES_MAX;
+  while (((bytes[end] as number) & 0xc0) === 0x80) end -= 1;
+  return bytes.toString('utf8', 0, end);
 }
 
 /** Rust's idea of white space: as JavaScript's, with U+0085 and without U+FEFF. */

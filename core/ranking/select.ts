@@ -1,9 +1,9 @@
 /**
- * Keeps chosen fields of a document, on its bytes. Same rules as a node's (its permissive JSON
- * pointers): `a` keeps the member a whole, `a.b` keeps b inside the object a or inside each object of the
- * array a, and also a member whose name is literally `a.b`.
+ * Keeps chosen fields of a document, on its bytes. Same rules as a node's (its ValuePathsVisitor): `a`
+ * keeps the member a whole; `a.b` keeps the member a with, inside its objects, only what lies under the
+ * path a.b or leads to it; a member whose name is literally `a.b` is kept by `a.b`.
  */
-import { type ByteWriter, Items, Members } from '../json/slice.ts';
+import { type ByteWriter, Items, Members, skipValue } from '../json/slice.ts';
 
 const COMMA = 0x2c;
 const OPEN_BRACE = 0x7b;
@@ -24,85 +24,70 @@ export function isCovered(field: string, names: readonly string[]): boolean {
   return names.some((name) => isWithin(field, name));
 }
 
-/** What becomes of one member: kept as it is, left out, or its value walked with these selectors. */
-export type MemberChoice = 'keep' | 'drop' | readonly string[];
+/** What becomes of one member: kept whole, left out, or its value walked. */
+export type MemberChoice = 'keep' | 'drop' | 'walk';
 
-/** What the selectors make of a member of this name whose value starts with `firstByte`. */
-export function chooseMember(
-  name: string,
-  firstByte: number,
-  selectors: readonly string[],
-): MemberChoice {
-  const isSelected = selectors.includes(name);
-  if (isSelected && !name.includes('.')) return 'keep';
-  const inner: string[] = [];
+/** What the selectors make of a top-level member of this name. */
+export function chooseMember(name: string, selectors: readonly string[]): MemberChoice {
+  let choice: MemberChoice = 'drop';
   for (const selector of selectors) {
-    if (selector.length > name.length && isWithin(selector, name)) {
-      inner.push(selector.slice(name.length + 1));
-    }
+    if (selector === name) return 'keep';
+    if (selector.length > name.length && isWithin(selector, name)) choice = 'walk';
   }
-  if (inner.length === 0) return isSelected ? 'keep' : 'drop';
-  return firstByte === OPEN_BRACE || firstByte === OPEN_BRACKET ? inner : 'drop';
+  return choice;
 }
 
-/** Writes the value at `at` (an object or array) with only what the selectors keep; returns its end. */
+/**
+ * Writes the value at `at`, found under `path`, with only what the selectors keep. Inside objects a
+ * member stays if its path is a selector, lies in one, or leads to one; scalars and items all stay.
+ */
 export function writeSelected(
   writer: ByteWriter,
   bytes: Uint8Array,
   at: number,
-  selectors: readonly string[],
+  selection: { readonly path: string; readonly selectors: readonly string[] },
 ): number {
-  return bytes[at] === OPEN_BRACKET
-    ? writeArray(writer, bytes, at, selectors)
-    : writeObject(writer, bytes, at, selectors);
+  const first = bytes[at];
+  if (first === OPEN_BRACE) return writeObject(writer, bytes, at, selection);
+  if (first === OPEN_BRACKET) {
+    const items = new Items(bytes, at);
+    writer.byte(OPEN_BRACKET);
+    let isFirst = true;
+    while (items.next()) {
+      if (!isFirst) writer.byte(COMMA);
+      isFirst = false;
+      writeSelected(writer, bytes, items.start, selection);
+    }
+    writer.byte(CLOSE_BRACKET);
+    return items.end;
+  }
+  const end = skipValue(bytes, at);
+  writer.copy(bytes, at, end);
+  return end;
 }
 
 function writeObject(
   writer: ByteWriter,
   bytes: Uint8Array,
   at: number,
-  selectors: readonly string[],
+  selection: { readonly path: string; readonly selectors: readonly string[] },
 ): number {
+  const { selectors } = selection;
   const members = new Members(bytes, at);
   writer.byte(OPEN_BRACE);
-  const start = writer.length;
+  let isFirst = true;
   while (members.next()) {
-    const choice = chooseMember(members.name(), bytes[members.valueStart] as number, selectors);
-    if (choice === 'drop') continue;
-    if (writer.length > start) writer.byte(COMMA);
-    if (choice === 'keep') {
-      writer.copy(bytes, members.nameStart - 1, members.valueEnd);
-    } else {
-      writer.copy(bytes, members.nameStart - 1, members.valueStart);
-      writeSelected(writer, bytes, members.valueStart, choice);
-    }
+    const name = members.name();
+    const path = selection.path === '' ? name : `${selection.path}.${name}`;
+    const isKept = selectors.some((selector) => isWithin(path, selector));
+    if (!isKept && !selectors.some((selector) => isWithin(selector, path))) continue;
+    if (!isFirst) writer.byte(COMMA);
+    isFirst = false;
+    writer.copy(bytes, members.nameStart - 1, isKept ? members.valueEnd : members.valueStart);
+    if (!isKept) writeSelected(writer, bytes, members.valueStart, { path, selectors });
   }
   writer.byte(CLOSE_BRACE);
   return members.end;
-}
-
-/** Items that are no objects or arrays go; objects of which nothing is left go too. */
-function writeArray(
-  writer: ByteWriter,
-  bytes: Uint8Array,
-  at: number,
-  selectors: readonly string[],
-): number {
-  const items = new Items(bytes, at);
-  writer.byte(OPEN_BRACKET);
-  const start = writer.length;
-  while (items.next()) {
-    const first = bytes[items.start];
-    if (first !== OPEN_BRACE && first !== OPEN_BRACKET) continue;
-    const before = writer.length;
-    if (before > start) writer.byte(COMMA);
-    const valueStart = writer.length;
-    writeSelected(writer, bytes, items.start, selectors);
-    const isEmptyObject = first === OPEN_BRACE && writer.length === valueStart + 2;
-    if (isEmptyObject) writer.truncate(before);
-  }
-  writer.byte(CLOSE_BRACKET);
-  return items.end;
 }
 
 /** Called with each leaf value of a field of the object at `at`: its position and end. */

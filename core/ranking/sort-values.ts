@@ -96,22 +96,10 @@ const DIGIT_9 = 0x39;
 const QUOTE = 0x22;
 const SMALL_T = 0x74;
 const SMALL_F = 0x66;
-/** Longer values are cut before they are filed. */
-const VALUE_BYTES_MAX = 468;
 
 function readText(bytes: Buffer, start: number, end: number): string | undefined {
   const first = bytes[start];
   if (first === SMALL_T || first === SMALL_F) return first === SMALL_T ? 'true' : 'false';
   if (first !== QUOTE || end - start === 2) return undefined;
-  return cutText(normalizeFacet(decodeString(bytes, start, end)));
-}
-
-/** At most 468 bytes, whole characters. */
-function cutText(text: string): string {
-  if (text.length * 3 <= VALUE_BYTES_MAX) return text;
-  const bytes = Buffer.from(text);
-  if (bytes.length <= VALUE_BYTES_MAX) return text;
-  let end = VALUE_BYTES_MAX;
-  while (((bytes[end] as number) & 0xc0) === 0x80) end -= 1;
-  return bytes.toString('utf8', 0, end);
+  return normalizeFacet(decodeString(bytes, start, end));
 }

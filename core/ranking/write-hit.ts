@@ -85,16 +85,21 @@ export function writeHit(writer: ByteWriter, hit: Hit, projection: Projection): 
       writeFields(writer, bytes, members.valueStart, projection.formattedFields);
     } else {
       runs.startRewritten(members);
-      writeSelected(writer, bytes, members.valueStart, choice);
+      writeNested(writer, members, projection.fields ?? []);
     }
   }
   runs.flush();
   writer.byte(CLOSE_BRACE);
 }
 
+function writeNested(writer: ByteWriter, members: Members, selectors: readonly string[]): void {
+  const { bytes, valueStart } = members;
+  writeSelected(writer, bytes, valueStart, { path: members.name(), selectors });
+}
+
 function chooseField(members: Members, fields: readonly string[] | undefined): MemberChoice {
   if (fields === undefined) return 'keep';
-  return chooseMember(members.name(), members.bytes[members.valueStart] as number, fields);
+  return chooseMember(members.name(), fields);
 }
 
 type SpecialChoice = MemberChoice | 'positions' | 'details' | 'formatted';
@@ -130,7 +135,7 @@ export function writeFields(
       runs.flush();
     } else {
       runs.startRewritten(members);
-      writeSelected(writer, bytes, members.valueStart, choice);
+      writeNested(writer, members, fields ?? []);
     }
   }
   runs.flush();
