@@ -1,14 +1,16 @@
 /**
- * Every error that Envoy makes by itself gets Meilisearch's shape. Envoy passes the sidecar's immediate
- * answers through the same rules, so the first two of them let these through: what succeeds, and what
- * carries the sidecar's own mark (`details`).
+ * Every error that Envoy makes by itself gets Meilisearch's shape. Most of the sidecar's answers do not
+ * come through here (it sends them as streamed immediate ones, which Envoy passes as they are); those
+ * given before a body was read do, and the first rule lets them through by their mark.
  */
 import { type ErrorCode, errorBody } from '../core/errors.ts';
 
-/** The sidecar's mark on its answers, Envoy's "response code details". */
-export const SIDECAR_DETAILS = 'miroir';
+/** The mark of the sidecar's answers, Envoy's "response code details". */
+const SIDECAR_DETAILS = 'miroir';
 
 interface LocalError {
+  /** The status a client gets, where Envoy's own would not be a node's. */
+  readonly status?: number;
   readonly code: ErrorCode;
   readonly message: string;
 }
@@ -25,6 +27,8 @@ const LOCAL_ERRORS: readonly (readonly [status: number, error: LocalError])[] = 
   [408, { code: 'bad_request', message: 'The request did not arrive in time.' }],
   [413, { code: 'payload_too_large', message: 'The provided payload reached the size limit.' }],
   [426, { code: 'bad_request', message: 'The version of HTTP is not served.' }],
+  // A transfer-encoding other than chunked; a node calls it malformed.
+  [501, { code: 'bad_request', message: 'The request is not valid HTTP.', status: 400 }],
   [431, { code: 'bad_request', message: 'The headers of the request are too large.' }],
 ];
 
@@ -43,7 +47,6 @@ export function localErrorJson(status: number): string {
 export function localReplies(): object {
   return {
     mappers: [
-      { filter: statusFilter('LE', 399) },
       { filter: sidecarFilter() },
       ...LOCAL_ERRORS.map(([status]) => mapper(status, statusFilter('EQ', status))),
       mapper(503, statusFilter('GE', 400)),
@@ -52,9 +55,11 @@ export function localReplies(): object {
 }
 
 function mapper(status: number, filter: object): object {
-  const isOurFault = status >= 500;
+  const clientStatus = LOCAL_ERRORS.find(([of]) => of === status)?.[1].status ?? status;
+  const isOurFault = clientStatus >= 500;
   return {
     filter,
+    ...(clientStatus !== status && { status_code: clientStatus }),
     body_format_override: {
       text_format_source: { inline_string: localErrorJson(status).replaceAll('%', '%%') },
       content_type: 'application/json',
@@ -70,7 +75,7 @@ function header(key: string, value: string): object {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
-function statusFilter(op: 'EQ' | 'LE' | 'GE', value: number): object {
+function statusFilter(op: 'EQ' | 'GE', value: number): object {
   return {
     status_code_filter: {
       comparison: {

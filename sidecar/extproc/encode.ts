@@ -2,44 +2,51 @@
  * Writes the answers we send on an ext_proc stream, each into one exactly sized buffer. Written by hand
  * for the same reason as decode.ts, and checked against the generated codec in the same tests.
  *
- * Header values travel as `raw_value`. In an immediate answer every header but a repeated one replaces
- * what Envoy would have put there by itself (its content-type is text/plain).
+ * Header values travel as `raw_value`.
  */
 
 /** Names in lower case. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
-const APPEND_IF_EXISTS_OR_ADD = 0;
 const OVERWRITE_IF_EXISTS_OR_ADD = 2;
+
+/** The mark on immediate answers by which Envoy's rules for its own errors (envoy/bootstrap) know them. */
+const DETAILS = 'miroir';
 
 /** ProcessingResponse.immediate_response: a whole answer in one message. */
 export function encodeImmediate(
   status: number,
   headers: HeaderList,
   body: readonly Uint8Array[],
-  details: string,
 ): Buffer {
   const bodyBytes = body.reduce((sum, chunk) => sum + chunk.length, 0);
   const statusBytes = numberFieldBytes(status);
   const mutation = setHeaders(headers);
   const innerBytes =
     bytesFieldBytes(statusBytes) +
-    (headers.length > 0 ? bytesFieldBytes(mutation.bytes) : 0) +
-    (bodyBytes > 0 ? bytesFieldBytes(bodyBytes) : 0) +
-    bytesFieldBytes(details.length);
+    bytesFieldBytes(mutation.bytes) +
+    bytesFieldBytes(bodyBytes) +
+    bytesFieldBytes(DETAILS.length);
   const writer = new MessageWriter(bytesFieldBytes(innerBytes));
   writer.openField(7, innerBytes);
   writer.openField(1, statusBytes);
   writer.numberField(1, status);
-  if (headers.length > 0) {
-    writer.openField(2, mutation.bytes);
-    mutation.write(writer);
-  }
-  if (bodyBytes > 0) {
-    writer.openField(3, bodyBytes);
-    for (const chunk of body) writer.raw(chunk);
-  }
-  writer.textField(5, details);
+  writer.openField(2, mutation.bytes);
+  mutation.write(writer);
+  writer.openField(3, bodyBytes);
+  for (const chunk of body) writer.raw(chunk);
+  writer.textField(5, DETAILS);
+  return writer.buffer;
+}
+
+/** The same with a bare status 503: Envoy fills in its own error body. Only for faults of ours. */
+export function encodeUnavailable(): Buffer {
+  const status = 503;
+  const statusBytes = numberFieldBytes(status);
+  const writer = new MessageWriter(bytesFieldBytes(bytesFieldBytes(statusBytes)));
+  writer.openField(7, bytesFieldBytes(statusBytes));
+  writer.openField(1, statusBytes);
+  writer.numberField(1, status);
   return writer.buffer;
 }
 
@@ -108,23 +115,16 @@ interface Mutation {
   write(writer: MessageWriter): void;
 }
 
-/** HeaderMutation.set_headers; the second header of one name is added, the first replaces. */
+/** HeaderMutation.set_headers, each replacing what is there. */
 function setHeaders(headers: HeaderList): Mutation {
-  const seen = new Set<string>();
-  const options = headers.map((header) => {
-    const action = seen.has(header[0]) ? APPEND_IF_EXISTS_OR_ADD : OVERWRITE_IF_EXISTS_OR_ADD;
-    seen.add(header[0]);
-    return { header, action };
-  });
-  const optionBytes = (option: (typeof options)[number]) =>
-    bytesFieldBytes(headerBytes(option.header)) + (option.action === 0 ? 0 : 2);
+  const optionBytes = (header: HeaderList[number]) => bytesFieldBytes(headerBytes(header)) + 2;
   return {
-    bytes: options.reduce((sum, option) => sum + bytesFieldBytes(optionBytes(option)), 0),
+    bytes: headers.reduce((sum, header) => sum + bytesFieldBytes(optionBytes(header)), 0),
     write(writer) {
-      for (const option of options) {
-        writer.openField(1, optionBytes(option));
-        writer.header(1, option.header);
-        if (option.action !== 0) writer.numberField(3, option.action);
+      for (const header of headers) {
+        writer.openField(1, optionBytes(header));
+        writer.header(1, header);
+        writer.numberField(3, OVERWRITE_IF_EXISTS_OR_ADD);
       }
     },
   };

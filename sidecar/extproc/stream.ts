@@ -1,15 +1,18 @@
 /**
  * One ext_proc stream = one client request. The order is: headers -> a request is made and its route
- * starts at once; body pieces flow into its queue; the reply goes out in one of three ways.
+ * starts at once; body pieces flow into its queue; the reply goes out in pieces, or is fetched by Envoy
+ * from the worker's HTTP listener.
  *
  * What must hold, each learned on a real Envoy 1.40:
  * - The answer to the headers is withheld until the end. Answering them would let Envoy's router run.
  * - The stream is never closed without an answer: Envoy would let the request go on, with an empty body.
  * - There is no message timeout in this mode; deadlines are the route's, Envoy's idle timeout stands behind.
+ * - An answer is a "streamed immediate" one. It costs the same as a plain one, and it does not pass Envoy's
+ *   rules for errors of its own making, which also close the connection at every 400. Only before the end
+ *   of the request's body it must be a plain one: of a streamed one the client would get nothing but the head.
  * - With graceful close Envoy ends its side when the client left, so an end before the answer means
  *   the same as a cancellation.
  */
-import { errorBody } from '../../core/errors.ts';
 import { CLUSTER_HEADER } from '../../core/sockets.ts';
 import type { AccessRecorder, Ending } from '../http/access-record.ts';
 import type { Answerer } from '../http/answer.ts';
@@ -19,7 +22,13 @@ import type { GatewayReply } from '../http/exchange.ts';
 import type { LargeReplies } from '../http/large-replies.ts';
 import { decodeInbound, type FilterProtocol, type Inbound } from './decode.ts';
 import { drainBody } from './drain.ts';
-import { encodeEmptyBody, encodeImmediate, encodeRoute, encodeTrailers } from './encode.ts';
+import {
+  encodeEmptyBody,
+  encodeImmediate,
+  encodeRoute,
+  encodeTrailers,
+  encodeUnavailable,
+} from './encode.ts';
 import { ExtprocRequest } from './request.ts';
 import { replyBytes, sendStreamed } from './send-streamed.ts';
 
@@ -49,10 +58,6 @@ export interface StreamServices {
   readonly onFault: (reason: string, error?: unknown) => void;
 }
 
-/** The mark on our answers by which Envoy's local reply rules know them (envoy/bootstrap). */
-const DETAILS = 'miroir';
-/** Up to this size an answer is one message; larger ones go in pieces. */
-const IMMEDIATE_BYTES_MAX = 256 * 1024;
 /** What is larger waits at the worker's HTTP listener: here Envoy would hold it for a slow client. */
 const STREAMED_BYTES_MAX = 32 * 1024 * 1024;
 const FULL_DUPLEX_STREAMED = 4;
@@ -104,7 +109,7 @@ export class ExtprocStream {
   end(): void {
     if (this.phase === 'waiting' || this.phase === 'working') {
       this.abandon();
-      this.peer.write(encodeImmediate(503, JSON_TYPE, [unavailableJson()], DETAILS));
+      this.peer.write(encodeUnavailable());
     }
     this.phase = 'over';
     this.peer.end();
@@ -167,13 +172,18 @@ export class ExtprocStream {
     }
     if (needsListener) throw new Error('the body of the request did not end');
     this.phase = 'answered';
-    if (bytes === undefined || bytes <= IMMEDIATE_BYTES_MAX) {
+    if (!body.isOver) {
       const chunks = bytes === undefined ? [] : (reply.body as readonly Uint8Array[]);
-      this.peer.write(encodeImmediate(reply.status, reply.headers, chunks, DETAILS));
-    } else {
-      await sendStreamed(this.peer, reply, bytes, () => this.isOver());
+      this.peer.write(encodeImmediate(reply.status, reply.headers, chunks));
+      this.record(request, reply, 'answered');
+      return;
     }
-    this.record(request, reply, 'answered');
+    const isWhole = await sendStreamed(this.peer, reply, {
+      bytes,
+      isHead,
+      isOver: () => this.isOver(),
+    });
+    this.record(request, reply, isWhole ? 'answered' : 'client-gone');
   }
 
   /** Lets the request go on, without its body, to this worker's own HTTP listener. */
@@ -202,7 +212,7 @@ export class ExtprocStream {
     if (this.phase === 'answered' || this.phase === 'over') return;
     if (this.phase === 'working') this.abandon();
     this.phase = 'answered';
-    this.peer.write(encodeImmediate(503, JSON_TYPE, [unavailableJson()], DETAILS));
+    this.peer.write(encodeUnavailable());
   }
 
   private abandon(): void {
@@ -221,7 +231,6 @@ export class ExtprocStream {
 }
 
 const NO_BYTES = new Uint8Array(0);
-const JSON_TYPE = [['content-type', 'application/json']] as const;
 
 /** Envoy tells with the first message how it was configured; only one way keeps bodies from a node. */
 function protocolFault(protocol: FilterProtocol | undefined): string | undefined {
@@ -231,12 +240,4 @@ function protocolFault(protocol: FilterProtocol | undefined): string | undefined
   if (protocol.responseBodyMode !== 0)
     return `response_body_mode is ${protocol.responseBodyMode}, not NONE`;
   return undefined;
-}
-
-function unavailableJson(): Uint8Array {
-  return Buffer.from(
-    JSON.stringify(
-      errorBody('miroir_gateway_unavailable', 'The gateway could not process the request.'),
-    ),
-  );
 }

@@ -1,8 +1,16 @@
-/** The Envoy that the gateway tests run, found or fetched as `npm start` does. */
+/** The Envoy that the gateway tests run: found, or fetched into the checkout's cache, as `npm start` does. */
+import { join } from 'node:path';
+import { findEnvoy } from '../../envoy/start/find-envoy.ts';
+import { projectRoot } from '../kit/paths.ts';
 
-/** Path of the binary. */
-export async function envoyBinary(): Promise<string> {
-  const path = process.env['ENVOY_BIN'];
-  if (path === undefined) throw new Error('no Envoy: set ENVOY_BIN');
-  return path;
+/** Program and leading arguments that run Envoy with access to `folder`. */
+export async function envoyCommand(
+  folder: string,
+): Promise<{ readonly command: string; readonly prefix: readonly string[] }> {
+  const envoy = await findEnvoy({
+    env: process.env,
+    cacheDir: join(projectRoot, '.cache'),
+    onProgress: (line) => console.log(line),
+  });
+  return { command: envoy.command, prefix: envoy.prefix([folder]) };
 }

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../../core/config/index.ts';
 import { envoyAdminSocket } from '../../core/sockets.ts';
 import { type BootstrapOptions, bootstrap } from '../../envoy/bootstrap.ts';
-import { envoyBinary } from './envoy-binary.ts';
+import { envoyCommand } from './envoy-binary.ts';
 
 const START_TIMEOUT_MS = 20_000;
 
@@ -49,7 +49,7 @@ export interface Gateway {
 /** Starts everything and waits until it answers. */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), 'miroir-gw-'));
-  const children: Part[] = [];
+  const children: { readonly errors: string; stop(): Promise<void> }[] = [];
   const close = async () => {
     await Promise.all(children.map((part) => part.stop()));
     rmSync(folder, { recursive: true, force: true });
@@ -78,39 +78,19 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
       workers: { pid: number }[];
       metrics_port: number;
     };
-    const envoyConfig = bootstrap(loadConfig({ file: configFile }), options.bootstrap) as Record<
-      string,
-      unknown
-    >;
-    options.mutate?.(envoyConfig);
-    const envoyFile = join(folder, 'envoy.json');
-    writeFileSync(envoyFile, JSON.stringify(envoyConfig));
-    const envoy = new Part(await envoyBinary(), [
-      '-c',
-      envoyFile,
-      '--concurrency',
-      '1',
-      '--disable-hot-restart',
-      '-l',
-      'warning',
-    ]);
+    const envoy = await startEnvoy(folder, envoyConfig(configFile, options));
     children.push(envoy);
-    const admin = (path: string, method = 'GET') =>
-      adminPage(envoyAdminSocket(folder), path, method);
-    const port = await waitForPort(admin, envoy);
+    const { admin, port } = envoy;
     return {
       port,
       url: `http://127.0.0.1:${port}`,
       folder,
       metricsPort: ready.metrics_port,
       workerPids: ready.workers.map((worker) => worker.pid),
-      envoyPid: envoy.child.pid ?? 0,
+      envoyPid: envoy.pid,
       sidecar: sidecar.child,
       admin,
-      stat: async (name) => {
-        const text = await admin(`/stats?filter=${encodeURIComponent(`^${name}$`)}`);
-        return Number(/: (\d+)/.exec(text)?.[1] ?? 0);
-      },
+      stat: (name) => envoy.stat(name),
       log: () => sidecar.errors,
       close,
     };
@@ -118,6 +98,53 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     const output = children.map((part) => part.errors).join('\n');
     await close();
     throw new Error(`${(error as Error).message}\n${output}`);
+  }
+}
+
+function envoyConfig(configFile: string, options: GatewayOptions): object {
+  const config = bootstrap(loadConfig({ file: configFile }), options.bootstrap) as Record<
+    string,
+    unknown
+  >;
+  options.mutate?.(config);
+  return config;
+}
+
+/** Starts Envoy alone, with its files in `folder`, and waits until it listens. */
+export async function startEnvoy(folder: string, config: object) {
+  const file = join(folder, 'envoy.json');
+  writeFileSync(file, JSON.stringify(config));
+  const { command, prefix } = await envoyCommand(folder);
+  const part = new Part(command, [
+    ...prefix,
+    '-c',
+    file,
+    '--concurrency',
+    '1',
+    '--disable-hot-restart',
+    '-l',
+    'warning',
+  ]);
+  const admin = (path: string, method = 'GET') => adminPage(envoyAdminSocket(folder), path, method);
+  try {
+    const port = await waitForPort(admin, part);
+    return {
+      port,
+      url: `http://127.0.0.1:${port}`,
+      pid: part.child.pid ?? 0,
+      admin,
+      stat: async (name: string) => {
+        const text = await admin(`/stats?filter=${encodeURIComponent(`^${name}$`)}`);
+        return Number(/: (\d+)/.exec(text)?.[1] ?? 0);
+      },
+      get errors() {
+        return part.errors;
+      },
+      stop: () => part.stop(),
+    };
+  } catch (error) {
+    await part.stop();
+    throw new Error(`${(error as Error).message}\n${part.errors}`);
   }
 }
 
