@@ -6,7 +6,7 @@
  */
 import { decodeString, findMember } from '../json/slice.ts';
 import { compareRules } from './compare.ts';
-import { RULE_GEO } from './details.ts';
+import { RULE_GEO, type Rule } from './details.ts';
 import type { Hit } from './hits.ts';
 
 /** Distances closer than this are equal to the node, in metres. */
@@ -60,7 +60,12 @@ export function rebuildGeoBuckets(hits: readonly Hit[]): void {
 
 /** Buckets of hits that are equal under all rules before this one. */
 function buildBuckets(hits: readonly Hit[], place: number): void {
-  const measured = hits.map((hit) => ({ hit, metres: trueDistance(hit, place) }));
+  const measured: { hit: Hit; metres: number }[] = [];
+  for (const hit of hits) {
+    const metres = trueDistance(hit, place);
+    if (Number.isNaN(metres)) (hit.rules[place] as Rule).first = Number.NaN;
+    else measured.push({ hit, metres });
+  }
   const isAscending = hits[0]?.rules[place]?.isAscending ?? true;
   measured.sort((left, right) =>
     isAscending ? left.metres - right.metres : right.metres - left.metres,
@@ -71,10 +76,6 @@ function buildBuckets(hits: readonly Hit[], place: number): void {
   for (const entry of measured) {
     const rule = entry.hit.rules[place];
     if (rule === undefined) continue;
-    if (Number.isNaN(entry.metres)) {
-      rule.first = Number.NaN;
-      continue;
-    }
     const isSame =
       leader !== undefined &&
       size < BUCKET_HITS_MAX &&

@@ -3,7 +3,7 @@
  * for the merge are left out, score details are cleaned.
  */
 
-import { type ByteWriter, Members } from '../json/slice.ts';
+import { type ByteWriter, isText, Members } from '../json/slice.ts';
 import { RESERVED_PREFIX } from '../reserved/index.ts';
 import { RULE_SORT, RULE_VERSION, type Rule } from './details.ts';
 import type { Hit } from './hits.ts';
@@ -128,7 +128,7 @@ export function writeFields(
   const runs = new MemberRuns(writer, bytes);
   writer.byte(OPEN_BRACE);
   while (members.next()) {
-    const choice = members.hasPrefix(RESERVED_PREFIX) ? 'drop' : chooseField(members, fields);
+    const choice = isNodesOwn(members) ? 'drop' : chooseField(members, fields);
     if (choice === 'keep') {
       runs.keep(members);
     } else if (choice === 'drop') {
@@ -140,6 +140,16 @@ export function writeFields(
   }
   runs.flush();
   writer.byte(CLOSE_BRACE);
+}
+
+const FEDERATION_HEAD = '{"weightedScoreValues":';
+
+/** Internal fields, and what a node adds to a list that was asked by another node's protocol. */
+function isNodesOwn(members: Members): boolean {
+  if (members.hasPrefix(RESERVED_PREFIX)) return true;
+  if (!members.isNamed('_federation')) return false;
+  const end = members.valueStart + FEDERATION_HEAD.length;
+  return isText(members.bytes, members.valueStart, end, FEDERATION_HEAD);
 }
 
 /** `_matchesPosition` has one member per field path. */
