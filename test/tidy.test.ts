@@ -221,7 +221,8 @@ function undocumentedExports(file: SourceFile): string[] {
       return [];
     const above = lines[at - 1] ?? '';
     const isDocumented = above.trim().endsWith('*/');
+    const isReExport = /^export type [{*]/.test(line);
     const isTypeOf = /^export type \w+ = \(typeof|^export type \w+ = keyof/.test(line);
-    return isDocumented || isTypeOf ? [] : [`${file.path}:${at + 1}: ${line}`];
+    return isDocumented || isTypeOf || isReExport ? [] : [`${file.path}:${at + 1}: ${line}`];
   });
 }
