@@ -17,18 +17,22 @@ export function toNodeSettings(userSettings: Settings, owners: OwnerInfo): Setti
     sortableAttributes: null,
     faceting: null,
   };
-  if (owners.hasSeveralOwners) ours['rankingRules'] = null;
-  return { ...toNodePatch({ ...ours, ...userSettings }, owners), faceting: NODE_FACETING };
+  const patch = toNodePatch({ ...ours, ...userSettings }, owners);
+  if (!owners.hasSeveralOwners) return patch;
+  const rankingRules = toNodeValue('rankingRules', userSettings['rankingRules'] ?? null, owners);
+  return { ...patch, rankingRules, faceting: NODE_FACETING };
 }
 
 /**
  * A user's change (PATCH /settings; null resets a key) as the change that nodes get. Keys that the
- * gateway applies itself (displayedAttributes, faceting) are left out: nodes never change them.
+ * gateway applies itself are left out: displayedAttributes always, faceting where the answers of several
+ * nodes are merged. A node that holds an index alone keeps the user's faceting, and orders ties by it.
  */
 export function toNodePatch(change: Settings, owners: OwnerInfo): Settings {
   const patch: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(change)) {
-    if (key === 'displayedAttributes' || key === 'faceting') continue;
+    if (key === 'displayedAttributes') continue;
+    if (key === 'faceting' && owners.hasSeveralOwners) continue;
     patch[key] = toNodeValue(key, value, owners);
   }
   return patch;
