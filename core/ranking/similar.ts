@@ -3,6 +3,7 @@
  * owner, is searched on every node as a pure semantic search; the document itself is dropped.
  */
 
+import { inFilter } from '../filter/compose.ts';
 import { ByteWriter, decodeString } from '../json/slice.ts';
 import { VERSION_FIELD } from '../reserved/index.ts';
 import { readAnswers } from './answer.ts';
@@ -65,7 +66,7 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
     if (body[name] !== undefined) main[name] = body[name];
   }
   const self = [...(Array.isArray(filter) ? filter : filters.filter === undefined ? [] : [filter])];
-  self.push(`${quote(index.primaryKey)} = ${quote(String(id))}`);
+  self.push(inFilter(index.primaryKey, [String(id)]));
   const count = { attributesToRetrieve: [index.primaryKey], limit: 0 };
   return {
     requests: [
@@ -79,11 +80,6 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
     primaryKey: index.primaryKey,
     hitsTotalMax,
   };
-}
-
-/** Quotes a name or value for a filter. */
-function quote(text: string): string {
-  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
 /**
