@@ -151,6 +151,6 @@ function badText(
   place: { readonly line: number; readonly byte: number },
 ): EngineError {
   return malformed(
-    `CSV error: record ${record} (line ${place.line}, field: ${field}, byte: ${place.byte}): invalid utf-8: invalid UTF-8 in field ${field} near byte index 0`,
+    `CSV parse error: record ${record} (line ${place.line}, field: ${field}, byte: ${place.byte}): invalid utf-8: invalid UTF-8 in field ${field} near byte index 0`,
   );
 }

@@ -203,7 +203,7 @@ function damerauLevenshtein(a: string, b: string): number {
 /** Query parameters of a request, checked like an object of texts. */
 export type Query = ReadonlyMap<string, string>;
 
-/** Splits a query string and refuses parameters that are not in `codes` (name -> error code). */
+/** Splits a query string and refuses parameters that are not in `codes`; the last of a name counts. */
 export function decodeQuery(search: string, codes: Readonly<Record<string, string>>): Query {
   const result = new Map<string, string>();
   for (const [key, value] of new URLSearchParams(search)) {
@@ -212,12 +212,6 @@ export function decodeQuery(search: string, codes: Readonly<Record<string, strin
       throw new EngineError(
         'bad_request',
         `Unknown parameter \`${key}\`: ${didYouMean(key, names)}expected one of ${quoteAll(names)}`,
-      );
-    }
-    if (result.has(key)) {
-      throw new EngineError(
-        codes[key] ?? 'bad_request',
-        `Invalid value type for parameter \`${key}\`: expected a string, but found multiple values`,
       );
     }
     result.set(key, value);

@@ -159,6 +159,12 @@ export class Engine {
     const tasks = batch.taskUids.flatMap((uid) => this.tasks.get(uid) ?? []);
     for (const task of tasks) this.waiting.delete(task.uid);
     runBatch(this, batch, tasks);
+    for (const uid of batch.taskUids) {
+      const task = this.tasks.get(uid);
+      if (task === undefined) continue;
+      batch.indexUids.set(uid, task.indexUid);
+      batch.details.set(uid, task.details);
+    }
     for (const task of tasks) {
       this.waiting.delete(task.uid);
       task.finishedAt = batch.finishedAt;
@@ -177,6 +183,8 @@ export class Engine {
     const batch: Batch = {
       uid: this.nextBatchUid,
       taskUids: uids,
+      indexUids: new Map(),
+      details: new Map(),
       startedAt: this.now(),
       finishedAt: null,
     };

@@ -1,6 +1,7 @@
 /** Document writes as a node does them: primary key, identifiers, replace or partial update. */
 import { EngineError } from './errors.ts';
 import type { SentDocument } from './payload.ts';
+import { checkReserved } from './reserved.ts';
 import { compareBytes, type IndexStore } from './store.ts';
 import { isInteger, type Json, type JsonObject, printJson } from './value.ts';
 
@@ -26,6 +27,9 @@ export function ingestDocuments(index: IndexStore, ingest: Ingest): number {
   const primaryKey = choosePrimaryKey(index, ingest);
   if (primaryKey === undefined) return 0;
   const ids = ingest.documents.map(({ fields }) => readId(fields, primaryKey));
+  for (const [i, { fields }] of ingest.documents.entries()) {
+    checkReserved(index, fields, ids[i] ?? '');
+  }
   index.primaryKey = primaryKey;
   const accepted = new Set<string>();
   const created = new Set<string>();
@@ -36,13 +40,25 @@ export function ingestDocuments(index: IndexStore, ingest: Ingest): number {
     if (before === undefined && ingest.skipCreation && !created.has(id)) continue;
     created.add(id);
     const isMerge = !ingest.isReplace && before !== undefined;
-    index.put(id, isMerge ? new Map([...before.fields, ...document.fields]) : document.fields);
+    index.put(id, isMerge ? mergeFields(before.fields, document.fields) : document.fields);
   }
   return accepted.size;
 }
 
+/** A partial update: top-level fields are replaced, vectors are added to each other. */
+function mergeFields(before: JsonObject, after: JsonObject): JsonObject {
+  const merged: JsonObject = new Map([...before, ...after]);
+  const old = before.get('_vectors');
+  const given = after.get('_vectors');
+  if (old instanceof Map && given instanceof Map) {
+    merged.set('_vectors', new Map([...old, ...given]));
+  }
+  return merged;
+}
+
 function choosePrimaryKey(index: IndexStore, ingest: Ingest): string | undefined {
   const { primaryKey } = ingest;
+  if (ingest.documents.length === 0) return index.primaryKey ?? primaryKey;
   if (index.primaryKey !== undefined) {
     if (primaryKey !== undefined && primaryKey !== index.primaryKey) {
       throw primaryKeyExists(index.primaryKey);
@@ -50,8 +66,7 @@ function choosePrimaryKey(index: IndexStore, ingest: Ingest): string | undefined
     return index.primaryKey;
   }
   const first = ingest.documents[0];
-  if (first === undefined) return primaryKey;
-  return primaryKey ?? guessPrimaryKey(first.fields);
+  return primaryKey ?? guessPrimaryKey(first?.fields ?? new Map());
 }
 
 /** The complaint about another primary key than the one in use. */
@@ -100,6 +115,11 @@ export function readId(document: JsonObject, primaryKey: string): string {
       `Document have too many matching \`${primaryKey}\` attribute: \`${printJson(document)}\`.`,
     );
   }
+  return idText(value);
+}
+
+/** An identifier as text. Throws invalid_document_id. */
+export function idText(value: Json): string {
   if (isInteger(value)) return String(value);
   if (typeof value === 'string' && isValidId(value)) return value;
   throw new EngineError(
@@ -115,6 +135,7 @@ function isValidId(text: string): boolean {
 /** Values at a dotted path: a literal key `a.b` and the member b of object a both match. */
 function findMembers(document: JsonObject, path: string): Json[] {
   const found: Json[] = [];
+  if (path === '') return found;
   const direct = document.get(path);
   if (direct !== undefined) found.push(direct);
   for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {

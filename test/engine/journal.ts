@@ -33,9 +33,7 @@ export class Journal {
   /** Adds what happened. */
   append(event: EngineEvent): void {
     const line =
-      event.kind === 'task'
-        ? { task: taskLine(event.task) }
-        : { batch: { ...event.batch, taskUids: event.batch.taskUids.slice() } };
+      event.kind === 'task' ? { task: taskLine(event.task) } : { batch: batchLine(event.batch) };
     appendFileSync(this.file, `${printJson(line as Out)}\n`);
   }
 
@@ -78,10 +76,17 @@ function replay(engine: Engine, line: JsonObject): void {
       taskUids: (batch.get('taskUids') as number[]).filter(
         (uid) => engine.tasks.get(uid)?.status === 'enqueued',
       ),
+      indexUids: new Map(),
+      details: new Map(),
       startedAt: batch.get('startedAt') as string,
       finishedAt: batch.get('finishedAt') as string,
     } satisfies Batch);
   }
+}
+
+function batchLine(batch: Batch): { [key: string]: Out } {
+  const { uid, taskUids, startedAt, finishedAt } = batch;
+  return { uid, taskUids, startedAt, finishedAt };
 }
 
 function taskLine(task: Task): { [key: string]: unknown } {

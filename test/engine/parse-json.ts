@@ -55,6 +55,13 @@ export class JsonReader {
     return -1;
   }
 
+  /** Demands that the bytes since `start` are UTF-8. */
+  demandTextSince(start: number): void {
+    if (!this.isText && !isUtf8(this.bytes.subarray(start, this.at))) {
+      throw this.error('invalid unicode code point');
+    }
+  }
+
   /** Demands that nothing but white space is left. */
   end(): void {
     if (this.peek() !== -1) throw this.peekError('trailing characters');
@@ -205,7 +212,7 @@ export class JsonReader {
         return this.escapedString(start);
       }
       if (byte < 0x20) {
-        this.at = at + 1;
+        this.at = this.isLazy ? at : at + 1;
         throw this.error('control character (\\u0000-\\u001F) found while parsing a string');
       }
       if (byte >= 0x80) isAscii = false;
@@ -215,7 +222,8 @@ export class JsonReader {
   }
 
   private demandText(start: number, end: number): void {
-    if (!isUtf8(this.bytes.subarray(start, end))) throw this.error('invalid unicode code point');
+    if (!this.isLazy && !isUtf8(this.bytes.subarray(start, end)))
+      throw this.error('invalid unicode code point');
   }
 
   /** A string with escapes; `at` is at the first backslash. */
@@ -234,7 +242,7 @@ export class JsonReader {
         this.at += 1;
         text += this.escape();
       } else if (byte < 0x20) {
-        this.at += 1;
+        if (!this.isLazy) this.at += 1;
         throw this.error('control character (\\u0000-\\u001F) found while parsing a string');
       } else {
         const from = this.at;

@@ -68,6 +68,7 @@ function readList(reader: JsonReader): SentDocument[] {
     const start = startOfValue(reader);
     reader.lateError = undefined;
     const value = reader.value();
+    reader.demandTextSince(start);
     if (!(value instanceof Map)) {
       endList(reader);
       throw notAMap(value, reader.at - start);
@@ -124,6 +125,7 @@ function readLines(bytes: Buffer): SentDocument[] {
     const start = reader.at;
     reader.lateError = undefined;
     const value = reader.value();
+    reader.demandTextSince(start);
     if (!(value instanceof Map)) throw notAMap(value, reader.at - start);
     documents.push({ fields: value, lateError: reader.lateError });
   }

@@ -1,12 +1,18 @@
 /** Cuts documents down to selected attributes; `a.b` selects a member of a nested object. */
 import type { Json, JsonObject } from './value.ts';
 
-/** Selects attributes; undefined or `*` keeps all. */
+function shownVector(value: Json): Json {
+  if (value === null) return [];
+  const isEmpty = value instanceof Map && !value.has('embeddings');
+  return isEmpty ? new Map<string, Json>(value).set('embeddings', null) : value;
+}
+
+/** Selects attributes; undefined keeps all. */
 export function selectFields(
   document: JsonObject,
   names: readonly string[] | undefined,
 ): JsonObject {
-  if (names === undefined || names.includes('*')) return document;
+  if (names === undefined) return document;
   const result: JsonObject = new Map();
   for (const [key, value] of document) {
     const kept = selectMember(key, value, names);
@@ -28,7 +34,7 @@ function selectInside(path: string, value: Json, names: readonly string[]): Json
       const kept = selectMember(`${path}.${key}`, member, names);
       if (kept !== undefined) inner.set(key, kept);
     }
-    return inner.size === 0 ? undefined : inner;
+    return inner.size === 0 && value.size > 0 ? undefined : inner;
   }
   if (Array.isArray(value)) {
     const inner = value.flatMap((entry) => {
@@ -51,7 +57,7 @@ export function withVectors(document: JsonObject, isShown: boolean): JsonObject 
   else if (vectors instanceof Map) {
     result.set(
       '_vectors',
-      new Map([...vectors].map(([name, value]): [string, Json] => [name, value ?? []])),
+      new Map([...vectors].map(([name, value]): [string, Json] => [name, shownVector(value)])),
     );
   }
   return result;

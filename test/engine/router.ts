@@ -129,19 +129,20 @@ export type Found =
   | { readonly kind: 'noMethod' }
   | { readonly kind: 'noPath' };
 
-/** Finds the route of a request. Literal parts win over parameters. */
+/** Finds the route of a request. A literal path hides one with parameters, whatever the method. */
 export function findRoute(routes: readonly Route[], method: string, path: string): Found {
   const parts = path.split('/').filter((part) => part !== '');
   let isKnown = false;
+  let fewest = Number.POSITIVE_INFINITY;
   let best: { route: Route; params: Record<string, string> } | undefined;
   for (const route of routes) {
     const params = matchParts(route.path.split('/').slice(1), parts);
     if (params === undefined) continue;
     isKnown = true;
-    if (route.method !== method) continue;
-    if (best === undefined || Object.keys(params).length < Object.keys(best.params).length) {
-      best = { route, params };
-    }
+    const count = Object.keys(params).length;
+    if (count < fewest) best = undefined;
+    fewest = Math.min(fewest, count);
+    if (count === fewest && route.method === method) best = { route, params };
   }
   if (best !== undefined) return { kind: 'route', ...best };
   return { kind: isKnown ? 'noMethod' : 'noPath' };

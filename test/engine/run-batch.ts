@@ -4,7 +4,7 @@ import { EngineError, indexNotFound } from './errors.ts';
 import { matchDocuments } from './filter/match.ts';
 import { ingestDocuments, primaryKeyExists } from './ingest.ts';
 import { changeSettings } from './settings.ts';
-import { wordSizesMessage } from './settings-decode.ts';
+import { storedChange, wordSizesMessage } from './settings-decode.ts';
 import type { IndexStore } from './store.ts';
 import { type Batch, type Task, zeroCounters } from './tasks.ts';
 import type { Json, Out } from './value.ts';
@@ -139,21 +139,8 @@ function deleteDocuments(
   return matched.length;
 }
 
-const ATTRIBUTE_RULES = ['attributeRank', 'wordPosition'];
-
 function applySettings(index: IndexStore, change: ReadonlyMap<string, Json>): void {
-  const settings = changeSettings(index.settings, change);
-  const rules = settings.get('rankingRules');
-  if (
-    Array.isArray(rules) &&
-    rules.includes('attribute') &&
-    ATTRIBUTE_RULES.some((rule) => rules.includes(rule))
-  ) {
-    throw new EngineError(
-      'invalid_settings_ranking_rules',
-      `Index \`${index.uid}\`: Mixed usage of the attribute, attributeRank, and wordPosition ranking rules. You must either use the attribute ranking rule alone or the attributeRank and wordPosition ranking rules.`,
-    );
-  }
+  const settings = changeSettings(index.settings, storedChange(change));
   const typo = settings.get('typoTolerance');
   const sizes = typo instanceof Map ? typo.get('minWordSizeForTypos') : undefined;
   if (sizes instanceof Map) {

@@ -30,11 +30,47 @@ export interface SettingRule {
   readonly decode: Decoder<Json>;
 }
 
-/** Languages that a node knows, by both of their codes. */
-export const LOCALES: readonly string[] =
+/** Pairs of two- and three-letter codes of the languages that a node knows. */
+const LOCALE_PAIRS: readonly string[] =
   'af afr ak aka am amh ar ara az aze be bel bn ben bg bul ca cat cs ces da dan de deu el ell en eng eo epo et est fi fin fr fra gu guj he heb hi hin hr hrv hu hun hy hye id ind it ita jv jav ja jpn kn kan ka kat km khm ko kor la lat lv lav lt lit ml mal mr mar mk mkd my mya ne nep nl nld nb nob or ori pa pan fa pes pl pol pt por ro ron ru rus si sin sk slk sl slv sn sna es spa sr srp sv swe ta tam te tel tl tgl th tha tk tuk tr tur uk ukr ur urd uz uzb vi vie yi yid zh zho zu zul'.split(
     ' ',
   );
+
+/** Languages that a node knows: all two-letter codes, all three-letter codes, and one more. */
+export const LOCALES: readonly string[] = [
+  ...LOCALE_PAIRS.filter((code) => code.length === 2),
+  ...LOCALE_PAIRS.filter((code) => code.length === 3),
+  'cmn',
+];
+
+/** The three-letter code of a language. */
+function longLocale(code: Json): Json {
+  const at = typeof code === 'string' && code.length === 2 ? LOCALE_PAIRS.indexOf(code) : -1;
+  return at < 0 ? code : (LOCALE_PAIRS[at + 1] ?? code);
+}
+
+/** A checked change as it is kept: what a node shows again differs a little from what was sent. */
+export function storedChange(change: ReadonlyMap<string, Json>): Map<string, Json> {
+  const stored = new Map(change);
+  for (const name of ['displayedAttributes', 'searchableAttributes']) {
+    const value = stored.get(name);
+    if (!Array.isArray(value)) continue;
+    stored.set(name, value.includes('*') ? ['*'] : [...new Set(value)]);
+  }
+  const rules = stored.get('localizedAttributes');
+  if (Array.isArray(rules)) {
+    stored.set(
+      'localizedAttributes',
+      rules.map((rule) => {
+        const locales = rule instanceof Map ? rule.get('locales') : undefined;
+        return rule instanceof Map && Array.isArray(locales)
+          ? new Map(rule).set('locales', locales.map(longLocale))
+          : rule;
+      }),
+    );
+  }
+  return stored;
+}
 
 const SIZE_MAX = '18446744073709551615';
 
@@ -114,6 +150,18 @@ const rankingRule: Decoder<string> = (value, place) => {
   return rule;
 };
 
+const rankingRules: Decoder<Json> = (value, place) => {
+  const rules = list(rankingRule)(value, place);
+  const isSplit = rules.includes('attributeRank') || rules.includes('wordPosition');
+  if (rules.includes('attribute') && isSplit) {
+    throw new EngineError(
+      place.code,
+      'Mixed usage of the attribute, attributeRank, and wordPosition ranking rules. You must either use the attribute ranking rule alone or the attributeRank and wordPosition ranking rules.',
+    );
+  }
+  return rules;
+};
+
 function reservedRuleMessage(field: string, reserved: string): string {
   const base = (name: string) =>
     `\`${name}\` is a reserved keyword and thus can't be used as a ranking rule`;
@@ -180,7 +228,8 @@ const noEmbedders: Decoder<Json> = (value, place) => {
   return toJson(given as Json);
 };
 
-const chatRefused: Decoder<Json> = () => {
+const chatRefused: Decoder<Json> = (value, place) => {
+  mapOf(anyJson)(value, place);
   throw new EngineError(
     'feature_not_enabled',
     'setting `chat` in the index settings requires enabling the `chat completions` experimental feature. See https://github.com/orgs/meilisearch/discussions/835',
@@ -201,7 +250,7 @@ const DECODERS: Readonly<Record<string, readonly ['PUT' | 'PATCH', Decoder<Json>
   filterableAttributes: ['PUT', asJson(list(filterableRule))],
   sortableAttributes: ['PUT', textSet],
   foreignKeys: ['PUT', foreignKeysRefused],
-  rankingRules: ['PUT', asJson(list(rankingRule))],
+  rankingRules: ['PUT', rankingRules],
   stopWords: ['PUT', textSet],
   nonSeparatorTokens: ['PUT', textSet],
   separatorTokens: ['PUT', textSet],

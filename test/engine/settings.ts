@@ -89,6 +89,8 @@ function merge(current: Json, change: JsonObject, initial: Json): Json {
     if (value === null) {
       if (standard === undefined) result.delete(key);
       else result.set(key, standard);
+    } else if (key === 'sortFacetValuesBy' && standard instanceof Map && value instanceof Map) {
+      result.set(key, sortKeys(new Map([...standard, ...value]), standard));
     } else if (
       value instanceof Map &&
       (standard instanceof Map || result.get(key) instanceof Map)

@@ -91,6 +91,10 @@ export interface Task {
 export interface Batch {
   readonly uid: number;
   readonly taskUids: number[];
+  /** Index of each task when the batch was done; a later swap changes tasks, not batches. */
+  readonly indexUids: Map<number, string | null>;
+  /** Details of each task when the batch was done. */
+  readonly details: Map<number, { [key: string]: Out }>;
   readonly startedAt: string;
   finishedAt: string | null;
 }
@@ -179,6 +183,17 @@ function durationText(start: string | null, end: string | null): string | null {
   if (start === null || end === null) return null;
   const seconds = (Date.parse(end) - Date.parse(start)) / 1000;
   return `PT${seconds.toFixed(9).replace(/\.?0+$/, '')}S`;
+}
+
+/** A task as its batch remembers it. */
+export function taskInBatch(batch: Batch, task: Task): Task {
+  const indexUid = batch.indexUids.get(task.uid);
+  const details = batch.details.get(task.uid);
+  return {
+    ...task,
+    indexUid: indexUid === undefined ? task.indexUid : indexUid,
+    details: details ?? task.details,
+  };
 }
 
 /** A batch as `GET /batches/<uid>` answers it. */

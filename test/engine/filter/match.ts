@@ -37,7 +37,8 @@ export function matchDocuments(
   return test === undefined ? index.documents() : index.documents().filter(test);
 }
 
-interface Sourced {
+/** A parsed filter and its text. */
+export interface Sourced {
   readonly filter: Filter;
   readonly source: string;
 }
@@ -86,7 +87,7 @@ export function compileFilter(
   context: FilterContext,
 ): DocumentTest | undefined {
   const groups = parseFilterValue(value, context.code);
-  for (const { filter, source } of groups.flat()) refuseFeatures(filter, source, context);
+  refuseClosedFeatures(groups, context);
   const tests = groups.map((group) =>
     anyOf(group.map(({ filter, source }) => compile(filter, { index, source, context }))),
   );
@@ -100,6 +101,14 @@ function allOf(tests: readonly DocumentTest[]): DocumentTest {
 
 function anyOf(tests: readonly DocumentTest[]): DocumentTest {
   return (document) => tests.some((test) => test(document));
+}
+
+/** Refuses what needs a feature that is off. */
+export function refuseClosedFeatures(
+  groups: readonly (readonly Sourced[])[],
+  context: FilterContext,
+): void {
+  for (const { filter, source } of groups.flat()) refuseFeatures(filter, source, context);
 }
 
 function refuseFeatures(filter: Filter, source: string, context: FilterContext): void {

@@ -13,7 +13,14 @@ import {
   text,
 } from '../decode.ts';
 import { EngineError } from '../errors.ts';
-import { matchDocuments, parseFilterValue } from '../filter/match.ts';
+import {
+  type FilterContext,
+  matchDocuments,
+  parseFilterValue,
+  refuseClosedFeatures,
+} from '../filter/match.ts';
+import { idText } from '../ingest.ts';
+import { parseJson } from '../parse-json.ts';
 import { nameType, type PayloadFormat, readPayload } from '../payload.ts';
 import { selectFields, withVectors } from '../project.ts';
 import type { Answer, Call, Route } from '../router.ts';
@@ -152,10 +159,21 @@ function deleteByFilter(call: Call): Answer {
       'Invalid syntax for the filter parameter: `expected String, Array, found: null`.',
     );
   }
-  if (parseFilterValue(filter, 'invalid_document_filter').length === 0) {
-    throw new EngineError('invalid_document_filter', 'Sending an empty filter is forbidden.');
+  const context = filterContext(call);
+  const parsed = parseFilterValue(filter, context.code);
+  if (parsed.length === 0) {
+    throw new EngineError(context.code, 'Sending an empty filter is forbidden.');
   }
+  refuseClosedFeatures(parsed, context);
   return enqueue(call, { type: 'documentDeletion', filter }, query);
+}
+
+function filterContext(call: Call): FilterContext {
+  return {
+    code: 'invalid_document_filter',
+    prefix: '',
+    hasContains: call.engine.features.has('containsFilter'),
+  };
 }
 
 function edit(call: Call): Answer {
@@ -165,7 +183,7 @@ function edit(call: Call): Answer {
     {
       filter: { decode: anyJson, code: 'invalid_document_edition_function_filter' },
       context: { decode: anyJson, code: 'invalid_document_edition_context' },
-      function: { decode: text, code: 'missing_document_edition_function' },
+      function: { decode: text, code: 'invalid_document_edition_function_filter' },
     },
   );
   if (!body.has('function')) {
@@ -181,6 +199,36 @@ function edit(call: Call): Answer {
     status: 501,
     body: { message: 'This stand-in for Meilisearch has no script language.' },
   };
+}
+
+/** A node cannot read this parameter in a query string at all. */
+function refuseNetwork(query: Query): void {
+  const given = query.get('useNetwork');
+  if (given === undefined) return;
+  throw new EngineError(
+    BROWSE_CODES.useNetwork,
+    `Invalid value type for parameter \`useNetwork\`: expected a string, but found a string: \`${given}\``,
+  );
+}
+
+/** `*` is all fields in a query string; in a body it is the name of a field. */
+function listedFields(given: string | undefined): string[] | undefined {
+  return given === undefined || given === '*' ? undefined : given.split(',');
+}
+
+function listedIds(given: string | undefined): string[] | undefined {
+  if (given === undefined || given === '*') return undefined;
+  return given === '' ? [] : given.split(',').map(checkId);
+}
+
+/** An identifier among those asked for, as text. */
+function checkId(id: Json, position: number): string {
+  try {
+    return idText(id);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw new EngineError(BROWSE_CODES.ids, `In \`.ids[${position}]\`: ${error.message}`);
+  }
 }
 
 interface Browse {
@@ -207,22 +255,26 @@ const BROWSE_CODES = {
 function list_(call: Call): Answer {
   const query = call.query(BROWSE_CODES);
   const split = (name: string) => query.get(name)?.split(',');
-  const useNetwork = query.get('useNetwork');
-  if (useNetwork !== undefined) {
-    throw new EngineError(
-      'invalid_document_use_network',
-      `Invalid value type for parameter \`useNetwork\`: expected a string, but found a string: \`${useNetwork}\``,
-    );
-  }
+  refuseNetwork(query);
   return browse(call, {
     offset: queryCount(query, 'offset', BROWSE_CODES.offset) ?? 0,
     limit: queryCount(query, 'limit', BROWSE_CODES.limit) ?? 20,
-    fields: split('fields'),
+    fields: listedFields(query.get('fields')),
     retrieveVectors: queryFlag(query, 'retrieveVectors', BROWSE_CODES.retrieveVectors) ?? false,
-    ids: split('ids'),
-    filter: query.get('filter'),
+    ids: listedIds(query.get('ids')),
+    filter: filterOfQuery(query.get('filter')),
     sort: split('sort') ?? [],
   });
+}
+
+/** A filter in a query string may be JSON. */
+export function filterOfQuery(given: string | undefined): Json | undefined {
+  if (given === undefined) return undefined;
+  try {
+    return parseJson(Buffer.from(given));
+  } catch {
+    return given;
+  }
 }
 
 function fetchDocuments(call: Call): Answer {
@@ -241,12 +293,20 @@ function fetchDocuments(call: Call): Answer {
     },
   );
   const ids = given.get('ids') as Json[] | null | undefined;
+  if (typeof given.get('useNetwork') === 'boolean') {
+    call.engine.features.demand(
+      'network',
+      'passing `useNetwork` in a search query',
+      'network',
+      805,
+    );
+  }
   return browse(call, {
     offset: (given.get('offset') as number | undefined) ?? 0,
     limit: (given.get('limit') as number | undefined) ?? 20,
     fields: (given.get('fields') as string[] | null | undefined) ?? undefined,
     retrieveVectors: (given.get('retrieveVectors') as boolean | undefined) ?? false,
-    ids: ids?.map((id) => (typeof id === 'string' ? id : printJson(id))),
+    ids: ids?.map((id, i) => checkId(id, i)),
     filter: given.get('filter') as Json | undefined,
     sort: (given.get('sort') as string[] | null | undefined) ?? [],
   });
@@ -255,14 +315,10 @@ function fetchDocuments(call: Call): Answer {
 function browse(call: Call, wanted: Browse): Answer {
   const index = call.engine.index(call.indexUid);
   const ids = wanted.ids === undefined ? undefined : new Set(wanted.ids);
-  let found = matchDocuments(index, wanted.filter, {
-    code: 'invalid_document_filter',
-    prefix: '',
-    hasContains: call.engine.features.has('containsFilter'),
-  });
+  let found = matchDocuments(index, wanted.filter, filterContext(call));
   if (ids !== undefined) found = found.filter((document) => ids.has(document.id));
-  found = sortDocuments(call, found, wanted.sort);
-  const page = found.slice(wanted.offset, wanted.offset + wanted.limit);
+  const sorted = sortDocuments(call, found, wanted.sort);
+  const page = sorted.slice(wanted.offset, wanted.offset + wanted.limit);
   const results: Out = page.map(({ fields }) =>
     selectFields(withVectors(fields, wanted.retrieveVectors), wanted.fields),
   );
@@ -272,6 +328,7 @@ function browse(call: Call, wanted: Browse): Answer {
   };
 }
 
+/** Documents that lack one of the sorted fields are not listed, but counted. */
 function sortDocuments(
   call: Call,
   found: readonly StoredDocument[],
@@ -286,14 +343,15 @@ function sortDocuments(
     document,
     values: rules.map((rule) => sortValue(document, rule)),
   }));
-  keyed.sort((a, b) => {
+  const whole = keyed.filter(({ values }) => !values.includes(null));
+  whole.sort((a, b) => {
     for (const [i, rule] of rules.entries()) {
       const order = compareSortValues(a.values[i] ?? null, b.values[i] ?? null, rule.isAscending);
       if (order !== 0) return order;
     }
     return a.document.internalId - b.document.internalId;
   });
-  return keyed.map(({ document }) => document);
+  return whole.map(({ document }) => document);
 }
 
 function getOne(call: Call): Answer {
@@ -302,12 +360,13 @@ function getOne(call: Call): Answer {
     retrieveVectors: BROWSE_CODES.retrieveVectors,
     useNetwork: BROWSE_CODES.useNetwork,
   });
+  refuseNetwork(query);
   const isShown = queryFlag(query, 'retrieveVectors', BROWSE_CODES.retrieveVectors) ?? false;
   const id = call.param('document');
   const document = call.engine.index(call.indexUid).get(id);
   if (document === undefined) {
     throw new EngineError('document_not_found', `Document \`${id}\` not found.`);
   }
-  const fields = query.get('fields')?.split(',');
+  const fields = listedFields(query.get('fields'));
   return { status: 200, body: selectFields(withVectors(document.fields, isShown), fields) };
 }

@@ -104,8 +104,8 @@ function hitView(index: IndexStore, found: Found, format: FormatOptions): JsonOb
   const { params } = format;
   const shown = textList(index.settings, 'displayedAttributes');
   const all = withVectors(found.document.fields, params.retrieveVectors);
-  const displayed = selectFields(all, shown);
-  const hit: JsonObject = new Map(selectFields(displayed, params.attributesToRetrieve));
+  const displayed = selectFields(all, unlessAll(shown));
+  const hit: JsonObject = new Map(selectFields(displayed, unlessAll(params.attributesToRetrieve)));
   const extra = (name: string, value: Out) => hit.set(name, value as Json);
   if (params.attributesToHighlight.length > 0 || params.attributesToCrop.length > 0) {
     const formatted = selectFields(displayed, formattedNames(params));
@@ -117,6 +117,11 @@ function hitView(index: IndexStore, found: Found, format: FormatOptions): JsonOb
   if (params.showRankingScore) extra('_rankingScore', new Float(rankingScore(found)));
   if (params.showRankingScoreDetails) extra('_rankingScoreDetails', scoreDetails(found) as Out);
   return hit;
+}
+
+/** A list with `*` selects everything. */
+function unlessAll(names: readonly string[] | undefined): readonly string[] | undefined {
+  return names?.includes('*') === true ? undefined : names;
 }
 
 function formattedNames(params: SearchParams): readonly string[] | undefined {

@@ -9,6 +9,7 @@ import {
   TASK_STATUSES,
   TASK_TYPES,
   type Task,
+  taskInBatch,
   taskView,
 } from '../tasks.ts';
 import { type Out, printJson } from '../value.ts';
@@ -63,11 +64,13 @@ const UID_MAX = 2 ** 32 - 1;
 type TaskTest = (task: Task) => boolean;
 
 /** A task list query as one test; undefined if it filters nothing. */
-function readFilters(query: Query): TaskTest | undefined {
+function readFilters(query: Query, isForBatches = false): TaskTest | undefined {
   const tests = [
     numbers(query, 'uids', (task) => task.uid),
     numbers(query, 'batchUids', (task) => task.batchUid),
-    numbers(query, 'canceledBy', (task) => task.canceledBy),
+    numbers(query, 'canceledBy', (task) =>
+      isForBatches && task.work.type === 'taskCancelation' ? task.uid : task.canceledBy,
+    ),
     words(query, 'types', TASK_TYPES, (task) => task.work.type),
     words(query, 'statuses', TASK_STATUSES, (task) => task.status),
     indexNames(query),
@@ -80,7 +83,13 @@ function readFilters(query: Query): TaskTest | undefined {
 
 function listOf(query: Query, name: string): string[] | undefined {
   const given = query.get(name);
-  return given === undefined || given === '*' ? undefined : given.split(',');
+  if (given === undefined || given === '*') return undefined;
+  return given === '' ? [] : given.split(',');
+}
+
+/** Where an entry of a list stands, if there are several. */
+function place(list: readonly string[], position: number): string {
+  return list.length > 1 ? `[${position}]` : '';
 }
 
 function numbers(
@@ -91,11 +100,11 @@ function numbers(
   const list = listOf(query, name);
   if (list === undefined) return undefined;
   const wanted = new Set(
-    list.map((entry) => {
+    list.map((entry, i) => {
       if (/^\+?\d+$/.test(entry) && Number(entry) <= UID_MAX) return Number(entry);
       throw new EngineError(
         FILTER_CODES[name],
-        `Invalid value in parameter \`${name}\`: could not parse \`${entry}\` as a positive integer`,
+        `Invalid value in parameter \`${name}${place(list, i)}\`: could not parse \`${entry}\` as a positive integer`,
       );
     }),
   );
@@ -112,12 +121,12 @@ function words(
   if (list === undefined) return undefined;
   const kind = name === 'types' ? ['type', 'types'] : ['status', 'statuses'];
   const wanted = new Set(
-    list.map((entry) => {
+    list.map((entry, i) => {
       const found = known.find((word) => word.toLowerCase() === entry.toLowerCase());
       if (found !== undefined) return found;
       throw new EngineError(
         FILTER_CODES[name],
-        `Invalid value in parameter \`${name}\`: \`${entry}\` is not a valid task ${kind[0]}. Available ${kind[1]} are ${known.map((word) => `\`${word}\``).join(', ')}.`,
+        `Invalid value in parameter \`${name}${place(list, i)}\`: \`${entry}\` is not a valid task ${kind[0]}. Available ${kind[1]} are ${known.map((word) => `\`${word}\``).join(', ')}.`,
       );
     }),
   );
@@ -127,11 +136,11 @@ function words(
 function indexNames(query: Query): TaskTest | undefined {
   const list = listOf(query, 'indexUids');
   if (list === undefined) return undefined;
-  for (const uid of list) {
+  for (const [i, uid] of list.entries()) {
     if (isIndexUid(uid)) continue;
     throw new EngineError(
       FILTER_CODES.indexUids,
-      `Invalid value in parameter \`indexUids\`: ${invalidIndexUid(uid)}`,
+      `Invalid value in parameter \`indexUids${place(list, i)}\`: ${invalidIndexUid(uid)}`,
     );
   }
   return (task) => task.indexUid !== null && list.includes(task.indexUid);
@@ -235,7 +244,7 @@ function findTask(call: Call, code: string): Task {
   if (!/^\+?\d+$/.test(given) || Number(given) > UID_MAX) {
     throw new EngineError(
       code,
-      `Invalid value in parameter \`task_id\`: could not parse \`${given}\` as a positive integer`,
+      `Task uid \`${given}\` is invalid. It should only contain numeric characters.`,
     );
   }
   const task = call.engine.tasks.get(Number(given));
@@ -288,13 +297,16 @@ function sweep(call: Call, type: 'taskCancelation' | 'taskDeletion'): Answer {
 }
 
 function tasksOf(call: Call, batch: Batch): Task[] {
-  return batch.taskUids.flatMap((uid) => call.engine.tasks.get(uid) ?? []);
+  return batch.taskUids.flatMap((uid) => {
+    const task = call.engine.tasks.get(uid);
+    return task === undefined ? [] : [taskInBatch(batch, task)];
+  });
 }
 
 function listBatches(call: Call): Answer {
   const query = call.query(LIST_CODES);
   const window = readWindow(query);
-  const test = readFilters(query) ?? (() => true);
+  const test = readFilters(query, true) ?? (() => true);
   const sees = isVisible(call);
   const found = [...call.engine.batches.values()].filter((batch) =>
     tasksOf(call, batch).some((task) => sees(task) && test(task)),
@@ -307,7 +319,7 @@ function getBatch(call: Call): Answer {
   if (!/^\+?\d+$/.test(given) || Number(given) > UID_MAX) {
     throw new EngineError(
       'invalid_batch_uids',
-      `Invalid value in parameter \`batch_id\`: could not parse \`${given}\` as a positive integer`,
+      `Batch uid \`${given}\` is invalid. It should only contain numeric characters.`,
     );
   }
   const batch = call.engine.batches.get(Number(given));
