@@ -51,7 +51,7 @@ export async function listDocuments(context: RouteContext): Promise<GatewayReply
 export async function postFetch(context: RouteContext): Promise<GatewayReply> {
   requireJsonType(context.request);
   const bytes = await readBody(context.request);
-  const body = await parseJsonBody(context, bytes);
+  const body = parseJsonBody(bytes);
   const untouched: Question = { method: 'POST', path: fetchPath(context), body: bytes };
   return fetchDocuments(context, { body, untouched });
 }

@@ -17,7 +17,7 @@ export async function postFacetSearch(context: RouteContext): Promise<GatewayRep
   const startedAt = performance.now();
   requireJsonType(context.request);
   const bytes = await readBody(context.request);
-  const body = await parseJsonBody(context, bytes);
+  const body = parseJsonBody(bytes);
   const path = indexPath(context.params['index_uid'] ?? '', 'facet-search');
   const untouched: Question = { method: 'POST', path, body: bytes };
   const entry = readableIndex(context);

@@ -1,41 +1,48 @@
 /** A small JSON body, refused in a node's own words where it is none. */
 import { MiroirError } from '../../core/errors.ts';
-import { askAnyNode } from './ask.ts';
+import { ByteWindow } from '../../core/json/byte-source.ts';
+import { JsonFault } from '../../core/json/json-fault.ts';
+import { SerdeReader } from '../../core/json/serde-reader.ts';
 import { missingPayload, parseJson, readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
 
 /**
- * A reading route on a uid that cannot exist: a node parses the body, then refuses the uid, so nothing
- * can come of the question but the text of an error.
+ * Type, bytes and value of a body that no node will read: also what JavaScript takes and a node does
+ * not (half of a surrogate pair, a number out of range) is refused. Throws what a node would answer.
  */
-const PROBE_PATH = '/indexes/%21/documents/fetch';
-
-/** Type, bytes and value of the body. Throws what a node would answer. */
 export async function readJsonBody(context: RouteContext): Promise<unknown> {
   requireJsonType(context.request);
   const body = await readBody(context.request);
-  return parseJsonBody(context, body);
+  if (body.length === 0) throw missingPayload();
+  const fault = faultOf(body);
+  if (fault !== undefined) throw malformed(fault);
+  return parseJsonBody(body);
 }
 
-/** The value of bytes that were read already. Throws what a node would answer. */
-export async function parseJsonBody(context: RouteContext, body: Buffer): Promise<unknown> {
+/** The value of a body that a node will read too. Throws what a node would answer. */
+export function parseJsonBody(body: Buffer): unknown {
   const parsed = parseJson(body);
   if (parsed.kind === 'empty') throw missingPayload();
-  if (parsed.kind === 'malformed') throw await malformed(context, body);
+  if (parsed.kind === 'malformed') throw malformed(faultOf(body));
   return parsed.value;
 }
 
-async function malformed(context: RouteContext, body: Buffer): Promise<MiroirError> {
-  const answer = await askAnyNode(context, {
-    method: 'POST',
-    path: PROBE_PATH,
-    body,
-    token: context.view.internalKey,
-  });
-  const said = JSON.parse(Buffer.from(answer.body).toString('utf8')) as Record<string, unknown>;
-  const text = said['code'] === 'malformed_payload' ? said['message'] : undefined;
-  return new MiroirError(
-    'malformed_payload',
-    typeof text === 'string' ? text : 'The json payload provided is malformed.',
-  );
+/** A node's words for what is wrong with the text; undefined if nothing is. */
+function faultOf(body: Buffer): string | undefined {
+  const window = new ByteWindow(body);
+  const reader = new SerdeReader(window);
+  try {
+    reader.skipBlanks();
+    reader.checkValue();
+    if (reader.skipBlanks() >= 0) reader.failAtPeek('trailingCharacters');
+    return undefined;
+  } catch (error) {
+    if (error instanceof JsonFault) return error.describe(window, 0);
+    throw error;
+  }
+}
+
+function malformed(fault: string | undefined): MiroirError {
+  const text = 'The json payload provided is malformed.';
+  return new MiroirError('malformed_payload', fault === undefined ? text : `${text} \`${fault}\`.`);
 }

@@ -33,7 +33,7 @@ import { newRequestUid } from './uuid.ts';
 export async function postSearch(context: RouteContext): Promise<GatewayReply> {
   requireJsonType(context.request);
   const bytes = await readBody(context.request);
-  const body = await parseJsonBody(context, bytes);
+  const body = parseJsonBody(bytes);
   const path = searchPath(context);
   return search(context, { body, untouched: { method: 'POST', path, body: bytes } });
 }
@@ -71,7 +71,7 @@ async function search(context: RouteContext, input: SearchInput): Promise<Gatewa
   if (result.kind === 'refused') {
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }
-  const merged = mergeSearch(plan, result.answers, envelope(context, entry, startedAt));
+  const merged = mergeSearch(plan, result.answers, envelope(context, { entry, body, startedAt }));
   return searchReply(context, merged, result.headers, `merge of ${result.nodeCount} nodes`);
 }
 
@@ -130,16 +130,17 @@ async function planMerge(
 }
 
 /** What the gateway itself says in a merged answer. */
-export function envelope(
+function envelope(
   context: RouteContext,
-  entry: IndexEntry,
-  startedAt: number,
+  search: { readonly entry: IndexEntry; readonly body: JsonObject; readonly startedAt: number },
 ): AnswerEnvelope {
-  const processingTimeMs = Math.floor(performance.now() - startedAt);
+  const processingTimeMs = Math.floor(performance.now() - search.startedAt);
   const requestUid = newRequestUid(Date.now());
   if (!wantsMetadata(context)) return { processingTimeMs, requestUid };
-  const { uid: indexUid, primaryKey } = entry;
+  const { uid: indexUid, primaryKey } = search.entry;
+  const query = search.body['q'];
   const metadata = {
+    ...(typeof query === 'string' && query.trim() !== '' ? { query } : {}),
     queryUid: newRequestUid(Date.now()),
     indexUid,
     ...(primaryKey === null ? {} : { primaryKey }),

@@ -27,7 +27,7 @@ const PROBE = `"${PROBE_NAME}":{"source":"rest"}`;
 export async function updateSettings(context: RouteContext): Promise<GatewayReply> {
   requireJsonType(context.request);
   const body = await readBody(context.request);
-  const change = await parseJsonBody(context, body);
+  const change = parseJsonBody(body);
   const refusal = await judgeChange(context, probeWhole(body, change), undefined);
   if (refusal !== undefined) return refusal;
   return beginChange(context, change as Change, 'update');
@@ -38,7 +38,7 @@ export function updateSetting(name: SettingName): RouteHandler {
   return async (context) => {
     requireJsonType(context.request);
     const body = await readBody(context.request);
-    const value = await parseJsonBody(context, body);
+    const value = parseJsonBody(body);
     const refusal = await judgeChange(context, probeOne(name, body, value), name);
     if (refusal !== undefined) return refusal;
     return beginChange(context, { [name.key]: value }, 'update');
