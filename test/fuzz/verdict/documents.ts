@@ -1,0 +1,95 @@
+/**
+ * Explains lists of documents in another order: without a sort all documents tie, with one those of
+ * equal sort values do. The pages must be cut from one whole list that holds every document once.
+ */
+import type { Tree } from '../../stories/lossless.ts';
+import { isObj, type Json, type Obj } from '../json.ts';
+import type { Arena } from '../run.ts';
+import { type Candidate, faultOf, isSameList, sortedText } from './arrangement.ts';
+import type { Evidence } from './evidence.ts';
+import type { Case } from './judge.ts';
+import { countAt, listAt, omit } from './sub-case.ts';
+import type { Verdict } from './verdict.ts';
+
+const ALL_DOCUMENTS = 100_000;
+const LIMIT_DEFAULT = 20;
+const LISTS = new Set(['fields', 'ids', 'sort']);
+
+/** Grants `ties`, or says why not. */
+export async function explainDocuments(
+  one: Case,
+  arena: Arena,
+  evidence: Evidence,
+): Promise<Verdict> {
+  const no = (why: string): Verdict => ({ class: 'difference', why });
+  const uid = /^\/indexes\/([^/]+)\/documents/.exec(one.request.path)?.[1] ?? '';
+  const params = paramsOf(one);
+  if (params === undefined) return no('not a list of documents');
+  if (one.differences.some(({ pointer }) => !pointer.startsWith('/results'))) {
+    return no('more than the order of the documents differs');
+  }
+  if (!evidence.isChurned(uid)) return no('out of order, though no document was replaced');
+  const candidates = await candidatesOf(arena, uid, params);
+  if (candidates === undefined) return no('the documents could not be fetched');
+  const all = { ...params, offset: 0, limit: ALL_DOCUMENTS };
+  const path = `/indexes/${uid}/documents/fetch`;
+  const whole = await arena.target.send({ method: 'POST', path, body: all });
+  const list = listAt(whole.tree, 'results');
+  const offset = Number(params['offset'] ?? 0);
+  const limit = Number(params['limit'] ?? LIMIT_DEFAULT);
+  const page = listAt(one.target.tree, 'results');
+  if (!isSameList(list.slice(offset, offset + limit), page)) {
+    return no('the page is not cut from the whole list');
+  }
+  const fault = faultOf({ candidates, hits: list, limit: ALL_DOCUMENTS });
+  if (fault !== undefined) return no(fault);
+  if (countAt(whole.tree, 'total') !== list.length) return no('the total is not the length');
+  return { class: 'ties', why: 'documents of equal sort values change places' };
+}
+
+/** All documents in the reference's order with their sort values. */
+async function candidatesOf(
+  arena: Arena,
+  uid: string,
+  params: Obj,
+): Promise<Candidate[] | undefined> {
+  const body = { ...params, offset: 0, limit: ALL_DOCUMENTS };
+  const path = `/indexes/${uid}/documents/fetch`;
+  const headers = { 'meili-proxy-search': 'true' };
+  const [plain, marked] = await Promise.all([
+    arena.reference.send({ method: 'POST', path, body }),
+    arena.reference.send({ method: 'POST', path, body, headers }),
+  ]);
+  const documents = listAt(plain.tree, 'results');
+  const values = listAt(marked.tree, 'results');
+  if (plain.status !== 200 || documents.length !== values.length) return undefined;
+  return documents.map((hit, at): Candidate => {
+    return { hit, rank: sortValuesOf(values[at]), distinct: [] };
+  });
+}
+
+function sortValuesOf(document: Tree | undefined): string {
+  const mark = document instanceof Map ? document.get('_federation') : undefined;
+  const values = mark instanceof Map ? mark.get('weightedScoreValues') : undefined;
+  return values === undefined ? '' : sortedText(values);
+}
+
+/** Parameters in the form of the POST. */
+function paramsOf(one: Case): Obj | undefined {
+  const { request } = one;
+  if (request.method === 'POST') return isObj(request.body) ? request.body : undefined;
+  const params: Obj = {};
+  for (const [key, value] of Object.entries(request.query ?? {})) {
+    if (LISTS.has(key)) params[key] = value.split(',');
+    else params[key] = key === 'filter' ? jsonOrText(value) : (JSON.parse(value) as Json);
+  }
+  return omit(params, []);
+}
+
+function jsonOrText(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
+}

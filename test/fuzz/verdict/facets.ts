@@ -1,0 +1,99 @@
+/**
+ * Explains other facets. In count order, values of equal count may change places, also over the cut at
+ * maxValuesPerFacet. Under distinct, counts are of the documents that happen to survive. A value can be
+ * shown in another original spelling, and a key that is a number here and a text there shows one count.
+ */
+import { NumberText, type Tree, type TreeObject } from '../../stories/lossless.ts';
+import { isObj, type Obj } from '../json.ts';
+import { normalize } from './hits.ts';
+import { distinctOf, omit, type SubCase, WINDOW_NAMES } from './sub-case.ts';
+import { type Verdict, worst } from './verdict.ts';
+
+/** Grants a class to all facets that differ, or says why not. */
+export async function explainFacets(one: SubCase): Promise<Verdict> {
+  const no = (why: string): Verdict => ({ class: 'difference', why });
+  const free = await one.evidence.search('wide', one.uid, {
+    ...omit(one.params, [...WINDOW_NAMES, 'distinct']),
+    limit: 1,
+  });
+  const all = mapAt(free.tree, 'facetDistribution');
+  const before = mapAt(one.reference, 'facetDistribution');
+  const after = mapAt(one.target, 'facetDistribution');
+  if (all === undefined || before === undefined || after === undefined) return no('no facets');
+  if ([...before.keys()].join() !== [...after.keys()].join()) return no('other facets');
+  const isDistinct = distinctOf(one) !== undefined;
+  const verdicts = [...before.keys()].map((name): Verdict => {
+    const facet: Facet = {
+      name,
+      before: countsOf(before.get(name)),
+      after: countsOf(after.get(name)),
+      all: countsOf(all.get(name)),
+      isCountOrder: orderOf(one.evidence.settings(one.uid), name) === 'count',
+    };
+    return isDistinct ? explainSurvivors(facet) : explainFacet(facet);
+  });
+  const stats = one.differences.some(({ pointer }) => pointer.startsWith('/facetStats'));
+  if (stats && !isDistinct) return no('other facet statistics');
+  return worst(verdicts);
+}
+
+/** One facet with its values in order. */
+export interface Facet {
+  readonly name: string;
+  readonly before: readonly Count[];
+  readonly after: readonly Count[];
+  /** All values, without cut and without distinct. */
+  readonly all: readonly Count[];
+  readonly isCountOrder: boolean;
+}
+
+/** A facet value and how many documents have it. */
+export type Count = readonly [value: string, count: number];
+
+/** Explains a facet whose counts must be exact. */
+export function explainFacet(facet: Facet): Verdict {
+  const { before, after, all, name } = facet;
+  const same = (a: readonly Count[], b: readonly Count[]) =>
+    a.length === b.length && a.every(([v, n], i) => b[i]?.[0] === v && b[i]?.[1] === n);
+  if (same(before, after)) return { class: 'equal', why: '' };
+  const sameCounts =
+    before.length === after.length && before.every(([, n], i) => after[i]?.[1] === n);
+  const known = new Map(all);
+  const areTrue = after.every(([value, n]) => known.get(value) === n);
+  const areOnce = new Set(after.map(([value]) => value)).size === after.length;
+  if (facet.isCountOrder && sameCounts && areTrue && areOnce) {
+    return { class: 'ties', why: `values of equal count in ${name}` };
+  }
+  const plain = (counts: readonly Count[]) => counts.map(([v, n]): Count => [normalize(v), n]);
+  if (same(plain(before), plain(after))) {
+    return { class: 'spelling', why: `another original spelling in ${name}` };
+  }
+  return { class: 'difference', why: `facet ${name} differs` };
+}
+
+/** Explains a facet counted over the survivors of distinct: no count above that of all documents. */
+function explainSurvivors(facet: Facet): Verdict {
+  const known = new Map(facet.all.map(([value, n]): Count => [normalize(value), n]));
+  const wrong = facet.after.find(([value, n]) => n < 1 || n > (known.get(normalize(value)) ?? 0));
+  return wrong === undefined
+    ? { class: 'estimate', why: `facet ${facet.name} under distinct` }
+    : { class: 'difference', why: `facet ${facet.name}: more ${wrong[0]} than there are` };
+}
+
+/** Order of the values of a facet by the settings. */
+export function orderOf(settings: Obj, name: string): string {
+  const faceting = settings['faceting'];
+  const orders = isObj(faceting) ? faceting['sortFacetValuesBy'] : undefined;
+  if (!isObj(orders)) return 'alpha';
+  return String(orders[name] ?? orders['*'] ?? 'alpha');
+}
+
+function countsOf(tree: Tree | undefined): Count[] {
+  if (!(tree instanceof Map)) return [];
+  return [...tree].map(([key, n]): Count => [key, n instanceof NumberText ? Number(n.text) : -1]);
+}
+
+function mapAt(tree: Tree | undefined, key: string): TreeObject | undefined {
+  const value = tree instanceof Map ? tree.get(key) : undefined;
+  return value instanceof Map ? value : undefined;
+}

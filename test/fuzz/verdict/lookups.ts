@@ -1,0 +1,88 @@
+/** Explains other answers to facet search and to the search for similar documents. */
+import { NumberText, type Tree } from '../../stories/lossless.ts';
+import { isObj } from '../json.ts';
+import type { Arena } from '../run.ts';
+import { type Candidate, faultOf, isSameList } from './arrangement.ts';
+import type { Evidence } from './evidence.ts';
+import { type Count, explainFacet, orderOf } from './facets.ts';
+import { rankOf } from './hits.ts';
+import type { Case } from './judge.ts';
+import { hitsOf, listAt, omit } from './sub-case.ts';
+import type { Verdict } from './verdict.ts';
+
+const ALL_HITS = 100_000;
+const LIMIT_DEFAULT = 20;
+
+/** Values of equal count may change places in count order; under distinct counts are estimates. */
+export async function explainFacetSearch(
+  one: Case,
+  evidence: Evidence,
+  uid: string,
+): Promise<Verdict> {
+  const no = (why: string): Verdict => ({ class: 'difference', why });
+  const { body } = one.request;
+  if (!isObj(body) || one.differences.some(({ pointer }) => !/^\/facetHits/.test(pointer))) {
+    return no('more than facet values differs');
+  }
+  const name = String(body['facetName']);
+  const free = await evidence.post('wide', uid, '/facet-search', body);
+  const all = facetCounts(free.tree);
+  const after = facetCounts(one.target.tree);
+  if (typeof evidence.settings(uid)['distinctAttribute'] === 'string') {
+    const known = new Map(all);
+    const wrong = after.find(([value, n]) => n < 1 || n > (known.get(value) ?? 0));
+    return wrong === undefined
+      ? { class: 'estimate', why: 'facet search under distinct' }
+      : no(`more ${wrong[0]} than there are`);
+  }
+  return explainFacet({
+    name,
+    before: facetCounts(one.reference.tree),
+    after,
+    all,
+    isCountOrder: orderOf(evidence.settings(uid), name) === 'count',
+  });
+}
+
+/** Documents of equal similarity may change places. */
+export async function explainSimilar(
+  one: Case,
+  arena: Arena,
+  evidence: Evidence,
+  uid: string,
+): Promise<Verdict> {
+  const no = (why: string): Verdict => ({ class: 'difference', why });
+  const { body } = one.request;
+  if (!isObj(body) || one.differences.some(({ pointer }) => !/^\/hits/.test(pointer))) {
+    return no('more than hits differs');
+  }
+  if (!evidence.isChurned(uid)) return no('out of order, though no document was replaced');
+  const base = { ...omit(body, ['offset', 'limit']), limit: ALL_HITS };
+  const path = `/indexes/${uid}/similar`;
+  const [wide, open, whole] = await Promise.all([
+    evidence.post('wide', uid, '/similar', base),
+    evidence.post('open', uid, '/similar', { ...base, showRankingScoreDetails: true }),
+    arena.target.send({ method: 'POST', path, body: base }),
+  ]);
+  const [hits, ranked, list] = [hitsOf(wide), hitsOf(open), hitsOf(whole)];
+  if (hits === undefined || ranked === undefined || list === undefined) return no('no hits');
+  const candidates = hits.map((hit, at): Candidate => {
+    return { hit, rank: rankOf(ranked[at] ?? null), distinct: [] };
+  });
+  const offset = Number(body['offset'] ?? 0);
+  const limit = Number(body['limit'] ?? LIMIT_DEFAULT);
+  const page = listAt(one.target.tree, 'hits');
+  if (!isSameList(list.slice(offset, offset + limit), page)) return no('pages do not fit');
+  const fault = faultOf({ candidates, hits: list, limit: ALL_HITS });
+  return fault === undefined
+    ? { class: 'ties', why: 'documents of equal similarity change places' }
+    : no(fault);
+}
+
+function facetCounts(tree: Tree | undefined): Count[] {
+  return listAt(tree, 'facetHits').map((hit): Count => {
+    const value = hit instanceof Map ? hit.get('value') : undefined;
+    const count = hit instanceof Map ? hit.get('count') : undefined;
+    return [String(value), count instanceof NumberText ? Number(count.text) : -1];
+  });
+}

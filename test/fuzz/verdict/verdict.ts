@@ -1,0 +1,50 @@
+/** What a comparison can come to. */
+
+/**
+ * - `equal`: nothing differs.
+ * - `ties`: only documents equal under every ranking rule, or facet values of equal count in count
+ *   order, change places.
+ * - `estimate`: only a number differs that the engine itself estimates.
+ * - `vocabulary`: a keyword search whose scores depend on the words that a node knows.
+ * - `spelling`: facet values equal after normalization are shown in another original spelling.
+ * - `mixed-key`: a facet value that is a number in one document and a text in another.
+ * - `not-built`: the gateway says that it does not have this route yet.
+ * - `difference`: anything else, a bug.
+ */
+export const CLASSES = [
+  'equal',
+  'ties',
+  'estimate',
+  'vocabulary',
+  'spelling',
+  'mixed-key',
+  'not-built',
+  'difference',
+] as const;
+
+/** One of the classes. */
+export type VerdictClass = (typeof CLASSES)[number];
+
+/** A class and what supports it. */
+export interface Verdict {
+  readonly class: VerdictClass;
+  readonly why: string;
+}
+
+/** How far answers may be from a node's at all. */
+export interface Freedom {
+  /** Documents may lie on several nodes: words are known to some only. */
+  readonly hasSpread: boolean;
+  /** An index may have more than one owner: ties are ordered by version. */
+  readonly hasSeveralOwners: boolean;
+}
+
+/** Puts the verdicts of the parts of an answer together: the gravest counts, all reasons are kept. */
+export function worst(verdicts: readonly Verdict[]): Verdict {
+  const [first] = verdicts;
+  if (first === undefined) return { class: 'equal', why: '' };
+  const rank = (verdict: Verdict) => CLASSES.indexOf(verdict.class);
+  const gravest = verdicts.reduce((a, b) => (rank(b) > rank(a) ? b : a), first);
+  const reasons = new Set(verdicts.filter((v) => v.class !== 'equal').map((v) => v.why));
+  return { class: gravest.class, why: [...reasons].join('; ') };
+}
