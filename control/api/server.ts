@@ -1,0 +1,103 @@
+/** The gRPC server: services, health, and options that notice dead peers (measured defaults stay silent). */
+import { Server, ServerCredentials, type ServerWritableStream, status } from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
+import {
+  ClusterServiceService,
+  type RefreshKeysResponse,
+  type WatchRequest,
+  type WatchResponse,
+} from '../../proto/gen/miroir/cluster/v1/cluster.ts';
+import { TaskServiceService } from '../../proto/gen/miroir/tasks/v1/tasks.ts';
+import { WriteServiceService } from '../../proto/gen/miroir/write/v1/write.ts';
+import { type TaskServiceOptions, taskHandlers } from './task-service.ts';
+import { toPosition } from './view-messages.ts';
+import type { WatchHub } from './watch-hub.ts';
+import type { WriteService } from './write-service.ts';
+
+const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
+const VIEW_BYTES_MAX = 256 * 1024 * 1024;
+const SHUTDOWN_MS = 2_000;
+
+/** What the server serves. */
+export interface ApiOptions extends TaskServiceOptions {
+  readonly listen: string;
+  readonly writes: WriteService;
+  readonly watchers: WatchHub;
+  /** Reads the keys of the nodes again; false if no node answered. */
+  readonly refreshKeys: () => Promise<boolean>;
+}
+
+/** The listening server. */
+export interface Api {
+  /** host:port. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Starts listening. Rejects if the address cannot be had. */
+export async function startApi(options: ApiOptions): Promise<Api> {
+  const server = new Server({
+    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+    'grpc.max_send_message_length': VIEW_BYTES_MAX,
+    'grpc.keepalive_time_ms': 2_000,
+    'grpc.keepalive_timeout_ms': 1_000,
+    'grpc.keepalive_permit_without_calls': 1,
+    'grpc.max_connection_age_grace_ms': 1_000,
+  });
+  addServices(server, options);
+  const health = new HealthImplementation({ '': 'SERVING' });
+  health.addToServer(server);
+  const port = await bind(server, options.listen);
+  const host = options.listen.slice(0, options.listen.lastIndexOf(':'));
+  return {
+    address: `${host}:${port}`,
+    close: () => shutDown(server, options.watchers),
+  };
+}
+
+function addServices(server: Server, options: ApiOptions): void {
+  const { runner, watchers, position, refreshKeys } = options;
+  server.addService(WriteServiceService, options.writes.handlers);
+  server.addService(TaskServiceService, taskHandlers(options));
+  server.addService(ClusterServiceService, {
+    watch: (call: ServerWritableStream<WatchRequest, WatchResponse>) => {
+      runner.settled().then(
+        () => watchers.add(call),
+        () => call.emit('error', { code: status.UNAVAILABLE, details: 'the store failed' }),
+      );
+    },
+    refreshKeys: (
+      _call: unknown,
+      answer: (error: object | null, response?: RefreshKeysResponse) => void,
+    ) => {
+      const unavailable = { code: status.UNAVAILABLE, details: 'no node answered' };
+      refreshKeys()
+        .then(async (isRead) => {
+          if (!isRead) return answer(unavailable);
+          await runner.settled();
+          return answer(null, { position: toPosition(position()) });
+        })
+        .catch(() => answer(unavailable));
+    },
+  });
+}
+
+function bind(server: Server, address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) resolve(port);
+      else reject(error);
+    });
+  });
+}
+
+function shutDown(server: Server, watchers: WatchHub): Promise<void> {
+  watchers.close();
+  return new Promise((resolve) => {
+    const force = setTimeout(() => server.forceShutdown(), SHUTDOWN_MS);
+    server.tryShutdown(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });
+}

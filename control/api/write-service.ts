@@ -1,0 +1,139 @@
+/** WriteService: turns calls into events of the machine and effects into answers. */
+import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import type {
+  BeginRequest,
+  BeginResponse,
+  RenewRequest,
+  RenewResponse,
+  ReportRequest,
+  ReportResponse,
+  WriteServiceServer,
+} from '../../proto/gen/miroir/write/v1/write.ts';
+import type { Effect, MachineEvent, Now } from '../state/index.ts';
+import { BadMessage, toBeginInput, toBeginResponse, toSendReports } from './write-messages.ts';
+
+const WAITING_MAX = 20_000;
+
+/** What the service needs. */
+export interface WriteServiceOptions {
+  /** Hands an event to the machine. */
+  readonly submit: (event: MachineEvent) => void;
+  readonly now: () => Now;
+  /** 32 lowercase hexadecimal characters, never the same twice. */
+  readonly freshIndexId: () => string;
+}
+
+/** Calls that wait for an effect, by ticket. */
+export class WriteService {
+  readonly #options: WriteServiceOptions;
+  readonly #waiting = new Map<number, (effect: Effect) => void>();
+  #ticket = 0;
+
+  constructor(options: WriteServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Handlers for the gRPC server. */
+  get handlers(): WriteServiceServer {
+    return {
+      begin: (call, answer) => this.#begin(call, answer),
+      renew: (call, answer) => this.#renew(call, answer),
+      report: (call, answer) => this.#report(call, answer),
+    } as WriteServiceServer;
+  }
+
+  /** Hands an effect to the call that waits for it, if it still does. */
+  answer(effect: Extract<Effect, { ticket: number }>): void {
+    const waiting = this.#waiting.get(effect.ticket);
+    this.#waiting.delete(effect.ticket);
+    waiting?.(effect);
+  }
+
+  #begin(
+    call: ServerUnaryCall<BeginRequest, BeginResponse>,
+    answer: sendUnaryData<BeginResponse>,
+  ): void {
+    this.#submit(
+      answer,
+      (ticket) => ({
+        kind: 'begin',
+        input: toBeginInput(call.request),
+        ticket,
+        now: this.#options.now(),
+        freshIndexId: this.#options.freshIndexId(),
+      }),
+      (effect) => {
+        if (effect.kind === 'beginReply') answer(null, toBeginResponse(effect.reply));
+      },
+      (ticket) => {
+        call.on('cancelled', () => {
+          if (!this.#waiting.delete(ticket)) return;
+          this.#options.submit({ kind: 'cancelBegin', ticket, now: this.#options.now() });
+        });
+      },
+    );
+  }
+
+  #renew(
+    call: ServerUnaryCall<RenewRequest, RenewResponse>,
+    answer: sendUnaryData<RenewResponse>,
+  ): void {
+    this.#submit(
+      answer,
+      (ticket) => ({
+        kind: 'renew',
+        seqs: call.request.seqs.map(Number),
+        ticket,
+        now: this.#options.now(),
+      }),
+      (effect) => {
+        if (effect.kind === 'renewReply') answer(null, { lostSeqs: effect.lost.map(BigInt) });
+      },
+    );
+  }
+
+  #report(
+    call: ServerUnaryCall<ReportRequest, ReportResponse>,
+    answer: sendUnaryData<ReportResponse>,
+  ): void {
+    this.#submit(
+      answer,
+      (ticket) => ({
+        kind: 'report',
+        seq: Number(call.request.seq),
+        results: toSendReports(call.request),
+        isComplete: call.request.complete,
+        ticket,
+        now: this.#options.now(),
+      }),
+      (effect) => {
+        if (effect.kind !== 'reportReply') return;
+        const { stands, refusal } = effect.reply;
+        answer(null, { stands, ...(refusal === null ? {} : { refusal }) });
+      },
+    );
+  }
+
+  #submit<Response>(
+    answer: sendUnaryData<Response>,
+    makeEvent: (ticket: number) => MachineEvent,
+    onEffect: (effect: Effect) => void,
+    onWaiting: (ticket: number) => void = () => {},
+  ): void {
+    if (this.#waiting.size >= WAITING_MAX) {
+      answer({ code: status.RESOURCE_EXHAUSTED, details: 'too many calls wait' });
+      return;
+    }
+    this.#ticket += 1;
+    const ticket = this.#ticket;
+    try {
+      const event = makeEvent(ticket);
+      this.#waiting.set(ticket, onEffect);
+      onWaiting(ticket);
+      this.#options.submit(event);
+    } catch (error) {
+      if (!(error instanceof BadMessage)) throw error;
+      answer({ code: status.INVALID_ARGUMENT, details: error.message });
+    }
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Control, put together: data folder -> state -> nodes -> machine -> gRPC. `startControl` resolves when it
+ * serves; problems that a person must solve reject with one clear line (StartError).
+ */
+import { randomBytes } from 'node:crypto';
+import { type MiroirConfig, readSecret } from '../core/config/index.ts';
+import type { Logger, Metrics } from '../core/telemetry/index.ts';
+import { startApi, WatchHub, WriteService } from './api/index.ts';
+import { hashHex, INTERNAL_KEY_UID, KeyTable, keyText } from './keys/index.ts';
+import { loadCluster, loadState, Runner } from './machine/index.ts';
+import { ControlNode } from './nodes/index.ts';
+import { Performer } from './performer.ts';
+import type { Now, State } from './state/index.ts';
+import { type DataDir, examineFolder, holdDataDir, noteCleanStop, Store } from './store/index.ts';
+import { newCluster, refuseCopies, withConfig } from './topology/index.ts';
+import { Watchers } from './watchers.ts';
+
+const TICK_MS = 250;
+
+/** What control is started with. The process's own clock and randomness come from here. */
+export interface ControlOptions {
+  readonly config: MiroirConfig;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Ends the process: memory and disk have come apart. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+/** Running control. */
+export interface Control {
+  /** host:port of the gRPC listener. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Starts control. */
+export async function startControl(options: ControlOptions): Promise<Control> {
+  const { config } = options;
+  refuseCopies(config);
+  const folder = await holdDataDir(config.control.data_dir);
+  try {
+    await examineFolder(folder.path);
+    const store = new Store({
+      folder: folder.path,
+      nowSeconds: Date.now() / 1_000,
+      onPoisoned: options.onBroken,
+    });
+    return await serve(options, folder, store);
+  } catch (error) {
+    await folder.release();
+    throw error;
+  }
+}
+
+async function serve(options: ControlOptions, folder: DataDir, store: Store): Promise<Control> {
+  const { config, logger, metrics } = options;
+  const abort = new AbortController();
+  const { signal } = abort;
+  const state = readState(config, store);
+  const masterKey = () => readSecret(config.auth, 'master_key');
+  masterKey();
+  const nodes = new Map(
+    state.cluster.nodes.map((node) => [node.id, new ControlNode(node.id, node.url, masterKey)]),
+  );
+  const watchers = new WatchHub({
+    state,
+    secrets: () => ({
+      masterKeyHashHex: hashHex(masterKey()),
+      internalKey: keyText(masterKey(), INTERNAL_KEY_UID),
+    }),
+    steadyMs: () => performance.now(),
+    position: () => store.position,
+  });
+  const writes = new WriteService({
+    submit: (event) => runner.submit(event),
+    now: readNow,
+    freshIndexId: () => randomBytes(16).toString('hex'),
+  });
+  const performer = new Performer({ state, nodes, writes, now: readNow, logger, metrics, signal });
+  const runner = new Runner({
+    state,
+    commit: (changes) => store.commit(changes),
+    perform: (effect) => performer.perform(effect),
+    publish: (change) => watchers.publish(change),
+    afterBatch: () => performer.wakeTails(),
+    onBroken: options.onBroken,
+  });
+  performer.start(runner);
+  runner.resume();
+  const nodeWatch = new Watchers({ state, nodes, runner, logger, metrics, signal });
+  const keys = new KeyTable({
+    usableNodes: () => nodeWatch.usableNodes(),
+    nodeCount: nodes.size,
+    steadyMs: () => performance.now(),
+    onKeys: (records) => {
+      if (JSON.stringify(records) === JSON.stringify(state.cluster.keys)) return;
+      runner.submit({ kind: 'cluster', change: { keys: [...records] } });
+    },
+    signal,
+  });
+  await nodeWatch.start(() => keys.refresh());
+  const api = await startApi({
+    listen: config.control.listen,
+    state,
+    store,
+    runner,
+    writes,
+    watchers,
+    position: () => store.position,
+    refreshKeys: () => keys.refresh(),
+  });
+  const ticking = setInterval(() => {
+    metrics.taskRegistrySize.set(state.summaries.length);
+    if (state.open.size > 0) runner.submit({ kind: 'tick', now: readNow() });
+  }, TICK_MS);
+  return {
+    address: api.address,
+    close: async () => {
+      clearInterval(ticking);
+      await api.close();
+      abort.abort();
+      nodeWatch.close();
+      performer.close();
+      await runner.settled();
+      await Promise.all([...nodes.values()].map((node) => node.close()));
+      await store.close();
+      noteCleanStop(folder.path);
+      await folder.release();
+    },
+  };
+}
+
+/** The state on disk, or a new cluster's. */
+function readState(config: MiroirConfig, store: Store): State {
+  const stored = loadCluster(store);
+  const cluster =
+    stored === undefined
+      ? newCluster(config, randomBytes(8).toString('hex'))
+      : withConfig(stored, config);
+  const state = loadState(store, cluster, {
+    placement: {
+      shardCount: config.sharding.shards,
+      spread: config.sharding.spread,
+      replicationFactor: config.replication.factor,
+    },
+    now: readNow(),
+  });
+  // Addresses may be others than those recorded.
+  state.isClusterTouched = true;
+  return state;
+}
+
+/** The wall clock to the microsecond, and the steady one. */
+function readNow(): Now {
+  const steadyMs = performance.now();
+  return {
+    wallNs: BigInt(Math.round((performance.timeOrigin + steadyMs) * 1_000)) * 1_000n,
+    steadyMs,
+  };
+}

@@ -1,0 +1,90 @@
+/** Making an index's record with its owners, and reading targets from it. Pure. */
+import { type PlacementNode, planOwners } from '../../core/placement/index.ts';
+import { COPY_STATES } from '../../core/topology.ts';
+import type { IndexId, NodeId } from '../../core/types.ts';
+import type { IndexRecord, State } from '../state/index.ts';
+
+const NO_COPY = 0xffff;
+const IN_SYNC = COPY_STATES.indexOf('in-sync');
+
+/** A new index under `uid`, owned by the nodes that placement chooses. Not yet in the catalog. */
+export function makeIndex(
+  state: State,
+  fresh: { readonly id: string; readonly uid: string; readonly at: string },
+): IndexRecord {
+  const { shardCount, spread, replicationFactor } = state.placement;
+  const nodes: PlacementNode[] = state.cluster.nodes.map((node) => ({
+    id: node.id as NodeId,
+    weight: node.weight,
+    group: node.group,
+  }));
+  const owners = planOwners({
+    indexId: fresh.id as IndexId,
+    shardCount,
+    nodes,
+    rf: replicationFactor,
+    spread,
+  });
+  const nodeIds = [...new Set(owners.flat())].sort();
+  const places = new Map(nodeIds.map((id, place) => [id, place]));
+  const copiesPerShard = owners.reduce((most, ids) => Math.max(most, ids.length), 0);
+  const table = Buffer.alloc(shardCount * copiesPerShard * 2, 0xff);
+  for (const [shard, ids] of owners.entries()) {
+    for (const [copy, id] of ids.entries()) {
+      table.writeUInt16LE(places.get(id) ?? NO_COPY, (shard * copiesPerShard + copy) * 2);
+    }
+  }
+  return {
+    id: fresh.id,
+    headUid: fresh.uid,
+    visibleUid: null,
+    primaryKey: null,
+    createdAt: fresh.at,
+    updatedAt: fresh.at,
+    shardCount,
+    copiesPerShard,
+    nodeIds,
+    owners: table,
+    copyStates: Buffer.alloc(shardCount * copiesPerShard, IN_SYNC),
+    settings: {},
+    settingsVersion: 0,
+    pending: [],
+  };
+}
+
+/** Nodes that hold an in-sync copy of a shard touched; `hashes` undefined touches all. */
+export function targetNodes(index: IndexRecord, hashes: Buffer | undefined): string[] {
+  const found = new Set<number>();
+  for (const shard of touchedShards(index, hashes)) {
+    const first = shard * index.copiesPerShard;
+    for (let slot = first; slot < first + index.copiesPerShard; slot += 1) {
+      const place = index.owners.readUInt16LE(slot * 2);
+      if (place !== NO_COPY && index.copyStates[slot] === IN_SYNC) found.add(place);
+    }
+    if (found.size === index.nodeIds.length) break;
+  }
+  return index.nodeIds.filter((_, place) => found.has(place));
+}
+
+function* touchedShards(index: IndexRecord, hashes: Buffer | undefined): Generator<number> {
+  if (hashes === undefined) {
+    for (let shard = 0; shard < index.shardCount; shard += 1) yield shard;
+    return;
+  }
+  const mask = index.shardCount - 1;
+  for (let at = 0; at + 8 <= hashes.length; at += 8) yield hashes.readUInt32LE(at) & mask;
+}
+
+/** The owner table with only the copies that take writes now. */
+export function writableOwners(index: IndexRecord): Buffer {
+  const table = Buffer.from(index.owners);
+  for (let slot = 0; slot < index.copyStates.length; slot += 1) {
+    if (index.copyStates[slot] !== IN_SYNC) table.writeUInt16LE(NO_COPY, slot * 2);
+  }
+  return table;
+}
+
+/** Ties need one order everywhere as soon as a second node holds part of the index. */
+export function hasSeveralOwners(index: IndexRecord): boolean {
+  return index.nodeIds.length > 1;
+}

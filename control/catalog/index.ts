@@ -1,0 +1,10 @@
+/** The catalog: indexes, their owners and settings, and what writes do to them. */
+export {
+  partRefused,
+  primaryKeyFixed,
+  writeAbandoned,
+} from './errors.ts';
+export { applyToCatalog } from './finish.ts';
+export { targetNodes, writableOwners } from './index-record.ts';
+export type { Place, Planned, WritePlan } from './plan.ts';
+export { planWrite } from './plan-write.ts';

@@ -1,0 +1,68 @@
+/** What planning a write comes to, and the small parts every plan is made of. */
+import type { IndexRecord, Intent, State, Swap, TaskError } from '../state/index.ts';
+import type { StepPlan } from './steps.ts';
+
+/** The parts of an intent that the catalog decides. */
+export type WritePlan = Pick<
+  Intent,
+  'names' | 'scope' | 'indexId' | 'createsIndex' | 'change' | 'swaps' | 'mustBeEmpty'
+> & {
+  readonly ground: StepPlan;
+  readonly targets: readonly string[];
+  readonly error: TaskError | null;
+};
+
+/** No place in the lane is taken for the last two. */
+export type Planned =
+  | { readonly kind: 'write'; readonly plan: WritePlan }
+  | { readonly kind: 'otherPrimaryKey'; readonly primaryKey: string }
+  | { readonly kind: 'refusal'; readonly code: string; readonly message: string };
+
+/** Place and time that the write will have. */
+export interface Place {
+  readonly seq: number;
+  readonly enqueuedAt: string;
+  readonly freshIndexId: string;
+}
+
+/** Nothing is called. */
+export const NO_STEPS: StepPlan = { steps: [], bodies: [] };
+
+/** A plan that touches nothing; what a kind needs is laid over it. */
+export function emptyPlan(names: readonly string[], changes: Partial<WritePlan> = {}): WritePlan {
+  return {
+    names,
+    scope: 'none',
+    indexId: null,
+    createsIndex: false,
+    change: null,
+    swaps: [] as readonly Swap[],
+    mustBeEmpty: false,
+    ground: NO_STEPS,
+    targets: [],
+    error: null,
+    ...changes,
+  };
+}
+
+/** The index as writes that begin now see it. */
+export function headIndex(state: State, uid: string): IndexRecord | undefined {
+  const id = state.head.get(uid);
+  return id === undefined ? undefined : state.indexes.get(id);
+}
+
+/** A failing write keeps its place; nothing is sent. */
+export function failing(names: readonly string[], error: TaskError): Planned {
+  return { kind: 'write', plan: emptyPlan(names, { error }) };
+}
+
+/** Refused if a node that must take part is known to be down. */
+export function refuseIfDown(state: State, nodeIds: readonly string[]): Planned | undefined {
+  const down = nodeIds.filter((id) => state.downNodes.has(id));
+  if (down.length === 0) return undefined;
+  return {
+    kind: 'refusal',
+    code: 'miroir_shard_unavailable',
+    message: `The write needs node ${down.map((id) => `\`${id}\``).join(', ')}, which does not answer. Nothing was written.`,
+  };
+}

@@ -1,0 +1,202 @@
+/** The calls control itself makes to nodes for an intent. Pure values; bodies are shared between nodes. */
+import { toNodePatch, toNodeSettings } from '../../core/settings/index.ts';
+import type { IndexRecord, JsonObject, Step, Swap } from '../state/index.ts';
+import { hasSeveralOwners } from './index-record.ts';
+
+/** Steps with the bodies they point into. */
+export interface StepPlan {
+  readonly steps: Step[];
+  readonly bodies: string[];
+}
+
+/** Collects steps; equal bodies are kept once. */
+class StepList implements StepPlan {
+  readonly steps: Step[] = [];
+  readonly bodies: string[] = [];
+
+  add(
+    nodeId: string,
+    call: Pick<Step, 'method' | 'path' | 'taskType' | 'taskIndexUid'> & {
+      readonly body?: unknown;
+      readonly isGround?: boolean;
+      readonly tolerates?: readonly string[];
+    },
+  ): void {
+    const { method, path, taskType, taskIndexUid } = call;
+    this.steps.push({
+      nodeId,
+      method,
+      path,
+      body: call.body === undefined ? -1 : this.#bodyPlace(JSON.stringify(call.body)),
+      taskType,
+      taskIndexUid,
+      isGround: call.isGround ?? false,
+      tolerates: call.tolerates ?? [],
+      state: 'unsent',
+      uid: null,
+      task: null,
+      refusal: null,
+    });
+  }
+
+  #bodyPlace(text: string): number {
+    const known = this.bodies.indexOf(text);
+    return known >= 0 ? known : this.bodies.push(text) - 1;
+  }
+}
+
+const indexPath = (uid: string): string => `/indexes/${encodeURIComponent(uid)}`;
+
+function addCreation(
+  list: StepList,
+  nodeId: string,
+  index: {
+    readonly uid: string;
+    readonly primaryKey: string | null;
+    readonly settings: JsonObject;
+  },
+  isGround: boolean,
+): void {
+  const { uid, primaryKey, settings } = index;
+  list.add(nodeId, {
+    method: 'POST',
+    path: '/indexes',
+    body: primaryKey === null ? { uid } : { uid, primaryKey },
+    taskType: 'indexCreation',
+    taskIndexUid: uid,
+    isGround,
+    tolerates: ['index_already_exists'],
+  });
+  list.add(nodeId, {
+    method: 'PATCH',
+    path: `${indexPath(uid)}/settings`,
+    body: settings,
+    taskType: 'settingsUpdate',
+    taskIndexUid: uid,
+    isGround: true,
+  });
+}
+
+/** An index with its settings on all its owner nodes. `isGround`: for the sake of another write. */
+export function creationSteps(
+  index: IndexRecord,
+  uid: string,
+  options: { readonly primaryKey: string | null; readonly isGround: boolean },
+): StepPlan {
+  const list = new StepList();
+  const settings = toNodeSettings(index.settings, { hasSeveralOwners: hasSeveralOwners(index) });
+  for (const nodeId of index.nodeIds) {
+    addCreation(list, nodeId, { uid, primaryKey: options.primaryKey, settings }, options.isGround);
+  }
+  return list;
+}
+
+/** A settings change on all owner nodes. */
+export function settingsSteps(index: IndexRecord, uid: string, change: JsonObject): StepPlan {
+  const list = new StepList();
+  const body = toNodePatch(change, { hasSeveralOwners: hasSeveralOwners(index) });
+  for (const nodeId of index.nodeIds) {
+    list.add(nodeId, {
+      method: 'PATCH',
+      path: `${indexPath(uid)}/settings`,
+      body,
+      taskType: 'settingsUpdate',
+      taskIndexUid: uid,
+    });
+  }
+  return list;
+}
+
+/** PATCH /indexes/:uid on all owner nodes. */
+export function updateSteps(index: IndexRecord, uid: string, change: JsonObject): StepPlan {
+  const list = new StepList();
+  for (const nodeId of index.nodeIds) {
+    list.add(nodeId, {
+      method: 'PATCH',
+      path: indexPath(uid),
+      body: change,
+      taskType: 'indexUpdate',
+      taskIndexUid: uid,
+    });
+  }
+  return list;
+}
+
+/** DELETE /indexes/:uid on all owner nodes. */
+export function deletionSteps(index: IndexRecord, uid: string): StepPlan {
+  const list = new StepList();
+  for (const nodeId of index.nodeIds) {
+    list.add(nodeId, {
+      method: 'DELETE',
+      path: indexPath(uid),
+      taskType: 'indexDeletion',
+      taskIndexUid: uid,
+      tolerates: ['index_not_found'],
+    });
+  }
+  return list;
+}
+
+/**
+ * POST /swap-indexes on every node that holds one of the indexes. A swap fails on a node where one of
+ * both is missing, so an empty one is made there first and removed, under its new name, afterwards.
+ */
+export function swapSteps(
+  swaps: readonly Swap[],
+  nodesOf: (id: string) => readonly string[],
+): StepPlan {
+  const list = new StepList();
+  const nodeIds = new Set(
+    swaps.flatMap((swap) => [
+      ...nodesOf(swap.leftId),
+      ...(swap.rightId === null ? [] : nodesOf(swap.rightId)),
+    ]),
+  );
+  for (const nodeId of [...nodeIds].sort()) addNodeSwaps(list, nodeId, swaps, nodesOf);
+  return list;
+}
+
+function addNodeSwaps(
+  list: StepList,
+  nodeId: string,
+  swaps: readonly Swap[],
+  nodesOf: (id: string) => readonly string[],
+): void {
+  const calls: { indexes: [string, string]; rename?: true }[] = [];
+  const fillers: string[] = [];
+  for (const { left, right, leftId, rightId, isRename } of swaps) {
+    const hasLeft = nodesOf(leftId).includes(nodeId);
+    const hasRight = rightId !== null && nodesOf(rightId).includes(nodeId);
+    if (!hasLeft && !hasRight) continue;
+    calls.push({ indexes: [left, right], ...(isRename ? { rename: true as const } : {}) });
+    if (isRename || (hasLeft && hasRight)) continue;
+    const missing = hasLeft ? right : left;
+    list.add(nodeId, {
+      method: 'POST',
+      path: '/indexes',
+      body: { uid: missing },
+      taskType: 'indexCreation',
+      taskIndexUid: missing,
+      isGround: true,
+      tolerates: ['index_already_exists'],
+    });
+    fillers.push(hasLeft ? left : right);
+  }
+  list.add(nodeId, {
+    method: 'POST',
+    path: '/swap-indexes',
+    body: calls,
+    taskType: 'indexSwap',
+    taskIndexUid: null,
+  });
+  for (const uid of fillers) {
+    list.add(nodeId, {
+      method: 'DELETE',
+      path: indexPath(uid),
+      taskType: 'indexDeletion',
+      taskIndexUid: uid,
+      isGround: true,
+      tolerates: ['index_not_found'],
+    });
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Begin: the durable intent, its place in the lane, and the task that clients see. A repeated request of
+ * the same sidecar finds its first self and takes no second place.
+ */
+import { planWrite, type WritePlan } from '../catalog/index.ts';
+import type {
+  BeginInput,
+  Intent,
+  MachineEvent,
+  OpenIntent,
+  State,
+  TaskRecord,
+} from '../state/index.ts';
+import { addTask, closeGroups, formatTime, groupFor, TASK_TYPES } from '../tasks/index.ts';
+import { enterLane, grantReply, progress } from './progress.ts';
+
+type BeginEvent = Extract<MachineEvent, { kind: 'begin' }>;
+
+const CALLERS_KEPT = 20_000;
+const NO_HASHES = Buffer.alloc(0);
+
+/** Takes a Begin in. */
+export function begin(state: State, event: BeginEvent): void {
+  const { input, ticket, now } = event;
+  const caller = `${input.sidecarId} ${input.requestNumber}`;
+  const known = state.callers.get(caller);
+  if (known !== undefined) {
+    repeat(state, known, ticket);
+    return;
+  }
+  const seq = state.nextSeq;
+  const enqueuedAt = formatTime(now.wallNs);
+  const place = { seq, enqueuedAt, freshIndexId: event.freshIndexId };
+  const planned = planWrite(state, input, place);
+  if (planned.kind !== 'write') {
+    state.emit({ kind: 'beginReply', ticket, reply: planned });
+    return;
+  }
+  state.nextSeq += 1;
+  const intent = makeIntent(input, planned.plan, { seq, enqueuedAt });
+  addTask(state, makeTask(state, input, intent));
+  rememberCaller(state, caller, seq);
+  const open = openIntent(intent, planned.plan.scope === 'keys' ? input.keyHashes : NO_HASHES);
+  open.begunAtMs = now.steadyMs;
+  state.touchIntent(intent);
+  enterLane(state, open);
+  if (Object.keys(intent.targets).length > 0) {
+    open.beginTickets.push(ticket);
+    state.beginTickets.set(ticket, seq);
+  } else {
+    state.emit({ kind: 'beginReply', ticket, reply: { kind: 'settled', seq, enqueuedAt } });
+  }
+  progress(state, [seq], now);
+}
+
+/** What is kept in memory of an intent that is not over. */
+export function openIntent(intent: Intent, hashes: Buffer): OpenIntent {
+  return {
+    intent,
+    hashes,
+    hashSet: undefined,
+    waitsFor: new Set(),
+    waiters: new Set(),
+    beginTickets: [],
+    reportTickets: [],
+    begunAtMs: 0,
+    leaseUntilMs: 0,
+    isReportComplete: false,
+    lookups: new Set(),
+  };
+}
+
+function repeat(state: State, seq: number, ticket: number): void {
+  const open = state.open.get(seq);
+  const enqueuedAt = open?.intent.enqueuedAt ?? enqueueTime(state, seq);
+  if (open === undefined || Object.keys(open.intent.targets).length === 0) {
+    state.emit({ kind: 'beginReply', ticket, reply: { kind: 'settled', seq, enqueuedAt } });
+  } else if (open.intent.isAbandoned) {
+    const message = 'The write was given up before it was repeated; send it again.';
+    const reply = { kind: 'refusal', code: 'miroir_write_abandoned', message } as const;
+    state.emit({ kind: 'beginReply', ticket, reply });
+  } else if (open.intent.phase === 'granted') {
+    state.emit({ kind: 'beginReply', ticket, reply: grantReply(state, open.intent) });
+  } else {
+    open.beginTickets.push(ticket);
+    state.beginTickets.set(ticket, seq);
+  }
+}
+
+/** Of a task that is over: to the microsecond. */
+function enqueueTime(state: State, seq: number): string {
+  const micros = Math.round((state.summaries[seq]?.enqueuedMs ?? 0) * 1_000);
+  return formatTime(BigInt(micros) * 1_000n);
+}
+
+function makeIntent(
+  input: BeginInput,
+  plan: WritePlan,
+  place: { readonly seq: number; readonly enqueuedAt: string },
+): Intent {
+  return {
+    seq: place.seq,
+    kind: input.kind,
+    caller: { sidecarId: input.sidecarId, requestNumber: input.requestNumber },
+    names: plan.names,
+    scope: plan.scope,
+    indexUid: input.indexUid,
+    indexId: plan.indexId,
+    createsIndex: plan.createsIndex,
+    enqueuedAt: place.enqueuedAt,
+    documentCount: input.documentCount,
+    change: plan.change,
+    swaps: plan.swaps,
+    mustBeEmpty: plan.mustBeEmpty,
+    bodies: plan.ground.bodies,
+    steps: plan.ground.steps,
+    targets: Object.fromEntries(
+      plan.targets.map((nodeId) => [
+        nodeId,
+        { state: 'pending', partCount: null, parts: {}, reason: null, refusal: null } as const,
+      ]),
+    ),
+    phase: 'waiting',
+    error: plan.error,
+    isAbandoned: false,
+    floors: {},
+  };
+}
+
+function makeTask(state: State, input: BeginInput, intent: Intent): TaskRecord {
+  const { seq } = intent;
+  const isSwap = input.kind === 'indexSwap';
+  // Tasks from here on must not take part in the renaming that this one brings.
+  if (isSwap || intent.swaps.length > 0) closeGroups(state, intent.names);
+  const group = isSwap ? null : groupFor(state, input.indexUid, seq);
+  return {
+    uid: seq,
+    batchUid: null,
+    group,
+    status: 'enqueued',
+    type: TASK_TYPES[input.kind],
+    canceledBy: null,
+    details: input.details,
+    swapGroups: isSwap ? swapGroupsOf(state, input, seq) : [],
+    error: null,
+    enqueuedAt: intent.enqueuedAt,
+    startedAt: null,
+    finishedAt: null,
+    customMetadata: input.customMetadata,
+  };
+}
+
+function swapGroupsOf(state: State, input: BeginInput, seq: number): TaskRecord['swapGroups'] {
+  const pairs = Array.isArray(input.body) ? (input.body as Record<string, unknown>[]) : [];
+  return pairs.map((pair) => ({
+    groups: (Array.isArray(pair['indexes']) ? pair['indexes'] : []).map((name) =>
+      groupFor(state, String(name), seq),
+    ),
+    rename: pair['rename'] === true,
+  }));
+}
+
+function rememberCaller(state: State, caller: string, seq: number): void {
+  state.callers.set(caller, seq);
+  state.touchedCallers.add(caller);
+  for (const oldest of state.callers.keys()) {
+    if (state.callers.size <= CALLERS_KEPT) break;
+    state.callers.delete(oldest);
+    state.touchedCallers.add(oldest);
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Time in the lane. A granted write whose sidecar is silent for 5 s is given up: its sends become unknown
+ * and are looked up. A write that waits too long for its permission, or whose caller went away and did not
+ * come back, is given up before anything was sent.
+ */
+import { writeAbandoned } from '../catalog/index.ts';
+import type { MachineEvent, Now, OpenIntent, State } from '../state/index.ts';
+import { hasOpenTargets } from './conflicts.ts';
+import { reportReply } from './outcome.ts';
+import { LEASE_MS, progress } from './progress.ts';
+import { completeReport } from './report.ts';
+
+/** Longest wait for a permission. */
+const PERMISSION_WAIT_MS = 30_000;
+/** How long a Begin whose call was cut may come back. */
+const RETURN_MS = 2_500;
+const GIVEN_UP_KEPT = 10_000;
+
+/** Lets time pass. */
+export function tick(state: State, now: Now): void {
+  const moved: number[] = [];
+  for (const open of state.open.values()) {
+    if (checkOpen(state, open, now)) moved.push(open.intent.seq);
+  }
+  progress(state, moved, now);
+}
+
+/** Renews leases; answers with those that are gone. */
+export function renew(state: State, event: Extract<MachineEvent, { kind: 'renew' }>): void {
+  const lost: number[] = [];
+  for (const seq of event.seqs) {
+    const open = state.open.get(seq);
+    if (open === undefined ? state.givenUp.has(seq) : open.intent.isAbandoned) lost.push(seq);
+    else if (open !== undefined) open.leaseUntilMs = event.now.steadyMs + LEASE_MS;
+  }
+  state.emit({ kind: 'renewReply', ticket: event.ticket, lost });
+}
+
+/** The call of a Begin ended before its answer. */
+export function cancelBegin(
+  state: State,
+  event: Extract<MachineEvent, { kind: 'cancelBegin' }>,
+): void {
+  const seq = state.beginTickets.get(event.ticket);
+  state.beginTickets.delete(event.ticket);
+  const open = seq === undefined ? undefined : state.open.get(seq);
+  if (open === undefined) return;
+  open.beginTickets.splice(open.beginTickets.indexOf(event.ticket), 1);
+  if (open.beginTickets.length === 0) open.leaseUntilMs = event.now.steadyMs + RETURN_MS;
+}
+
+/** Gives a write up: nothing more of it may be sent. */
+export function giveUp(state: State, open: OpenIntent): void {
+  const { intent } = open;
+  const wasGranted = intent.phase === 'granted';
+  intent.isAbandoned = true;
+  state.givenUp.add(intent.seq);
+  for (const oldest of state.givenUp) {
+    if (state.givenUp.size <= GIVEN_UP_KEPT) break;
+    state.givenUp.delete(oldest);
+  }
+  state.touchIntent(intent);
+  if (wasGranted) {
+    completeReport(state, open);
+    return;
+  }
+  // No permission was given, so nothing can have been sent.
+  intent.error ??= writeAbandoned();
+  for (const target of Object.values(intent.targets)) target.state = 'none';
+}
+
+function checkOpen(state: State, open: OpenIntent, now: Now): boolean {
+  const { intent } = open;
+  const isReportDue = open.reportTickets.some((item) => now.steadyMs >= item.untilMs);
+  if (isReportDue) {
+    const reply = reportReply(intent, true);
+    for (const { ticket } of open.reportTickets) state.emit({ kind: 'reportReply', ticket, reply });
+    open.reportTickets.length = 0;
+  }
+  if (!hasOpenTargets(intent) || intent.isAbandoned) return false;
+  if (intent.phase === 'granted') {
+    if (open.isReportComplete || now.steadyMs < open.leaseUntilMs) return false;
+    giveUp(state, open);
+    return true;
+  }
+  const isGone = open.beginTickets.length === 0 && now.steadyMs >= open.leaseUntilMs;
+  const isTooLong = now.steadyMs - open.begunAtMs >= PERMISSION_WAIT_MS;
+  if (!isGone && !isTooLong) return false;
+  for (const ticket of open.beginTickets) {
+    state.beginTickets.delete(ticket);
+    const message =
+      'The write waited too long for earlier writes to the same documents. Nothing was written.';
+    const reply = { kind: 'refusal', code: 'miroir_overloaded', message } as const;
+    state.emit({ kind: 'beginReply', ticket, reply });
+  }
+  open.beginTickets.length = 0;
+  giveUp(state, open);
+  return true;
+}

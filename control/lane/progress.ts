@@ -1,0 +1,184 @@
+/**
+ * Moves open intents on: permission, control's own calls, the grant, the end. Called for every intent that
+ * an event touched, until nothing moves any more; an intent that moves may set others free.
+ */
+import { applyToCatalog, writableOwners } from '../catalog/index.ts';
+import type { BeginReply, Intent, Now, OpenIntent, State } from '../state/index.ts';
+import {
+  batchFor,
+  endOf,
+  finalDetails,
+  formatTime,
+  mainTasks,
+  startOf,
+  swapGroupNames,
+  updateTask,
+} from '../tasks/index.ts';
+import { hasEnded, hasOpenTargets, hasUnsentSteps, mustWait } from './conflicts.ts';
+import { errorOf, isDecided, reportReply } from './outcome.ts';
+
+/** How long a granted write may be silent. */
+export const LEASE_MS = 5_000;
+
+/** Moves on the given intents and all that they set free. */
+export function progress(state: State, seqs: Iterable<number>, now: Now): void {
+  const queue = new Set(seqs);
+  for (const seq of queue) {
+    queue.delete(seq);
+    const open = state.open.get(seq);
+    if (open === undefined) continue;
+    advance(state, open, now);
+    answerReports(state, open);
+    const isOver = hasEnded(open.intent);
+    if (isOver) finish(state, open, now);
+    for (const waiter of setFree(state, open, isOver)) queue.add(waiter);
+  }
+}
+
+/** Registers an intent behind those it conflicts with. Earlier ones must be registered already. */
+export function enterLane(state: State, open: OpenIntent): void {
+  const { intent } = open;
+  for (const name of intent.names) {
+    const onName = state.openByName.get(name) ?? new Set<number>();
+    for (const seq of onName) {
+      const earlier = state.open.get(seq);
+      if (earlier === undefined || seq === intent.seq || !mustWait(open, earlier)) continue;
+      open.waitsFor.add(seq);
+      earlier.waiters.add(intent.seq);
+    }
+    onName.add(intent.seq);
+    state.openByName.set(name, onName);
+  }
+  state.open.set(intent.seq, open);
+}
+
+/** The answer that carries the permission: the targets as of now. */
+export function grantReply(state: State, intent: Intent): BeginReply {
+  const index = intent.indexId === null ? undefined : state.indexes.get(intent.indexId);
+  if (index === undefined) {
+    return { kind: 'settled', seq: intent.seq, enqueuedAt: intent.enqueuedAt };
+  }
+  return {
+    kind: 'grant',
+    seq: intent.seq,
+    enqueuedAt: intent.enqueuedAt,
+    indexId: index.id,
+    primaryKey: index.primaryKey,
+    shardCount: index.shardCount,
+    nodeIds: index.nodeIds,
+    copiesPerShard: index.copiesPerShard,
+    targets: writableOwners(index),
+    tag: `m1.${state.cluster.clusterId}.${intent.seq}`,
+  };
+}
+
+function advance(state: State, open: OpenIntent, now: Now): void {
+  const { intent } = open;
+  if (intent.phase === 'waiting') {
+    if (open.waitsFor.size > 0) return;
+    state.touchIntent(intent);
+    if (intent.mustBeEmpty) {
+      intent.phase = 'counting';
+      state.emit({ kind: 'countDocuments', seq: intent.seq });
+      return;
+    }
+    startSteps(state, intent);
+  }
+  if (intent.phase === 'preparing' && !hasUnsentSteps(intent)) {
+    state.touchIntent(intent);
+    if (hasOpenTargets(intent)) grant(state, open, now);
+    else intent.phase = 'running';
+  }
+  if (intent.phase === 'granted' && !hasOpenTargets(intent)) {
+    state.touchIntent(intent);
+    intent.phase = 'running';
+  }
+}
+
+/** Begins with control's own calls, on all nodes at once. */
+export function startSteps(state: State, intent: Intent): void {
+  intent.phase = 'preparing';
+  const nodeIds = new Set(
+    intent.steps.filter((step) => step.state === 'unsent').map((step) => step.nodeId),
+  );
+  const touched = state.cluster.nodes.filter(
+    (node) => nodeIds.has(node.id) || intent.targets[node.id] !== undefined,
+  );
+  intent.floors = Object.fromEntries(touched.map((node) => [node.id, node.lastTaskUid]));
+  for (const nodeId of nodeIds) state.emit({ kind: 'runStep', seq: intent.seq, nodeId });
+}
+
+function grant(state: State, open: OpenIntent, now: Now): void {
+  const { intent } = open;
+  intent.phase = 'granted';
+  open.leaseUntilMs = now.steadyMs + LEASE_MS;
+  state.emit({ kind: 'granted', waitedMs: now.steadyMs - open.begunAtMs });
+  const reply = grantReply(state, intent);
+  for (const ticket of open.beginTickets) {
+    state.beginTickets.delete(ticket);
+    state.emit({ kind: 'beginReply', ticket, reply });
+  }
+  open.beginTickets.length = 0;
+}
+
+function answerReports(state: State, open: OpenIntent): void {
+  if (open.reportTickets.length === 0 || !isDecided(open.intent)) return;
+  const reply = reportReply(open.intent, true);
+  for (const { ticket } of open.reportTickets) state.emit({ kind: 'reportReply', ticket, reply });
+  open.reportTickets.length = 0;
+}
+
+/** Later intents that need not wait for this one any more. */
+function setFree(state: State, open: OpenIntent, isOver: boolean): number[] {
+  const freed: number[] = [];
+  for (const seq of open.waiters) {
+    const waiter = state.open.get(seq);
+    if (waiter !== undefined && !isOver && mustWait(waiter, open)) continue;
+    open.waiters.delete(seq);
+    waiter?.waitsFor.delete(open.intent.seq);
+    if (waiter?.waitsFor.size === 0) freed.push(seq);
+  }
+  return freed;
+}
+
+function finish(state: State, open: OpenIntent, now: Now): void {
+  const { intent } = open;
+  const task = state.tasks.get(intent.seq);
+  if (task !== undefined) {
+    const providedIds = task.details?.['providedIds'];
+    const error = errorOf(intent, typeof providedIds === 'number' ? providedIds : 0);
+    const finishedAt = endOf(intent) ?? formatTime(now.wallNs);
+    task.details = finalDetails(task, intent);
+    task.error = error;
+    task.status = error === null ? 'succeeded' : 'failed';
+    task.startedAt = startOf(intent) ?? finishedAt;
+    task.finishedAt = finishedAt;
+    if (task.batchUid === null) task.batchUid = batchOf(state, intent);
+    updateTask(state, task);
+    applyToCatalog(state, intent, { isSuccess: error === null, finishedAt });
+    if (error === null) {
+      for (const swap of intent.swaps) swapGroupNames(state, swap.left, swap.right, intent.seq);
+    }
+    state.emit({ kind: 'taskFinished', seq: intent.seq, status: task.status });
+  }
+  state.open.delete(intent.seq);
+  for (const name of intent.names) {
+    const onName = state.openByName.get(name);
+    onName?.delete(intent.seq);
+    if (onName?.size === 0) state.openByName.delete(name);
+  }
+  state.touchIntent(intent);
+}
+
+/** Our batch of the first node's task that does the write itself. */
+export function batchOf(state: State, intent: Intent): number {
+  const [first] = mainTasks(intent);
+  const place =
+    first === undefined
+      ? undefined
+      : (intent.steps.find((step) => step.task === first)?.nodeId ??
+        Object.entries(intent.targets).find(([, target]) =>
+          Object.values(target.parts).some((part) => part.task === first),
+        )?.[0]);
+  return batchFor(state, place, first?.batchUid ?? null);
+}

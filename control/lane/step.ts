@@ -1,0 +1,63 @@
+/** The machine's one function: an event changes the state and leaves effects in it. Deterministic. */
+import { assertNever } from '../../core/assert.ts';
+import type { MachineEvent, State } from '../state/index.ts';
+import { begin } from './begin.ts';
+import { cancelBegin, renew, tick } from './leases.ts';
+import { counted, nodeTasks, stepDone } from './node-work.ts';
+import { report, tagsFound } from './report.ts';
+
+/** Applies one event. What changed and what is to be done is collected in the state. */
+export function step(state: State, event: MachineEvent): void {
+  switch (event.kind) {
+    case 'begin':
+      begin(state, event);
+      return;
+    case 'cancelBegin':
+      cancelBegin(state, event);
+      return;
+    case 'report':
+      report(state, event);
+      return;
+    case 'renew':
+      renew(state, event);
+      return;
+    case 'tick':
+      tick(state, event.now);
+      return;
+    case 'stepDone':
+      stepDone(state, event);
+      return;
+    case 'counted':
+      counted(state, event);
+      return;
+    case 'tagsFound':
+      tagsFound(state, event);
+      return;
+    case 'nodeTasks':
+      nodeTasks(state, event);
+      return;
+    case 'nodeHealth':
+      if (event.isUp) state.downNodes.delete(event.nodeId);
+      else state.downNodes.add(event.nodeId);
+      return;
+    case 'cluster':
+      state.cluster = { ...state.cluster, ...event.change };
+      state.isClusterTouched = true;
+      state.isClusterViewChanged = true;
+      return;
+    case 'nodeAdopted':
+      adopt(state, event);
+      return;
+    default:
+      assertNever(event);
+  }
+}
+
+function adopt(state: State, event: Extract<MachineEvent, { kind: 'nodeAdopted' }>): void {
+  const node = state.cluster.nodes.find((item) => item.id === event.nodeId);
+  if (node === undefined) return;
+  node.isAdopted = true;
+  node.lastTaskUid = Math.max(node.lastTaskUid, event.lastTaskUid);
+  state.isClusterTouched = true;
+  state.touchedNodes.add(node.id);
+}

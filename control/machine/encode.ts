@@ -1,0 +1,123 @@
+/**
+ * Records <-> bytes, and the keys they lie under:
+ *
+ *   c            cluster            u/<node>   highest task uid     i/<id>    index
+ *   n/<seq>      open intent        h/<seq>    its primary keys     t/<seq>   task
+ *   g/<number>   name group         d/<caller> place of a Begin
+ *
+ * Numbers in keys have twelve digits, so that keys sort as the numbers do.
+ */
+
+import type { IndexRecord, State } from '../state/index.ts';
+import type { Change } from '../store/index.ts';
+
+/** Key of the cluster's record. */
+export const CLUSTER_KEY = 'c';
+/** Beginnings of the keys of each kind. */
+export const PREFIX = {
+  nodeUid: 'u/',
+  index: 'i/',
+  intent: 'n/',
+  hashes: 'h/',
+  task: 't/',
+  group: 'g/',
+  caller: 'd/',
+} as const;
+
+const DIGITS = 12;
+
+/** Key of a numbered record. */
+export function numberedKey(prefix: string, number: number): string {
+  return prefix + String(number).padStart(DIGITS, '0');
+}
+
+/** Number in a key made by numberedKey. */
+export function numberOfKey(key: string): number {
+  return Number(key.slice(2));
+}
+
+/** JSON bytes of a record. */
+export function encodeJson(record: unknown): Buffer {
+  return Buffer.from(JSON.stringify(record));
+}
+
+/** A record from its bytes, which were written by encodeJson. */
+export function decodeJson<Kind>(bytes: Buffer): Kind {
+  return JSON.parse(bytes.toString('utf8')) as Kind;
+}
+
+/** Bytes of an index. */
+export function encodeIndex(index: IndexRecord): Buffer {
+  return encodeJson({
+    ...index,
+    owners: index.owners.toString('base64'),
+    copyStates: index.copyStates.toString('base64'),
+  });
+}
+
+/** An index from its bytes. */
+export function decodeIndex(bytes: Buffer): IndexRecord {
+  const record = decodeJson<IndexRecord & { owners: unknown; copyStates: unknown }>(bytes);
+  return {
+    ...record,
+    owners: Buffer.from(String(record.owners), 'base64'),
+    copyStates: Buffer.from(String(record.copyStates), 'base64'),
+  };
+}
+
+/** All that the events since the last call changed, as writes; the state forgets that it changed. */
+export function takeChanges(state: State): Change[] {
+  const changes: Change[] = [];
+  const put = (key: string, value: Uint8Array | undefined): void => {
+    changes.push({ key, value });
+  };
+  if (state.isClusterTouched) put(CLUSTER_KEY, encodeJson(state.cluster));
+  state.isClusterTouched = false;
+  for (const id of drain(state.touchedNodes)) {
+    const node = state.cluster.nodes.find((item) => item.id === id);
+    if (node !== undefined) put(PREFIX.nodeUid + id, encodeJson(node.lastTaskUid));
+  }
+  for (const id of drain(state.touchedIndexes)) {
+    const index = state.indexes.get(id);
+    put(PREFIX.index + id, index === undefined ? undefined : encodeIndex(index));
+  }
+  for (const seq of drain(state.touchedIntents)) putIntent(state, seq, put);
+  for (const uid of drain(state.touchedTasks)) {
+    const task = state.tasks.get(uid);
+    if (task !== undefined) put(numberedKey(PREFIX.task, uid), encodeJson(task));
+    if (!state.open.has(uid)) state.tasks.delete(uid);
+  }
+  for (const id of drain(state.touchedGroups)) {
+    put(numberedKey(PREFIX.group, id), encodeJson(state.groups[id]));
+  }
+  for (const caller of drain(state.touchedCallers)) {
+    const seq = state.callers.get(caller);
+    put(PREFIX.caller + caller, seq === undefined ? undefined : encodeJson(seq));
+  }
+  return changes;
+}
+
+function putIntent(
+  state: State,
+  seq: number,
+  put: (key: string, value: Uint8Array | undefined) => void,
+): void {
+  const open = state.open.get(seq);
+  const hashesKey = numberedKey(PREFIX.hashes, seq);
+  if (open === undefined) {
+    // An intent that began and ended within one batch was never written: there is nothing to remove.
+    if (!state.writtenIntents.delete(seq)) return;
+    put(numberedKey(PREFIX.intent, seq), undefined);
+    put(hashesKey, undefined);
+    return;
+  }
+  put(numberedKey(PREFIX.intent, seq), encodeJson(open.intent));
+  if (!state.writtenIntents.has(seq) && open.hashes.length > 0) put(hashesKey, open.hashes);
+  state.writtenIntents.add(seq);
+}
+
+function drain<Item>(set: Set<Item>): Item[] {
+  const items = [...set];
+  set.clear();
+  return items;
+}

@@ -1,0 +1,128 @@
+/**
+ * Runs the machine: events that wait are applied together, what they changed is committed in one
+ * transaction (group commit), and only then are their effects performed. While a commit is under way the
+ * state is not touched, so memory is never more than one batch ahead of the disk.
+ */
+
+import type { Position } from '../../core/topology.ts';
+import { step } from '../lane/index.ts';
+import type { Effect, MachineEvent, State } from '../state/index.ts';
+import type { Change } from '../store/index.ts';
+import { takeChanges } from './encode.ts';
+
+const BATCH_MAX = 1_024;
+
+/** What the runner needs of its surroundings. */
+export interface RunnerOptions {
+  readonly state: State;
+  /** Resolves when the changes are on disk. */
+  readonly commit: (changes: readonly Change[]) => Promise<Position>;
+  readonly perform: (effect: Effect) => void;
+  /** Index uids whose entry may look different now, after their commit. */
+  readonly publish: (change: ViewChange) => void;
+  /** After the effects of a batch: something may be outstanding on nodes. */
+  readonly afterBatch: () => void;
+  /** A reducer threw or a commit failed: the process must end. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+/** What readers must be told of one commit. */
+export interface ViewChange {
+  readonly position: Position;
+  readonly uids: ReadonlySet<string>;
+  readonly isClusterChanged: boolean;
+}
+
+/** The running machine. */
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #queue: MachineEvent[] = [];
+  readonly #waiting: { readonly target: number; readonly resolve: () => void }[] = [];
+  #submittedCount = 0;
+  #doneCount = 0;
+  #isRunning = false;
+  #isBroken = false;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Events that wait; callers refuse work above a bound of theirs. */
+  get queueLength(): number {
+    return this.#queue.length;
+  }
+
+  /** Takes an event; its effects follow when it is durable. */
+  submit(event: MachineEvent): void {
+    if (this.#isBroken) return;
+    this.#queue.push(event);
+    this.#submittedCount += 1;
+    this.#start();
+  }
+
+  /** Commits and performs what loading the state left in it. */
+  resume(): void {
+    this.#start();
+  }
+
+  /** Resolves when everything submitted so far is durable, before anything later touches the state. */
+  settled(): Promise<void> {
+    if (!this.#isRunning) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push({ target: this.#submittedCount, resolve });
+    });
+  }
+
+  #start(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    // Events of the same turn of the event loop go into one commit.
+    queueMicrotask(() => void this.#run());
+  }
+
+  async #run(): Promise<void> {
+    try {
+      do {
+        await this.#commitBatch(this.#queue.splice(0, BATCH_MAX));
+        // What was read while the batch was under way is told before the next one begins.
+        await new Promise((resolve) => setImmediate(resolve));
+      } while (this.#queue.length > 0);
+    } catch (error) {
+      this.#isBroken = true;
+      this.#options.onBroken(error);
+    } finally {
+      this.#isRunning = false;
+      this.#release();
+    }
+  }
+
+  #release(): void {
+    const isIdle = !this.#isRunning;
+    while (this.#waiting.length > 0) {
+      const [first] = this.#waiting;
+      if (first === undefined || (!isIdle && first.target > this.#doneCount)) return;
+      this.#waiting.shift();
+      first.resolve();
+    }
+  }
+
+  async #commitBatch(events: readonly MachineEvent[]): Promise<void> {
+    const { state, commit, perform, publish } = this.#options;
+    for (const event of events) step(state, event);
+    const changes = takeChanges(state);
+    const { effects } = state;
+    state.effects = [];
+    const uids = new Set(state.changedUids);
+    state.changedUids.clear();
+    const isClusterChanged = state.isClusterViewChanged;
+    state.isClusterViewChanged = false;
+    if (changes.length > 0) {
+      const position = await commit(changes);
+      if (uids.size > 0 || isClusterChanged) publish({ position, uids, isClusterChanged });
+    }
+    for (const effect of effects) perform(effect);
+    this.#options.afterBatch();
+    this.#doneCount += events.length;
+    this.#release();
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * One node as control talks to it: JSON calls with the master key, every end a value. `isSurelyUndone`
+ * tells whether a failed call may have been done after all.
+ */
+import { NodeClient } from '../../core/meilisearch/client.ts';
+import type { NodeCall } from '../../core/meilisearch/outcome.ts';
+
+const DEADLINE_MS = 10_000;
+const CONNECTIONS = 16;
+
+/** What a call came to. */
+export type NodeAnswer =
+  | { readonly kind: 'answer'; readonly status: number; readonly text: string }
+  | { readonly kind: 'failed'; readonly reason: string; readonly isSurelyUndone: boolean };
+
+/** A call without what every call has. */
+export interface ControlCall {
+  readonly method: NodeCall['method'];
+  readonly path: string;
+  /** JSON text. */
+  readonly body?: string;
+  readonly deadlineMs?: number;
+  readonly signal?: AbortSignal;
+  /** Instead of the master key. */
+  readonly authorization?: string;
+  readonly contentType?: string;
+}
+
+/** A node. */
+export class ControlNode {
+  readonly id: string;
+  readonly url: string;
+  readonly #client: NodeClient;
+  readonly #masterKey: () => string;
+
+  constructor(id: string, url: string, masterKey: () => string) {
+    this.id = id;
+    this.url = url;
+    this.#client = new NodeClient(url, { connections: CONNECTIONS });
+    this.#masterKey = masterKey;
+  }
+
+  /** Makes one call. Never throws. */
+  async call(call: ControlCall): Promise<NodeAnswer> {
+    const authorization = call.authorization ?? `Bearer ${this.#masterKey()}`;
+    const outcome = await this.#client.call({
+      method: call.method,
+      path: call.path,
+      headers: {
+        ...(authorization === '' ? {} : { authorization }),
+        ...(call.body === undefined
+          ? {}
+          : { 'content-type': call.contentType ?? 'application/json' }),
+      },
+      ...(call.body === undefined ? {} : { body: call.body }),
+      deadlineMs: call.deadlineMs ?? DEADLINE_MS,
+      ...(call.signal === undefined ? {} : { signal: call.signal }),
+    });
+    switch (outcome.kind) {
+      case 'answered':
+        return {
+          kind: 'answer',
+          status: outcome.status,
+          text: Buffer.from(outcome.body).toString('utf8'),
+        };
+      case 'refused':
+        return { kind: 'failed', reason: outcome.reason, isSurelyUndone: true };
+      case 'reset':
+        return { kind: 'failed', reason: outcome.reason, isSurelyUndone: false };
+      case 'timeout':
+        return {
+          kind: 'failed',
+          reason: `silent for ${outcome.afterMs} ms`,
+          isSurelyUndone: false,
+        };
+      default:
+        return { kind: 'failed', reason: outcome.kind, isSurelyUndone: false };
+    }
+  }
+
+  /** A GET that must answer 200 with JSON; undefined for anything else. */
+  async read<Kind>(path: string, signal?: AbortSignal): Promise<Kind | undefined> {
+    const answer = await this.call({
+      method: 'GET',
+      path,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    if (answer.kind !== 'answer' || answer.status !== 200) return undefined;
+    try {
+      return JSON.parse(answer.text) as Kind;
+    } catch {
+      return undefined;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+}

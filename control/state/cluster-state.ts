@@ -1,0 +1,168 @@
+/**
+ * The whole state in memory, and what the current batch of events changed in it. Reducers take it, change
+ * it in place (copying maps of a million tasks per event is out of the question) and say what changed by
+ * the touch functions; the runner writes that in one transaction. No clock, no network, no disk here, so
+ * the same reducers run under a simulation.
+ */
+import type { Effect } from './events.ts';
+import type { ClusterRecord, IndexRecord, Intent, TaskRecord } from './records.ts';
+
+/** What is known of an open intent besides its record; rebuilt after a restart. */
+export interface OpenIntent {
+  readonly intent: Intent;
+  /** Its primary key hashes, 8 bytes each. */
+  readonly hashes: Buffer;
+  /** The hashes as a set, made when first compared. */
+  hashSet: Set<bigint> | undefined;
+  /** Earlier intents it waits for. */
+  readonly waitsFor: Set<number>;
+  /** Later intents that wait for it. */
+  readonly waiters: Set<number>;
+  /** Callers of Begin that wait for the permission. */
+  readonly beginTickets: number[];
+  readonly reportTickets: { readonly ticket: number; readonly untilMs: number }[];
+  begunAtMs: number;
+  leaseUntilMs: number;
+  /** No more reports will come; unanswered sends may be looked up. */
+  isReportComplete: boolean;
+  readonly lookups: Set<string>;
+}
+
+/** Where a node's task belongs. */
+export interface TaskReference {
+  readonly seq: number;
+  readonly nodeId: string;
+  /** Exactly one of both. */
+  readonly step: number | null;
+  readonly part: number | null;
+}
+
+/** What lists need of a task. Times in milliseconds since 1970, with fraction; NaN for none. */
+export interface TaskSummary {
+  readonly uid: number;
+  readonly type: string;
+  status: TaskRecord['status'];
+  readonly group: number | null;
+  batchUid: number | null;
+  canceledBy: number | null;
+  readonly enqueuedMs: number;
+  startedMs: number;
+  finishedMs: number;
+}
+
+/** A name group: tasks that share an index's name, whatever it is called now. */
+export interface NameGroup {
+  readonly id: number;
+  name: string;
+  /** First place in the lane it may hold. */
+  readonly fromSeq: number;
+  /** Takes the tasks that come next on its name. */
+  isOpen: boolean;
+}
+
+/** How new indexes are cut; from the configuration. */
+export interface PlacementRules {
+  readonly shardCount: number;
+  readonly spread: number | 'all' | 'auto';
+  readonly replicationFactor: number;
+}
+
+/** The state. */
+export class State {
+  cluster: ClusterRecord;
+  readonly placement: PlacementRules;
+  nextSeq = 0;
+  nextBatchUid = 0;
+  readonly indexes = new Map<string, IndexRecord>();
+  /** uid -> index id as writes that begin now see it. */
+  readonly head = new Map<string, string>();
+  /** uid -> index id as readers see it. */
+  readonly visible = new Map<string, string>();
+  /** In lane order. */
+  readonly open = new Map<number, OpenIntent>();
+  readonly openByName = new Map<string, Set<number>>();
+  /** Tasks of open intents, and those the current batch finished. */
+  readonly tasks = new Map<number, TaskRecord>();
+  /** Of all tasks, by uid. */
+  readonly summaries: TaskSummary[] = [];
+  readonly groups: NameGroup[] = [];
+  readonly groupOfName = new Map<string, number>();
+  /** Node id -> task uid -> what it belongs to, for tasks whose end is not known. */
+  readonly outstanding = new Map<string, Map<number, TaskReference>>();
+  /** `sidecar request` -> seq. */
+  readonly callers = new Map<string, number>();
+  /** Begin ticket -> seq. */
+  readonly beginTickets = new Map<number, number>();
+  readonly downNodes = new Set<string>();
+  /** The newest intents that were given up: their leases are gone. */
+  readonly givenUp = new Set<number>();
+  /** `node batch` -> batch uid of ours, the newest few thousand. */
+  readonly batches = new Map<string, number>();
+
+  // What the current batch changed.
+  readonly touchedIntents = new Set<number>();
+  /** Open intents that are on disk. */
+  readonly writtenIntents = new Set<number>();
+  readonly touchedTasks = new Set<number>();
+  readonly touchedIndexes = new Set<string>();
+  readonly touchedGroups = new Set<number>();
+  /** Nodes whose highest task uid rose. */
+  readonly touchedNodes = new Set<string>();
+  readonly touchedCallers = new Set<string>();
+  /** Index uids whose entry for readers may have changed. */
+  readonly changedUids = new Set<string>();
+  isClusterTouched = false;
+  isClusterViewChanged = false;
+  effects: Effect[] = [];
+
+  constructor(cluster: ClusterRecord, placement: PlacementRules) {
+    this.cluster = cluster;
+    this.placement = placement;
+  }
+
+  emit(effect: Effect): void {
+    this.effects.push(effect);
+  }
+
+  touchIntent(intent: Intent): void {
+    this.touchedIntents.add(intent.seq);
+  }
+
+  touchTask(task: TaskRecord): void {
+    this.touchedTasks.add(task.uid);
+  }
+
+  /** Also tells readers of every name the index has. */
+  touchIndex(index: IndexRecord): void {
+    this.touchedIndexes.add(index.id);
+    if (index.headUid !== null) this.changedUids.add(index.headUid);
+    if (index.visibleUid !== null) this.changedUids.add(index.visibleUid);
+  }
+
+  touchCluster(): void {
+    this.isClusterTouched = true;
+  }
+
+  /** What a reader of `uid` gets: the visible index, else one that is being made. */
+  entryOf(uid: string): { readonly index: IndexRecord; readonly isVisible: boolean } | undefined {
+    const visibleId = this.visible.get(uid);
+    const id = visibleId ?? this.head.get(uid);
+    const index = id === undefined ? undefined : this.indexes.get(id);
+    return index === undefined ? undefined : { index, isVisible: visibleId !== undefined };
+  }
+
+  /** Notes that a node's task belongs to an intent. */
+  expectTask(uid: number, reference: TaskReference): void {
+    let ofNode = this.outstanding.get(reference.nodeId);
+    if (ofNode === undefined) {
+      ofNode = new Map();
+      this.outstanding.set(reference.nodeId, ofNode);
+    }
+    ofNode.set(uid, reference);
+    const node = this.cluster.nodes.find((item) => item.id === reference.nodeId);
+    if (node !== undefined && uid > node.lastTaskUid) {
+      node.lastTaskUid = uid;
+      this.touchedNodes.add(node.id);
+    }
+  }
+}

@@ -1,0 +1,11 @@
+/** The state as plain data, its events and effects. Knows nobody. */
+export {
+  type NameGroup,
+  type OpenIntent,
+  type PlacementRules,
+  State,
+  type TaskReference,
+  type TaskSummary,
+} from './cluster-state.ts';
+export type * from './events.ts';
+export type * from './records.ts';

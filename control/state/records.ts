@@ -1,0 +1,191 @@
+/**
+ * The records of the state: what is durable, as plain data. They are changed only by the reducers (lane,
+ * catalog, tasks), inside one event, and written together with everything else that event changed.
+ *
+ * Places in the lane (seq) are plain numbers here: a version holds ten hexadecimal digits of them, far
+ * below 2^53.
+ */
+
+/** What a client's write does. The first six are sent by the sidecar, the others by control. */
+export type WriteKind =
+  | 'documentsReplace'
+  | 'documentsUpdate'
+  | 'documentsDeleteById'
+  | 'documentsDeleteByFilter'
+  | 'documentsDeleteAll'
+  | 'documentsEdit'
+  | 'indexCreate'
+  | 'indexUpdate'
+  | 'indexDelete'
+  | 'indexSwap'
+  | 'settingsUpdate';
+
+/** Meilisearch's error object, as a task shows it. */
+export interface TaskError {
+  readonly message: string;
+  readonly code: string;
+  readonly type: string;
+  readonly link: string;
+}
+
+/** A JSON object. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** What a node says of one of its tasks that has begun. */
+export interface NodeTask {
+  readonly uid: number;
+  readonly status: 'processing' | 'succeeded' | 'failed' | 'canceled';
+  readonly batchUid: number | null;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  readonly details: JsonObject | null;
+  readonly error: TaskError | null;
+}
+
+/** One call that control itself makes for an intent. Steps of one node go out in their order. */
+export interface Step {
+  readonly nodeId: string;
+  readonly method: 'POST' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  /** Place in the intent's bodies; -1 for none. */
+  readonly body: number;
+  /** Type and index of the node's task, to find it again when the answer was lost. */
+  readonly taskType: string;
+  readonly taskIndexUid: string | null;
+  /** Whether it only makes the ground for the write (an index for its first documents). */
+  readonly isGround: boolean;
+  /** Error codes of the node's task that mean that it was done before. */
+  readonly tolerates: readonly string[];
+  /** `refused`: the node answered with an error at once. */
+  state: 'unsent' | 'enqueued' | 'refused';
+  uid: number | null;
+  task: NodeTask | null;
+  refusal: TaskError | null;
+}
+
+/** One node's share of a document write. */
+export interface Target {
+  /** `none`: surely not there. `unknown`: to be looked up in the node's list of tasks. */
+  state: 'pending' | 'enqueued' | 'refused' | 'unknown' | 'none';
+  partCount: number | null;
+  /** By part number. */
+  parts: Record<string, { uid: number; task: NodeTask | null }>;
+  /** Why it was refused, in words. */
+  reason: string | null;
+  refusal: TaskError | null;
+}
+
+/** The two indexes of one swap. */
+export interface Swap {
+  readonly left: string;
+  readonly right: string;
+  readonly leftId: string;
+  /** Absent for a rename. */
+  readonly rightId: string | null;
+  readonly isRename: boolean;
+}
+
+/** The durable record of a write that is not over. */
+export interface Intent {
+  readonly seq: number;
+  readonly kind: WriteKind;
+  readonly caller: { readonly sidecarId: string; readonly requestNumber: string };
+  /** Index uids it orders itself by. */
+  readonly names: readonly string[];
+  /** `index`: conflicts with everything on its names. `all`: with every document. `keys`: with its list. */
+  readonly scope: 'index' | 'all' | 'keys' | 'none';
+  readonly indexUid: string;
+  readonly indexId: string | null;
+  readonly createsIndex: boolean;
+  readonly enqueuedAt: string;
+  readonly documentCount: number;
+  /** The client's body for settings and index updates. */
+  readonly change: JsonObject | null;
+  readonly swaps: readonly Swap[];
+  /** Index updates to another primary key: documents are counted first, and none may be there. */
+  readonly mustBeEmpty: boolean;
+  readonly bodies: readonly string[];
+  steps: Step[];
+  targets: Record<string, Target>;
+  /** waiting -> (counting) -> preparing -> granted -> running. */
+  phase: 'waiting' | 'counting' | 'preparing' | 'granted' | 'running';
+  /** Decided already, whatever nodes say. */
+  error: TaskError | null;
+  /** The sidecar's lease ran out, or it gave up. */
+  isAbandoned: boolean;
+  /** Highest task uid known per node when the intent was set free: its own tasks are above. */
+  floors: Readonly<Record<string, number>>;
+}
+
+/** A task as clients see it. */
+export interface TaskRecord {
+  readonly uid: number;
+  batchUid: number | null;
+  /** Name group (tasks/names.ts); null where the task has no index. */
+  readonly group: number | null;
+  status: 'enqueued' | 'processing' | 'succeeded' | 'failed' | 'canceled';
+  readonly type: string;
+  canceledBy: number | null;
+  details: JsonObject | null;
+  /** Name groups of the swaps' indexes, in the place of details.swaps. */
+  readonly swapGroups: readonly { readonly groups: readonly number[]; readonly rename: boolean }[];
+  error: TaskError | null;
+  readonly enqueuedAt: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+  readonly customMetadata: string | null;
+}
+
+/** An index. It is known under `headUid` to writes that begin now, and under `visibleUid` to readers. */
+export interface IndexRecord {
+  readonly id: string;
+  headUid: string | null;
+  visibleUid: string | null;
+  primaryKey: string | null;
+  readonly createdAt: string;
+  updatedAt: string;
+  readonly shardCount: number;
+  readonly copiesPerShard: number;
+  readonly nodeIds: readonly string[];
+  /** shardCount * copiesPerShard places in nodeIds, two bytes little endian each, 0xffff for none. */
+  readonly owners: Buffer;
+  /** One byte per slot: place in COPY_STATES. */
+  readonly copyStates: Buffer;
+  /** In force: only keys that were set. */
+  settings: JsonObject;
+  settingsVersion: number;
+  /** Changes that are on their way, in lane order. */
+  pending: { readonly seq: number; readonly change: JsonObject }[];
+}
+
+/** A node of the cluster. */
+export interface NodeRecord {
+  readonly id: string;
+  url: string;
+  readonly group: number;
+  readonly weight: number;
+  /** The marker was written: the node belongs to this cluster. */
+  isAdopted: boolean;
+  /** Highest task uid known; -1 before the first. */
+  lastTaskUid: number;
+}
+
+/** A key as the table holds it. */
+export interface KeyRecord {
+  readonly hashHex: string;
+  readonly uid: string;
+  readonly actions: readonly string[];
+  readonly indexes: readonly string[];
+  readonly expiresAt: string | null;
+}
+
+/** Cluster-wide values. */
+export interface ClusterRecord {
+  /** 16 lowercase hexadecimal characters. */
+  readonly clusterId: string;
+  nodes: NodeRecord[];
+  keys: KeyRecord[];
+  masterKeyHashHex: string;
+  versionJson: string;
+  experimentalFeaturesJson: string;
+}

@@ -1,0 +1,6 @@
+/** The state on disk. */
+export { DamagedValue } from './codec.ts';
+export { type DataDir, holdDataDir } from './data-dir.ts';
+export { examineFolder, noteCleanStop } from './examine.ts';
+export type { Change } from './log-entry.ts';
+export { SCHEMA_VERSION, Store, type StoreOptions, UnusableStore } from './store.ts';

@@ -1,0 +1,116 @@
+/**
+ * From what nodes say about their tasks to the one task a client sees: counts add up over nodes, the
+ * beginning is the first one's, the end the last one's, the error the first failing node's. Pure.
+ */
+import { toClientDetails } from '../../core/settings/index.ts';
+import type {
+  Intent,
+  JsonObject,
+  NodeTask,
+  TaskError,
+  TaskRecord,
+  WriteKind,
+} from '../state/index.ts';
+import { parseTime } from './time.ts';
+
+/** Meilisearch's name of the task of each kind of write. */
+export const TASK_TYPES: Readonly<Record<WriteKind, string>> = {
+  documentsReplace: 'documentAdditionOrUpdate',
+  documentsUpdate: 'documentAdditionOrUpdate',
+  documentsDeleteById: 'documentDeletion',
+  documentsDeleteByFilter: 'documentDeletion',
+  documentsDeleteAll: 'documentDeletion',
+  documentsEdit: 'documentEdition',
+  indexCreate: 'indexCreation',
+  indexUpdate: 'indexUpdate',
+  indexDelete: 'indexDeletion',
+  indexSwap: 'indexSwap',
+  settingsUpdate: 'settingsUpdate',
+};
+
+/** Counts that add up over the nodes and are null until the end. */
+const COUNTS = ['indexedDocuments', 'deletedDocuments', 'editedDocuments'] as const;
+
+/** The node tasks that do the write itself, without those that only made the ground. */
+export function mainTasks(intent: Intent): NodeTask[] {
+  return allTasks(intent, false);
+}
+
+function allTasks(intent: Intent, withGround: boolean): NodeTask[] {
+  const ofSteps = intent.steps
+    .filter((step) => withGround || !step.isGround)
+    .map((step) => step.task);
+  const ofParts = Object.values(intent.targets).flatMap((target) =>
+    Object.values(target.parts).map((part) => part.task),
+  );
+  return [...ofSteps, ...ofParts].filter((task): task is NodeTask => task !== null);
+}
+
+/** Earliest start among the nodes; null if none began. */
+export function startOf(intent: Intent): string | null {
+  const main = mainTasks(intent);
+  return extreme(
+    (main.length > 0 ? main : allTasks(intent, true)).map((task) => task.startedAt),
+    (a, b) => a < b,
+  );
+}
+
+/** Latest end among the nodes, ground included; null if none. */
+export function endOf(intent: Intent): string | null {
+  return extreme(
+    allTasks(intent, true).map((task) => task.finishedAt),
+    (a, b) => a > b,
+  );
+}
+
+/** Details of the finished task. `failed` tasks count nothing that no node did. */
+export function finalDetails(task: TaskRecord, intent: Intent): JsonObject | null {
+  const tasks = mainTasks(intent);
+  if (intent.kind === 'settingsUpdate') {
+    const first = tasks.find((item) => item.details !== null);
+    return first === undefined || intent.change === null
+      ? task.details
+      : toClientDetails(first.details ?? {}, intent.change);
+  }
+  if (task.details === null) return null;
+  const details: Record<string, unknown> = { ...task.details };
+  for (const count of COUNTS) {
+    if (!(count in details)) continue;
+    details[count] = tasks.reduce((sum, item) => sum + countOf(item, count), 0);
+  }
+  return details;
+}
+
+/** A node's error in one node's words: what names internal fields is taken out. */
+export function cleanError(error: TaskError): TaskError {
+  return { ...error, message: cleanWords(error.message) };
+}
+
+/** Lists of filterable patterns name ours first: `_miroir_*`. */
+function cleanWords(message: string): string {
+  return message
+    .replaceAll(/`_miroir_[^`]*`, /g, '')
+    .replaceAll(/, `_miroir_[^`]*`/g, '')
+    .replaceAll(
+      /Available filterable attribute patterns are: `_miroir_[^`]*`\.?/g,
+      () => 'This index does not have configured filterable attributes.',
+    );
+}
+
+function countOf(task: NodeTask, name: string): number {
+  const value = task.status === 'succeeded' ? task.details?.[name] : 0;
+  return typeof value === 'number' ? value : 0;
+}
+
+function extreme(
+  times: readonly (string | null)[],
+  isBetter: (a: bigint, b: bigint) => boolean,
+): string | null {
+  let best: { readonly text: string; readonly ns: bigint } | undefined;
+  for (const text of times) {
+    const ns = text === null ? undefined : parseTime(text);
+    if (text === null || ns === undefined) continue;
+    if (best === undefined || isBetter(ns, best.ns)) best = { text, ns };
+  }
+  return best?.text ?? null;
+}

@@ -1,0 +1,7 @@
+/** The tasks clients see. */
+export { cleanError, endOf, finalDetails, mainTasks, startOf, TASK_TYPES } from './fold.ts';
+export { isAllowed, listTasks, type TaskPage, type TaskQuery } from './list.ts';
+export { closeGroups, groupFor, groupName, swapGroupNames } from './names.ts';
+export { addTask, batchFor, summarize, updateTask } from './registry.ts';
+export { renderTask } from './render.ts';
+export { formatDuration, formatTime, parseTime, timeMs } from './time.ts';

@@ -1,0 +1,128 @@
+/**
+ * Keeps an eye on the nodes: adopts fresh ones, notices those that go and come back, and learns their
+ * version and features. Only nodes that are up and are what they should be are used.
+ */
+import type { Logger, Metrics } from '../core/telemetry/index.ts';
+import type { Runner } from './machine/index.ts';
+import type { ControlNode } from './nodes/index.ts';
+import type { State } from './state/index.ts';
+import { checkNode, type NodeCheck, Probe, TopologyError } from './topology/index.ts';
+
+const START_WAIT_MS = 10_000;
+const FEATURES_PERIOD_MS = 5_000;
+
+/** What watching needs. */
+export interface WatchersOptions {
+  readonly state: State;
+  readonly nodes: ReadonlyMap<string, ControlNode>;
+  readonly runner: Runner;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly signal: AbortSignal;
+}
+
+/** Watches all nodes. */
+export class Watchers {
+  readonly #options: WatchersOptions;
+  readonly #probes = new Map<string, Probe>();
+  #featuresTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: WatchersOptions) {
+    this.#options = options;
+  }
+
+  /** Nodes that are up, in the cluster's order. */
+  usableNodes(): ControlNode[] {
+    return [...this.#options.nodes.values()].filter(
+      (node) => this.#probes.get(node.id)?.isUp === true,
+    );
+  }
+
+  /**
+   * Checks every node once, for at most 10 s; those that do not answer are tried again in the background.
+   * Throws TopologyError if a node must not be used. `onUp` runs when a node comes up.
+   */
+  async start(onUp: () => Promise<boolean>): Promise<void> {
+    const { nodes, runner, signal } = this.#options;
+    const refusals: string[] = [];
+    let isStarting = true;
+    for (const node of nodes.values()) {
+      runner.submit({ kind: 'nodeHealth', nodeId: node.id, isUp: false });
+      const probe = new Probe({
+        node,
+        check: (probeSignal) => this.#check(node, probeSignal),
+        onChange: (health) => {
+          this.#noteHealth(node, health);
+          if (health.isUp && !isStarting) void onUp();
+        },
+        onRefused: (words) => {
+          refusals.push(words);
+          this.#options.logger.error({ node: node.id }, words);
+        },
+      });
+      this.#probes.set(node.id, probe);
+    }
+    const first = Promise.all([...this.#probes.values()].map((probe) => probe.start()));
+    await Promise.race([
+      first,
+      new Promise((resolve) => setTimeout(resolve, START_WAIT_MS).unref()),
+    ]);
+    const [refusal] = refusals;
+    if (refusal !== undefined) {
+      this.close();
+      throw new TopologyError(refusal);
+    }
+    await this.#readFeatures();
+    await onUp();
+    await runner.settled();
+    isStarting = false;
+    this.#featuresTimer = setInterval(() => void this.#readFeatures(), FEATURES_PERIOD_MS);
+    this.#featuresTimer.unref();
+    signal.addEventListener('abort', () => this.close(), { once: true });
+  }
+
+  close(): void {
+    clearInterval(this.#featuresTimer);
+    for (const probe of this.#probes.values()) probe.close();
+  }
+
+  async #check(node: ControlNode, signal: AbortSignal): Promise<NodeCheck> {
+    const { state, runner } = this.#options;
+    const check = await checkNode(node, state.cluster, signal);
+    if (check.kind !== 'usable') return check;
+    if (state.cluster.versionJson === '') {
+      runner.submit({ kind: 'cluster', change: { versionJson: check.versionJson } });
+      await runner.settled();
+      // Another node may have been the first meanwhile, with another version.
+      if (state.cluster.versionJson !== check.versionJson) {
+        return checkNode(node, state.cluster, signal);
+      }
+    }
+    if (check.adoptedTaskUid !== null) {
+      const lastTaskUid = check.adoptedTaskUid;
+      runner.submit({ kind: 'nodeAdopted', nodeId: node.id, lastTaskUid });
+    }
+    return check;
+  }
+
+  #noteHealth(
+    node: ControlNode,
+    health: { readonly isUp: boolean; readonly reason: string },
+  ): void {
+    const { runner, logger, metrics } = this.#options;
+    runner.submit({ kind: 'nodeHealth', nodeId: node.id, isUp: health.isUp });
+    metrics.node(node.id).setHealthy(health.isUp);
+    if (health.isUp) logger.info({ node: node.id, url: node.url }, 'node is up');
+    else logger.warn({ node: node.id, url: node.url, reason: health.reason }, 'node is down');
+  }
+
+  async #readFeatures(): Promise<void> {
+    const { state, runner, signal } = this.#options;
+    const [first] = this.usableNodes();
+    if (first === undefined) return;
+    const answer = await first.call({ method: 'GET', path: '/experimental-features', signal });
+    if (answer.kind !== 'answer' || answer.status !== 200) return;
+    if (answer.text === state.cluster.experimentalFeaturesJson) return;
+    runner.submit({ kind: 'cluster', change: { experimentalFeaturesJson: answer.text } });
+  }
+}
