@@ -8,7 +8,13 @@
 import { VERSION_FIELD } from '../reserved/index.ts';
 import { type FacetRules, facetRules } from './facets.ts';
 import { expandFacets, isFilterable } from './filterable.ts';
-import { isTextArray, nodeLists, type Projection, searchProjection } from './projection.ts';
+import {
+  EVERYTHING,
+  isTextArray,
+  nodeLists,
+  type Projection,
+  searchProjection,
+} from './projection.ts';
 import type { JsonObject, PurposeRequest, RankedIndex } from './types.ts';
 import { readHitsTotalMax, readWindow, type SearchWindow } from './window.ts';
 
@@ -68,10 +74,7 @@ export function planSearch(request: SearchRequest): SearchPlan {
     hasRaisedFacets: index.hasSeveralOwners,
     isPlaceholder: isPlaceholderSearch(body, settings, hybrid.kind),
   };
-  if (request.isSingleNode === true) {
-    const single = { ...body, ...facetLists(body, settings), ...nodeLists(body, projection, []) };
-    return { ...shape, kind: 'single', requests: [{ purpose: 'main', body: single }] };
-  }
+  if (request.isSingleNode === true) return singlePlan(body, settings, shape);
   if (hybrid.kind !== 'none' && !isGiven(body['vector'])) {
     const requests: PurposeRequest[] = [{ purpose: 'main', body: vectorRequest(body) }];
     return { ...shape, kind: 'needs-vector', requests };
@@ -80,6 +83,18 @@ export function planSearch(request: SearchRequest): SearchPlan {
 }
 
 type PlanShape = Omit<SearchPlan, 'kind' | 'requests'>;
+
+/** The client's own body, unless the user hides attributes or asks for all facets. */
+function singlePlan(body: JsonObject, settings: JsonObject, shape: PlanShape): SearchPlan {
+  const { projection } = shape;
+  if (projection.displayed === undefined) {
+    const own = { ...body, ...facetLists(body, settings) };
+    const requests: PurposeRequest[] = [{ purpose: 'main', body: own }];
+    return { ...shape, kind: 'single', projection: EVERYTHING, requests };
+  }
+  const asked = { ...body, ...facetLists(body, settings), ...nodeLists(body, projection, []) };
+  return { ...shape, kind: 'single', requests: [{ purpose: 'main', body: asked }] };
+}
 
 function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): PurposeRequest[] {
   const { window, distinct } = shape;
@@ -101,7 +116,9 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
   }
   if (shape.hasThreshold && !window.isPaged) {
     const { rankingScoreThreshold: _threshold, ...open } = base;
-    const facets = wantsFacets ? facetLists(body, index.settings) : {};
+    const facets = wantsFacets
+      ? { facets: body['facets'], ...facetLists(body, index.settings) }
+      : {};
     requests.push({ purpose: 'no-threshold', body: { ...open, ...facets, limit: 0 } });
   }
   return requests;
@@ -157,7 +174,9 @@ function candidateBody(body: JsonObject, primaryKey: string | null): Record<stri
 
 function facetLists(body: JsonObject, settings: JsonObject): { facets?: readonly string[] } {
   const facets = body['facets'];
-  return isTextArray(facets) ? { facets: expandFacets(facets, settings) } : {};
+  return isTextArray(facets) && facets.includes('*')
+    ? { facets: expandFacets(facets, settings) }
+    : {};
 }
 
 function readDistinct(body: JsonObject, settings: JsonObject): string | undefined {

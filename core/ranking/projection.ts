@@ -22,6 +22,17 @@ export interface Projection {
   readonly keepsVectors: boolean;
 }
 
+/** Takes away internal fields alone: for answers to the client's own body. */
+export const EVERYTHING: Projection = {
+  fields: undefined,
+  formattedFields: undefined,
+  displayed: undefined,
+  keepsScore: true,
+  keepsDetails: true,
+  keepsGeoDistance: true,
+  keepsVectors: true,
+};
+
 /** The user's displayedAttributes, or undefined if everything is displayed. */
 export function displayedAttributes(settings: JsonObject): readonly string[] | undefined {
   const displayed = settings['displayedAttributes'];

@@ -8,12 +8,17 @@ import { RESERVED_PREFIX } from '../reserved/index.ts';
 import { SearchAnswer } from './answer.ts';
 import { FacetTable } from './facets.ts';
 import type { SearchPlan } from './plan-search.ts';
+import { EVERYTHING } from './projection.ts';
 import type { MergedAnswer } from './types.ts';
 import { writeHit } from './write-hit.ts';
 
 /** Strips a node's answer (status 200) to the request of a `single` plan. */
 export function stripSearch(plan: SearchPlan, body: Uint8Array): MergedAnswer {
   const answer = new SearchAnswer(body, 0);
+  const isClean = plan.projection === EVERYTHING && !answer.bytes.includes(RESERVED_PREFIX);
+  if (isClean && !(plan.hasRaisedFacets && answer.distributionAt >= 0)) {
+    return { chunks: [answer.bytes], hitCount: answer.hits.length, verdict: 'exact' };
+  }
   const { bytes, hits } = answer;
   const writer = new ByteWriter(bytes.length + 64);
   const members = new Members(bytes, 0);
