@@ -5,6 +5,7 @@
 import { assert } from '../assert.ts';
 
 const ROWS_AT_FIRST = 1024;
+const HASH_BYTES = 8;
 
 /** Rows in the order of the payload. Read the arrays directly in hot loops, up to `count`. */
 export class DocumentTable {
@@ -28,14 +29,23 @@ export class DocumentTable {
     this.count = row + 1;
   }
 
-  /** The hashes, 8 bytes little endian each, as Begin takes them. */
-  hashBytes(): Uint8Array {
-    const bytes = new Uint8Array(this.count * 8);
-    const view = new DataView(bytes.buffer);
+  /**
+   * The hashes, 8 bytes little endian each, as Begin takes them; undefined if there are more than
+   * `countMax` different ones.
+   */
+  hashBytes(countMax: number): Uint8Array | undefined {
+    const hashes = new BigUint64Array(this.count);
     for (let row = 0; row < this.count; row += 1) {
-      view.setUint32(row * 8, this.hashLows[row] as number, true);
-      view.setUint32(row * 8 + 4, this.hashHighs[row] as number, true);
+      hashes[row] =
+        (BigInt(this.hashHighs[row] as number) << 32n) | BigInt(this.hashLows[row] as number);
     }
+    const kept = this.count > countMax ? different(hashes, countMax) : hashes;
+    if (kept === undefined) return undefined;
+    const bytes = new Uint8Array(kept.length * HASH_BYTES);
+    const view = new DataView(bytes.buffer);
+    kept.forEach((hash, i) => {
+      view.setBigUint64(i * HASH_BYTES, hash, true);
+    });
     return bytes;
   }
 
@@ -49,6 +59,20 @@ export class DocumentTable {
     this.hashLows = larger(this.hashLows, rows);
     this.hashHighs = larger(this.hashHighs, rows);
   }
+}
+
+/** Each hash once; undefined if there are more than `countMax`. */
+function different(hashes: BigUint64Array, countMax: number): BigUint64Array | undefined {
+  hashes.sort();
+  let count = 0;
+  for (let i = 0; i < hashes.length; i += 1) {
+    const hash = hashes[i] as bigint;
+    if (i > 0 && hash === hashes[count - 1]) continue;
+    if (count === countMax) return undefined;
+    hashes[count] = hash;
+    count += 1;
+  }
+  return hashes.subarray(0, count);
 }
 
 function larger(array: Uint32Array, rows: number): Uint32Array<ArrayBuffer> {

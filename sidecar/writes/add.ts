@@ -13,7 +13,7 @@ import { errorBody, MiroirError } from '../../core/errors.ts';
 import { type Grant, WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
 import type { GatewayReply, GatewayRequest } from '../http/exchange.ts';
 import { parseIndexUid, refuseReservedUid } from '../routes/uid.ts';
-import { begin, sentReply, taskReply, type WriteIntent } from './begin.ts';
+import { begin, KEYS_MAX, sentReply, taskReply, type WriteIntent } from './begin.ts';
 import type { WriteContext } from './context.ts';
 import { type AdditionParams, readAdditionParams, readFormat } from './params.ts';
 import { type NodeShare, sendShares } from './send.ts';
@@ -179,10 +179,14 @@ function toIntent(indexUid: string, addition: Addition, split: SplitResult): Wri
   return {
     kind: method === 'POST' ? WriteKind.DOCUMENTS_REPLACE : WriteKind.DOCUMENTS_UPDATE,
     indexUid,
-    touches: split.kind === 'ok' && failure === undefined ? split.table.hashBytes() : NO_KEYS,
+    touches:
+      split.kind === 'ok' && failure === undefined
+        ? (split.table.hashBytes(KEYS_MAX) ?? 'all')
+        : NO_KEYS,
     customMetadata: params.customMetadata,
     detailsJson: JSON.stringify({ receivedDocuments: documentCount, indexedDocuments: null }),
-    primaryKey: split.primaryKey,
+    // Empty where none could be inferred: control then names the one the index has by now.
+    primaryKey: split.kind === 'task-failed' ? (split.primaryKey ?? '') : split.primaryKey,
     isPrimaryKeyExplicit: params.primaryKey !== undefined,
     failure,
     documentCount,

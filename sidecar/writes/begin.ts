@@ -8,15 +8,14 @@ import { bytesReply, jsonReply } from '../routes/reply.ts';
 import type { WriteContext } from './context.ts';
 import type { SendOutcome } from './send.ts';
 
-/** Above this many primary keys a write counts as touching the whole index. */
-const KEYS_MAX = 65_536;
-const KEY_BYTES = 8;
+/** Above this many different primary keys a write counts as touching the whole index. */
+export const KEYS_MAX = 65_536;
 
 /** One document write as control needs to know it. */
 export interface WriteIntent {
   readonly kind: WriteKind;
   readonly indexUid: string;
-  /** Hashes of primary keys, 8 bytes each; `all` if there is no list. */
+  /** Hashes of primary keys, 8 bytes each, at most KEYS_MAX; `all` if there is no list. */
   readonly touches: Uint8Array | 'all';
   readonly customMetadata: string | undefined;
   /** Details of the enqueued task, JSON text. */
@@ -41,12 +40,11 @@ export type Begun =
 export async function begin(context: WriteContext, intent: WriteIntent): Promise<Begun> {
   const beganAtMs = context.clock.nowMs();
   const { touches } = intent;
-  const hasList = touches !== 'all' && touches.length <= KEYS_MAX * KEY_BYTES;
   const response: BeginResponse = await context.writes.begin({
     kind: intent.kind,
     indexUid: intent.indexUid,
-    primaryKeyHashes: hasList ? asBuffer(touches) : Buffer.alloc(0),
-    touchesAllShards: !hasList,
+    primaryKeyHashes: touches === 'all' ? Buffer.alloc(0) : asBuffer(touches),
+    touchesAllShards: touches === 'all',
     customMetadata: intent.customMetadata,
     detailsJson: Buffer.from(intent.detailsJson),
     primaryKey: intent.primaryKey,

@@ -7,7 +7,7 @@ import { type HashHalves, hashPrimaryKeyInto } from '../../core/placement/index.
 import { type Grant, WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
 import type { GatewayReply, GatewayRequest } from '../http/exchange.ts';
 import { parseIndexUid, refuseReservedUid } from '../routes/uid.ts';
-import { begin, sentReply, taskReply } from './begin.ts';
+import { begin, KEYS_MAX, sentReply, taskReply } from './begin.ts';
 import type { WriteContext } from './context.ts';
 import { findNonSequence, readIds } from './ids.ts';
 import { readCustomMetadata } from './params.ts';
@@ -56,7 +56,7 @@ async function deleteIds(
   const begun = await begin(context, {
     kind: WriteKind.DOCUMENTS_DELETE_BY_ID,
     indexUid: context.indexUid,
-    touches: table.hashBytes(),
+    touches: table.hashBytes(KEYS_MAX) ?? 'all',
     customMetadata,
     detailsJson: JSON.stringify({
       providedIds: ids.length,

@@ -49,8 +49,14 @@ test('hashes are those of the identifier as text, however it is written', () => 
     assert.is(result.table.hashLows[row], Number(hash & 0xffffffffn));
     assert.is(result.table.hashHighs[row], Number(hash >> 32n));
   }
-  const bytes = Buffer.from(result.table.hashBytes());
+  const bytes = Buffer.from(result.table.hashBytes(4) ?? []);
+  assert.is(bytes.length, 32);
   assert.is(bytes.readBigUInt64LE(24), hash);
+  // Above the bound each hash counts once.
+  assert.is(result.table.hashBytes(1)?.length, 8);
+  const many = splitPayload('[{"id":1},{"id":2},{"id":1}]').result;
+  assert.is(many.kind === 'ok' && many.table.hashBytes(2)?.length, 16);
+  assert.is(many.kind === 'ok' && many.table.hashBytes(1), undefined);
 });
 
 test('the primary key is inferred from the first document only', () => {
