@@ -1,0 +1,304 @@
+/**
+ * Goal: what clients read over several nodes is one answer without a trace of the gateway, and a node
+ * that is missing is replaced, named or refused, never passed over in silence.
+ * Method: an app over three stand-in nodes with documents placed by hand (an index striped over all
+ * three, one on a single node, one with two copies), behind a control service made by the test.
+ */
+import * as assert from 'uvu/assert';
+import { shardOfKey } from '../../../../core/placement/index.ts';
+import { encodeShard, encodeVersion } from '../../../../core/reserved/index.ts';
+import { toNodeSettings } from '../../../../core/settings/index.ts';
+import { type RunningEngine, startEngine } from '../../../engine/index.ts';
+import { suite } from '../../../kit/suite.ts';
+import { FakeControl, fakeIndex, MASTER_KEY, sha256 } from '../fake-control.ts';
+import { type ServedApp, serveApp, until } from '../serve-app.ts';
+
+const { test, before, after, run } = suite('reads');
+
+const SHARDS = 8;
+const SETTINGS = { filterableAttributes: ['year', 'kind'], sortableAttributes: ['year'] };
+const BIG = '9007199254740993';
+
+let engines: RunningEngine[] = [];
+let control: FakeControl;
+let served: ServedApp;
+
+before(async () => {
+  engines = await Promise.all([1, 2, 3].map(() => startEngine({ masterKey: MASTER_KEY })));
+  control = new FakeControl(engines.map(({ url }) => url));
+  const nodes = ['n0', 'n1', 'n2'];
+  const settingsJson = Buffer.from(JSON.stringify(SETTINGS));
+  control.indexes = [
+    fakeIndex('striped', SHARDS, nodes, (shard) => shard % 3, { settingsJson }),
+    fakeIndex('single', SHARDS, nodes, () => 1, { settingsJson }),
+    fakeIndex('hidden', SHARDS, nodes, () => 0, { visible: false }),
+    copiedIndex(settingsJson),
+  ];
+  await place('striped', (shard) => [shard % 3]);
+  await place('single', () => [1]);
+  await place('copied', () => [0, 1]);
+  await post(0, '/indexes', { uid: '_miroir_node', primaryKey: 'id' });
+  await Promise.all(engines.map((_, node) => settle(node)));
+  await control.start();
+  served = await serveApp(control.address);
+  await until(() => served.app.isReady());
+}, 20_000);
+
+after(async () => {
+  await served.close();
+  control.close();
+  await Promise.all(engines.map((engine) => engine.close()));
+});
+
+/** Every shard on the first two nodes. */
+function copiedIndex(settingsJson: Buffer): ReturnType<typeof fakeIndex> {
+  const owners = Buffer.alloc(SHARDS * 4);
+  for (let shard = 0; shard < SHARDS; shard += 1) owners.writeUInt16LE(1, shard * 4 + 2);
+  const copyStates = Buffer.alloc(SHARDS * 2);
+  const more = { settingsJson, owners, copyStates, copiesPerShard: 2 };
+  return fakeIndex('copied', SHARDS, ['n0', 'n1', 'n2'], () => 0, more);
+}
+
+async function place(uid: string, nodesOf: (shard: number) => number[]): Promise<void> {
+  const perNode: string[][] = [[], [], []];
+  for (let id = 0; id < 30; id += 1) {
+    const shard = shardOfKey(String(id), SHARDS);
+    const own = `"_miroir_shard":"${encodeShard(shard)}","_miroir_version":"${encodeVersion({ seq: 1, position: id })}"`;
+    const text = `{"id":${id},"title":"word${id % 3} common","year":${2000 + (id % 5)},"kind":"k${id % 2}","big":${BIG},${own}}`;
+    for (const node of nodesOf(shard)) perNode[node]?.push(text);
+  }
+  for (const [node, texts] of perNode.entries()) {
+    if (texts.length === 0) continue;
+    const hasSeveralOwners = uid !== 'single';
+    await post(
+      node,
+      `/indexes/${uid}/settings`,
+      toNodeSettings(SETTINGS, { hasSeveralOwners }),
+      'PATCH',
+    );
+    await post(node, `/indexes/${uid}/documents?primaryKey=id`, `[${texts.join(',')}]`);
+  }
+}
+
+async function post(node: number, path: string, body: unknown, method = 'POST'): Promise<void> {
+  const response = await fetch(`${engines[node]?.url}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${MASTER_KEY}`, 'content-type': 'application/json' },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  assert.is(response.status, 202, await response.text());
+}
+
+async function settle(node: number): Promise<void> {
+  for (;;) {
+    const response = await fetch(`${engines[node]?.url}/tasks?statuses=enqueued,processing`, {
+      headers: { authorization: `Bearer ${MASTER_KEY}` },
+    });
+    const { total } = (await response.json()) as { total: number };
+    if (total === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const search = (uid: string, body: unknown, options: object = {}) =>
+  served.call('POST', `/indexes/${uid}/search`, { body, ...options });
+
+test('a search over three nodes is one list without internal fields', async () => {
+  const answer = await search('striped', { q: 'common', sort: ['year:asc'], limit: 100 });
+  assert.is(answer.status, 200, answer.text);
+  assert.is(answer.json.hits.length, 30);
+  assert.is(answer.json.estimatedTotalHits, 30);
+  const years = answer.json.hits.map((hit: { year: number }) => hit.year);
+  assert.equal(years, [...years].sort());
+  assert.not.match(answer.text, '_miroir_');
+  assert.match(answer.text, BIG);
+  assert.is(answer.headers.get('x-miroir-coverage'), '8/8');
+  assert.is(answer.headers.get('x-miroir-degraded'), null);
+});
+
+test('pages follow each other without gap or double', async () => {
+  const ids: number[] = [];
+  for (let offset = 0; offset < 30; offset += 7) {
+    const page = await search('striped', { q: '', offset, limit: 7, attributesToRetrieve: ['id'] });
+    ids.push(...page.json.hits.map((hit: { id: number }) => hit.id));
+  }
+  assert.equal(
+    [...ids].sort((a, b) => a - b),
+    Array.from({ length: 30 }, (_, id) => id),
+  );
+});
+
+test('GET and POST say the same, on one node and on several', async () => {
+  for (const uid of ['single', 'striped']) {
+    const byPost = await search(uid, { q: 'word1', filter: 'year > 2001', limit: 3 });
+    const byGet = await served.call(
+      'GET',
+      `/indexes/${uid}/search?q=word1&filter=year>2001&limit=3`,
+    );
+    assert.equal(byGet.json.hits, byPost.json.hits);
+    assert.is(byGet.json.estimatedTotalHits, byPost.json.estimatedTotalHits);
+    assert.not.match(byGet.text, '_miroir_');
+  }
+});
+
+test('a client that names an internal field is refused; a value that looks like one is not', async () => {
+  const bodies = [
+    { attributesToRetrieve: ['_miroir_shard'] },
+    { filter: '_miroir_shard = 1' },
+    { filter: ['year = 1', ['"_miroir_shard" = 1']] },
+    { filter: 'year = 1 AND (NOT _miroir_version EXISTS)' },
+    { sort: ['_miroir_version:asc'] },
+    { facets: ['_miroir_shard'] },
+    { distinct: '_miroir_shard' },
+  ];
+  for (const body of bodies) {
+    const answer = await search('striped', body);
+    assert.is(answer.json.code, 'miroir_reserved_field', JSON.stringify(body));
+    assert.is(answer.status, 400);
+  }
+  const escaped = await served.call('POST', '/indexes/striped/search', {
+    raw: '{"facets":["\\u005fmiroir_shard"]}',
+  });
+  assert.is(escaped.json.code, 'miroir_reserved_field');
+  assert.is((await search('striped', { q: '_miroir_shard' })).status, 200);
+  assert.is((await search('striped', { filter: 'kind = "_miroir_shard"' })).status, 200);
+});
+
+test("errors are a node's own, without internal names", async () => {
+  for (const uid of ['single', 'striped']) {
+    const filter = await search(uid, { filter: 'nope = 1' });
+    assert.is(filter.status, 400);
+    assert.is(filter.json.code, 'invalid_search_filter');
+    assert.not.match(filter.text, '_miroir_');
+    assert.is((await search(uid, { limit: 'a' })).json.code, 'invalid_search_limit');
+    assert.is((await search(uid, [])).json.code, 'bad_request');
+    const raw = await served.call('POST', `/indexes/${uid}/search`, { raw: '{"q"' });
+    assert.is(raw.json.code, 'malformed_payload');
+    const query = await served.call('GET', `/indexes/${uid}/search?limit=a`);
+    assert.is(query.json.code, 'invalid_search_limit');
+  }
+});
+
+test('indexes that are missing, hidden or the marker are not found', async () => {
+  for (const uid of ['nope', 'hidden', '_miroir_node']) {
+    for (const [method, path, body] of [
+      ['POST', 'search', {}],
+      ['GET', 'search', undefined],
+      ['GET', 'documents', undefined],
+      ['GET', 'documents/1', undefined],
+      ['POST', 'documents/fetch', {}],
+      ['GET', 'settings', undefined],
+      ['GET', 'settings/stop-words', undefined],
+      ['GET', 'stats', undefined],
+      ['POST', 'facet-search', { facetName: 'kind' }],
+    ] as const) {
+      const answer = await served.call(method, `/indexes/${uid}/${path}`, { body });
+      assert.is(answer.json?.code, 'index_not_found', `${uid} ${path}: ${answer.text}`);
+      assert.is(answer.status, 404);
+    }
+    assert.is((await served.call('GET', `/indexes/${uid}`)).json.code, 'index_not_found');
+  }
+  const list = await served.call('GET', '/indexes');
+  assert.equal(
+    list.json.results.map((index: { uid: string }) => index.uid),
+    ['copied', 'single', 'striped'],
+  );
+});
+
+test('documents by id, as lists and by ids', async () => {
+  for (const uid of ['single', 'striped', 'copied']) {
+    for (const id of [0, 7, 29]) {
+      const one = await served.call('GET', `/indexes/${uid}/documents/${id}`);
+      assert.is(one.json.id, id);
+      assert.match(one.text, BIG);
+      assert.not.match(one.text, '_miroir_');
+    }
+    const none = await served.call('GET', `/indexes/${uid}/documents/77`);
+    assert.is(none.json.code, 'document_not_found');
+    const list = await served.call('GET', `/indexes/${uid}/documents?limit=12&offset=20`);
+    assert.is(list.json.total, 30, list.text);
+    assert.equal(
+      list.json.results.map((document: { id: number }) => document.id),
+      [20, 21, 22, 23, 24, 25, 26, 27, 28, 29],
+    );
+    assert.not.match(list.text, '_miroir_');
+    const body = { ids: [3, '4', 99], fields: ['id'] };
+    const some = await served.call('POST', `/indexes/${uid}/documents/fetch`, { body });
+    assert.equal(some.json.results, [{ id: 3 }, { id: 4 }]);
+    assert.is(some.json.total, 2);
+  }
+});
+
+test('settings and figures show nothing of the gateway', async () => {
+  const settings = await served.call('GET', '/indexes/striped/settings');
+  assert.equal(settings.json.filterableAttributes.sort(), ['kind', 'year']);
+  assert.is(settings.json.faceting.maxValuesPerFacet, 100);
+  assert.not.match(settings.text, '_miroir_');
+  const rules = await served.call('GET', '/indexes/striped/settings/ranking-rules');
+  assert.not.match(rules.text, '_miroir_');
+  const stats = await served.call('GET', '/indexes/copied/stats');
+  assert.is(stats.json.numberOfDocuments, 30);
+  assert.is(stats.json.fieldDistribution.title, 30);
+  const all = await served.call('GET', '/stats');
+  assert.equal(Object.keys(all.json.indexes), ['copied', 'single', 'striped']);
+  assert.is(all.json.indexes.striped.numberOfDocuments, 30);
+  assert.not.match(all.text, '_miroir_');
+});
+
+test('a limited key sees only its indexes', async () => {
+  const key = 'c'.repeat(64);
+  control.change({
+    cluster: {
+      keys: [
+        { hash: sha256(key), uid: 'u', actions: ['*.get'], indexes: ['s*'], expiresAt: undefined },
+      ],
+    },
+  });
+  await until(() => served.app.view()?.keys.size === 1);
+  const authorization = `Bearer ${key}`;
+  const list = await served.call('GET', '/indexes', { authorization });
+  assert.is(list.json.total, 2);
+  const other = await served.call('GET', '/indexes/copied', { authorization });
+  assert.is(other.status, 403);
+  assert.match(other.json.message, 'authorized indexes are ["s*"]');
+  assert.is((await served.call('DELETE', '/indexes/single', { authorization })).status, 403);
+});
+
+test('a node that refuses connections: partial or error, as asked for', async () => {
+  const broken = engines[2];
+  assert.ok(broken);
+  broken.switches.isRefusing = true;
+  try {
+    const partial = await search('striped', { q: 'common', limit: 100 });
+    assert.is(partial.status, 200, partial.text);
+    assert.ok(partial.json.hits.length < 30);
+    assert.is(partial.headers.get('x-miroir-coverage'), '6/8');
+    assert.is(partial.headers.get('x-miroir-degraded'), 'shards=2,5; reason=unreachable');
+    const strict = await search('striped', {}, { headers: { 'x-miroir-partial': 'error' } });
+    assert.is(strict.status, 503);
+    assert.is(strict.json.code, 'miroir_shard_unavailable');
+    assert.is((await search('single', {})).status, 200);
+  } finally {
+    broken.switches.isRefusing = false;
+  }
+});
+
+test('another copy answers for a node that is gone', async () => {
+  const whole = await search('copied', { q: 'common', limit: 100 });
+  assert.is(whole.json.hits.length, 30);
+  for (const place of [0, 1]) {
+    const broken = engines[place];
+    assert.ok(broken);
+    broken.switches.isRefusing = true;
+    try {
+      const answer = await search('copied', { q: 'common', limit: 100 });
+      assert.is(answer.json.hits.length, 30);
+      assert.is(answer.headers.get('x-miroir-coverage'), '8/8');
+      assert.is((await served.call('GET', '/indexes/copied/documents/5')).json.id, 5);
+    } finally {
+      broken.switches.isRefusing = false;
+    }
+  }
+});
+
+run();
