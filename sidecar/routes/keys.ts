@@ -12,8 +12,6 @@ import { parseCount, parseQuery, safeQuery } from './query.ts';
 import { bytesReply, emptyReply, jsonReply } from './reply.ts';
 
 const LIMIT_DEFAULT = 20;
-/** Names of the keys that control makes for itself begin so. */
-const OWN_KEY_NAME = 'miroir';
 const ALL_KEYS = '/keys?offset=0&limit=1000000';
 
 /** GET /keys, newest first. */
@@ -27,7 +25,7 @@ export async function listKeys(context: RouteContext): Promise<GatewayReply> {
   const all = await askAnyNode(context, { method: 'GET', path: ALL_KEYS });
   if (all.status !== 200) return relay(context, all);
   const { results } = parseAnswer(all.body) as { results: NodeKey[] };
-  const shown = results.filter((key) => !isOwnKey(key));
+  const shown = results.filter((key) => !isOwnKey(context, key));
   const query = parseQuery(context.query);
   const offset = parseCount(query.get('offset') ?? '') ?? 0;
   const limit = parseCount(query.get('limit') ?? '') ?? LIMIT_DEFAULT;
@@ -43,7 +41,7 @@ export async function listKeys(context: RouteContext): Promise<GatewayReply> {
 export async function getKey(context: RouteContext): Promise<GatewayReply> {
   const name = context.params['key'] ?? '';
   const answer = await askAnyNode(context, keyQuestion(name));
-  if (isOwnKeyAnswer(answer)) throw keyNotFound(name);
+  if (isOwnKeyAnswer(context, answer)) throw keyNotFound(name);
   return relay(context, answer);
 }
 
@@ -54,7 +52,7 @@ export async function changeKey(context: RouteContext): Promise<GatewayReply> {
   const body = await readBody(request);
   if (name !== '') {
     const held = await askAnyNode(context, keyQuestion(name));
-    if (isOwnKeyAnswer(held)) throw keyNotFound(name);
+    if (isOwnKeyAnswer(context, held)) throw keyNotFound(name);
   }
   const answer = await services.keys.call(
     {
@@ -79,17 +77,16 @@ function keyNotFound(name: string): MiroirError {
   return new MiroirError('api_key_not_found', `API key \`${name}\` not found.`);
 }
 
-function isOwnKeyAnswer(answer: Answered): boolean {
-  return answer.status === 200 && isOwnKey(parseAnswer(answer.body) as NodeKey);
+function isOwnKeyAnswer(context: RouteContext, answer: Answered): boolean {
+  return answer.status === 200 && isOwnKey(context, parseAnswer(answer.body) as NodeKey);
 }
 
 interface NodeKey {
-  readonly name: string | null;
-  readonly description: string | null;
+  readonly key: string;
 }
 
-function isOwnKey(key: NodeKey): boolean {
-  return key.name?.startsWith(OWN_KEY_NAME) === true;
+function isOwnKey(context: RouteContext, key: NodeKey): boolean {
+  return key.key === context.view.internalKey;
 }
 
 function parseAnswer(body: Uint8Array): unknown {
