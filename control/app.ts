@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { type MiroirConfig, readSecret } from '../core/config/index.ts';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import { startApi, WatchHub, WriteService } from './api/index.ts';
-import { hashHex, INTERNAL_KEY_UID, KeyTable, keyText } from './keys/index.ts';
+import { hashHex, INTERNAL_KEY_UID, KeyCalls, KeyTable, keyText } from './keys/index.ts';
 import { loadCluster, loadState, Runner } from './machine/index.ts';
 import { ControlNode } from './nodes/index.ts';
 import { Performer } from './performer.ts';
@@ -88,16 +88,7 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
   performer.start(runner);
   runner.resume();
   const nodeWatch = new Watchers({ state, nodes, runner, logger, metrics, signal });
-  const keys = new KeyTable({
-    usableNodes: () => nodeWatch.usableNodes(),
-    nodeCount: nodes.size,
-    steadyMs: () => performance.now(),
-    onKeys: (records) => {
-      if (JSON.stringify(records) === JSON.stringify(state.cluster.keys)) return;
-      runner.submit({ kind: 'cluster', change: { keys: [...records] } });
-    },
-    signal,
-  });
+  const { keys, keyCalls } = setUpKeys({ state, nodeWatch, runner, signal });
   await nodeWatch.start(() => keys.refresh());
   const api = await startApi({
     listen: config.control.listen,
@@ -108,6 +99,7 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
     watchers,
     position: () => store.position,
     refreshKeys: () => keys.refresh(),
+    callKeys: (call) => keyCalls.call(call),
   });
   const ticking = setInterval(() => {
     metrics.taskRegistrySize.set(state.summaries.length);
@@ -128,6 +120,35 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
       await folder.release();
     },
   };
+}
+
+function setUpKeys(parts: {
+  readonly state: State;
+  readonly nodeWatch: Watchers;
+  readonly runner: Runner;
+  readonly signal: AbortSignal;
+}): { readonly keys: KeyTable; readonly keyCalls: KeyCalls } {
+  const { state, nodeWatch, runner, signal } = parts;
+  const ofNodes = {
+    usableNodes: () => nodeWatch.usableNodes(),
+    nodeCount: state.cluster.nodes.length,
+    signal,
+  };
+  const keys = new KeyTable({
+    ...ofNodes,
+    steadyMs: () => performance.now(),
+    onKeys: (records) => {
+      if (JSON.stringify(records) === JSON.stringify(state.cluster.keys)) return;
+      runner.submit({ kind: 'cluster', change: { keys: [...records] } });
+    },
+  });
+  const refreshNow = async (): Promise<boolean> => {
+    const isRead = await keys.refreshNow();
+    // Sidecars hear of the key before the client does.
+    await runner.settled();
+    return isRead;
+  };
+  return { keys, keyCalls: new KeyCalls({ ...ofNodes, refreshNow }) };
 }
 
 /** The state on disk, or a new cluster's. */

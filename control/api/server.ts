@@ -7,8 +7,11 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
+import { KeysServiceService } from '../../proto/gen/miroir/keys/v1/keys.ts';
 import { TaskServiceService } from '../../proto/gen/miroir/tasks/v1/tasks.ts';
 import { WriteServiceService } from '../../proto/gen/miroir/write/v1/write.ts';
+import type { KeyCall, KeyCallReply } from '../keys/index.ts';
+import { keyHandlers } from './key-service.ts';
 import { type TaskServiceOptions, taskHandlers } from './task-service.ts';
 import { toPosition } from './view-messages.ts';
 import type { WatchHub } from './watch-hub.ts';
@@ -25,6 +28,7 @@ export interface ApiOptions extends TaskServiceOptions {
   readonly watchers: WatchHub;
   /** Reads the keys of the nodes again; false if no node answered. */
   readonly refreshKeys: () => Promise<boolean>;
+  readonly callKeys: (call: KeyCall) => Promise<KeyCallReply>;
 }
 
 /** The listening server. */
@@ -59,6 +63,7 @@ function addServices(server: Server, options: ApiOptions): void {
   const { runner, watchers, position, refreshKeys } = options;
   server.addService(WriteServiceService, options.writes.handlers);
   server.addService(TaskServiceService, taskHandlers(options));
+  server.addService(KeysServiceService, keyHandlers(options.callKeys));
   server.addService(ClusterServiceService, {
     watch: (call: ServerWritableStream<WatchRequest, WatchResponse>) => {
       runner.settled().then(

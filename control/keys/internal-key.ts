@@ -10,7 +10,7 @@ export const INTERNAL_KEY_UID = '6d69726f-6972-4000-8000-696e7465726e';
 
 /** What it may do. */
 export const INTERNAL_KEY: Omit<NodeKey, 'key'> = {
-  name: 'Miroir',
+  name: 'miroir internal key',
   description: 'Used by Miroir itself; do not remove',
   uid: INTERNAL_KEY_UID,
   actions: ['search', 'documents.get'],

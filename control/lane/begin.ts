@@ -2,6 +2,7 @@
  * Begin: the durable intent, its place in the lane, and the task that clients see. A repeated request of
  * the same sidecar finds its first self and takes no second place.
  */
+import { isObject, toClientDetails } from '../../core/settings/index.ts';
 import { planWrite, type WritePlan } from '../catalog/index.ts';
 import type {
   BeginInput,
@@ -140,7 +141,10 @@ function makeTask(state: State, input: BeginInput, intent: Intent): TaskRecord {
     status: 'enqueued',
     type: TASK_TYPES[input.kind],
     canceledBy: null,
-    details: input.details,
+    details:
+      input.kind === 'settingsUpdate' && isObject(input.body)
+        ? toClientDetails({}, input.body)
+        : input.details,
     swapGroups: isSwap ? swapGroupsOf(state, input, seq) : [],
     error: null,
     enqueuedAt: intent.enqueuedAt,

@@ -87,8 +87,8 @@ function takeResult(state: State, open: OpenIntent, result: SendReport): void {
     if (isWhole && target.state !== 'refused') target.state = 'enqueued';
   } else if (outcome.kind === 'refused') {
     target.state = 'refused';
-    target.refusal = refusalOf(outcome.status, outcome.body);
-    target.reason =
+    target.refusal ??= refusalOf(outcome.status, outcome.body);
+    target.reason ??=
       outcome.status === 0 ? outcome.body || 'no connection' : `it answered ${outcome.status}`;
   } else if (target.state === 'pending') {
     target.state = 'unknown';

@@ -48,9 +48,7 @@ export class ControlNode {
       path: call.path,
       headers: {
         ...(authorization === '' ? {} : { authorization }),
-        ...(call.body === undefined
-          ? {}
-          : { 'content-type': call.contentType ?? 'application/json' }),
+        ...(call.body === undefined ? {} : contentTypeOf(call)),
       },
       ...(call.body === undefined ? {} : { body: call.body }),
       deadlineMs: call.deadlineMs ?? DEADLINE_MS,
@@ -96,4 +94,10 @@ export class ControlNode {
   close(): Promise<void> {
     return this.#client.close();
   }
+}
+
+/** An empty one is a client's own: it sent none. */
+function contentTypeOf(call: ControlCall): Record<string, string> {
+  const type = call.contentType ?? 'application/json';
+  return type === '' ? {} : { 'content-type': type };
 }

@@ -68,9 +68,9 @@ export function finalDetails(task: TaskRecord, intent: Intent): JsonObject | nul
   const tasks = mainTasks(intent);
   if (intent.kind === 'settingsUpdate') {
     const first = tasks.find((item) => item.details !== null);
-    return first === undefined || intent.change === null
+    return intent.change === null
       ? task.details
-      : toClientDetails(first.details ?? {}, intent.change);
+      : toClientDetails(first?.details ?? {}, intent.change);
   }
   if (task.details === null) return null;
   const details: Record<string, unknown> = { ...task.details };

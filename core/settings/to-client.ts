@@ -29,11 +29,32 @@ export function toClientDetails(nodeDetails: Settings, userChange: Settings): Se
     if (key === 'displayedAttributes') shown[key] = change ?? ['*'];
     else if (key === 'faceting') shown[key] = isObject(change) ? sortedFaceting(change) : change;
     else if (change === null) shown[key] = key === 'searchableAttributes' ? ['*'] : null;
-    else shown[key] = key in nodeDetails ? toClientValue(key, nodeDetails[key]) : change;
+    else
+      shown[key] = key in nodeDetails ? toClientValue(key, nodeDetails[key]) : asSet(key, change);
   };
   for (const key of DETAIL_ORDER) place(key);
-  return shown;
+  return isWholeReset(userChange) ? withAllKeys(shown) : shown;
 }
+
+/** DELETE /settings resets everything; keys behind a feature flag are not sent, and yet shown. */
+function isWholeReset(change: Settings): boolean {
+  return DETAIL_ORDER.every((key) => change[key] === null || HIDDEN_IN_RESET.includes(key));
+}
+
+function withAllKeys(shown: Settings): Settings {
+  return Object.fromEntries(DETAIL_ORDER.map((key) => [key, shown[key] ?? null]));
+}
+
+const HIDDEN_IN_RESET = ['foreignKeys', 'chat'];
+
+/** Settings that are sets: a node shows them sorted. */
+const SETS = new Set([
+  'sortableAttributes',
+  'stopWords',
+  'nonSeparatorTokens',
+  'separatorTokens',
+  'dictionary',
+]);
 
 /** Order of keys in the details of a settingsUpdate task. */
 const DETAIL_ORDER = [
@@ -78,6 +99,15 @@ function isInternalRule(rule: unknown): boolean {
   );
 }
 
+function asSet(key: string, value: unknown): unknown {
+  if (!SETS.has(key) || !Array.isArray(value)) return value;
+  return [...new Set(value.map(String))].sort(byBytes);
+}
+
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
 function toClientFaceting(faceting: unknown): unknown {
   const set = isObject(faceting) ? faceting : {};
   const order = isObject(set['sortFacetValuesBy']) ? set['sortFacetValuesBy'] : {};
@@ -93,6 +123,6 @@ function sortedFaceting(faceting: Record<string, unknown>): unknown {
 }
 
 function sortedByName(object: Record<string, unknown>): Record<string, unknown> {
-  const names = Object.keys(object).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  const names = Object.keys(object).sort(byBytes);
   return Object.fromEntries(names.map((name) => [name, object[name]]));
 }
