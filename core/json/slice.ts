@@ -102,6 +102,19 @@ export class Members {
   }
 
   next(): boolean {
+    if (!this.nextName()) return false;
+    this.advance(skipValue(this.bytes, this.valueStart));
+    return true;
+  }
+
+  /** To be called after nextName, with the end of the value that the caller walked itself. */
+  advance(valueEnd: number): void {
+    this.valueEnd = valueEnd;
+    this.#position = valueEnd;
+  }
+
+  /** Moves to the next member without finding its value's end. */
+  nextName(): boolean {
     const bytes = this.bytes;
     let at = this.#position;
     let byte = bytes[at] as number;
@@ -127,8 +140,6 @@ export class Members {
     at += 1;
     if ((bytes[at] as number) <= SPACE) at = skipSpace(bytes, at);
     this.valueStart = at;
-    this.valueEnd = skipValue(bytes, at);
-    this.#position = this.valueEnd;
     return true;
   }
 

@@ -1,6 +1,6 @@
 /** The members of one node's search answer, found in one walk. */
-import { asBuffer, decodeNumber, Members, type Span } from '../json/slice.ts';
-import { type Hit, readHits } from './hits.ts';
+import { asBuffer, decodeNumber, Members, type Span, skipValue } from '../json/slice.ts';
+import { type Hit, readHitsInto } from './hits.ts';
 
 /** A node's search answer as spans; positions are -1 where a member is absent. */
 export class SearchAnswer {
@@ -14,27 +14,25 @@ export class SearchAnswer {
   /** Candidates of the search: `estimatedTotalHits` or `totalHits`. */
   total = 0;
   semanticHitCount: number | undefined;
-  #hitsAt = -1;
-  #hits: Hit[] | undefined;
+  readonly hits: Hit[] = [];
 
   constructor(body: Uint8Array, source: number) {
     this.bytes = asBuffer(body);
     this.source = source;
     const members = new Members(this.bytes, 0);
-    while (members.next()) this.#read(members);
-  }
-
-  /** Read on first use: totals do not need them. */
-  get hits(): Hit[] {
-    this.#hits ??= this.#hitsAt < 0 ? [] : readHits(this.bytes, this.#hitsAt, this.source);
-    return this.#hits;
+    while (members.nextName()) {
+      if (members.isNamed('hits')) {
+        members.advance(readHitsInto(this.hits, this.bytes, members.valueStart, source));
+      } else {
+        members.advance(skipValue(this.bytes, members.valueStart));
+        this.#read(members);
+      }
+    }
   }
 
   #read(members: Members): void {
     const span = { start: members.valueStart, end: members.valueEnd };
-    if (members.isNamed('hits')) {
-      this.#hitsAt = span.start;
-    } else if (members.isNamed('query')) {
+    if (members.isNamed('query')) {
       this.query = span;
     } else if (members.isNamed('estimatedTotalHits') || members.isNamed('totalHits')) {
       this.total = decodeNumber(this.bytes, span.start, span.end);

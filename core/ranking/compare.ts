@@ -50,7 +50,8 @@ function compareKinds(left: Rule, right: Rule, remaining: number): number {
   return remaining !== 0 ? remaining : right.score - left.score;
 }
 
-function compareSameKind(left: Rule, right: Rule): number {
+/** Compares two results of one kind of rule. */
+export function compareSameKind(left: Rule, right: Rule): number {
   switch (left.kind) {
     case RULE_SORT:
       return compareSortValues(left, right);

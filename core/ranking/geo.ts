@@ -32,11 +32,6 @@ export function distanceMetres(
   return Math.round(2 * EARTH_RADIUS_METRES * Math.asin(Math.sqrt(total)) * 1000) / 1000;
 }
 
-/** Whether any hit was ranked by distance. */
-export function hasGeoRule(hits: readonly Hit[]): boolean {
-  return hits.some((hit) => hit.rules.some((rule) => rule.kind === RULE_GEO));
-}
-
 /**
  * Rebuilds the buckets of every geo rule, outermost first. Afterwards a geo rule's `first` is the number
  * of its bucket, ascending in both directions, and NaN where the document has no point.

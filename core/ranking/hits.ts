@@ -5,6 +5,7 @@
 import { asBuffer, decodeNumber, Items, Members } from '../json/slice.ts';
 import { VERSION_FIELD } from '../reserved/index.ts';
 import { compareRules } from './compare.ts';
+import { compareDetailBytes } from './compare-bytes.ts';
 import { type Rule, readDetails } from './details.ts';
 
 /** One hit (or listed document) inside an answer. */
@@ -34,6 +35,11 @@ export class Hit {
     this.end = end;
   }
 
+  /** Whether the rules were read, and may have been changed since. */
+  get isRead(): boolean {
+    return this.#rules !== undefined;
+  }
+
   /** The ranking rules' results; empty if the answer has none. */
   get rules(): Rule[] {
     this.#rules ??= this.detailsStart < 0 ? [] : readDetails(this.bytes, this.detailsStart);
@@ -55,8 +61,14 @@ const UNDERSCORE = 0x5f;
 
 /** Reads the array at `at` of an answer into hits. */
 export function readHits(bytes: Uint8Array, at: number, source: number): Hit[] {
-  const buffer = asBuffer(bytes);
   const hits: Hit[] = [];
+  readHitsInto(hits, bytes, at, source);
+  return hits;
+}
+
+/** As readHits, into a list; returns the array's end. */
+export function readHitsInto(hits: Hit[], bytes: Uint8Array, at: number, source: number): number {
+  const buffer = asBuffer(bytes);
   const items = new Items(buffer, at);
   const members = new Members(EMPTY_OBJECT, 0);
   while (items.nextStart()) {
@@ -91,13 +103,17 @@ export function readHits(bytes: Uint8Array, at: number, source: number): Hit[] {
     hit.versionEnd = versionEnd;
     hits.push(hit);
   }
-  return hits;
+  return items.end;
 }
 
 const EMPTY_OBJECT = Buffer.from('{}');
 
 /** Order of two hits by the user's rules alone: 0 is a tie. */
 export function compareByRules(left: Hit, right: Hit): number {
+  if (!left.isRead && !right.isRead && left.detailsStart >= 0 && right.detailsStart >= 0) {
+    const order = compareDetailBytes(left, right);
+    if (order !== undefined) return order;
+  }
   return compareRules(left.rules, right.rules);
 }
 

@@ -13,7 +13,7 @@ import {
   exhaustiveDistinctTotal,
 } from './distinct.ts';
 import { FacetTable } from './facets.ts';
-import { hasGeoRule, rebuildGeoBuckets } from './geo.ts';
+import { rebuildGeoBuckets } from './geo.ts';
 import { HeadMerge } from './heads.ts';
 import { compareByRules, compareHits, type Hit } from './hits.ts';
 import { isKeywordGoodEnough, joinHalves } from './hybrid.ts';
@@ -137,8 +137,7 @@ class SearchMerge {
 
   #lists(answers: readonly SearchAnswer[]): readonly (readonly Hit[])[] {
     const lists = answers.map((answer) => answer.hits);
-    const isGeo = lists.some((list) => list[0] !== undefined && hasGeoRule(list));
-    if (!isGeo) return lists;
+    if (!this.#plan.hasGeoSort) return lists;
     const all = lists.flat();
     rebuildGeoBuckets(all);
     return [all.sort(compareHits)];

@@ -39,6 +39,8 @@ export interface SearchPlan {
   readonly facetRules: FacetRules;
   /** Whether the nodes' facet limits are raised, so that the user's are applied to their answers. */
   readonly hasRaisedFacets: boolean;
+  /** Whether hits are sorted by distance, in buckets that must be rebuilt. */
+  readonly hasGeoSort: boolean;
   /** Whether nodes rank this search by any rule of the user: else everything is one tie. */
   readonly isPlaceholder: boolean;
 }
@@ -72,6 +74,7 @@ export function planSearch(request: SearchRequest): SearchPlan {
     primaryKey: index.primaryKey,
     facetRules: facetRules(settings),
     hasRaisedFacets: index.hasSeveralOwners,
+    hasGeoSort: hasGeoSort(body),
     isPlaceholder: isPlaceholderSearch(body, settings, hybrid.kind),
   };
   if (request.isSingleNode === true) return singlePlan(body, settings, shape);
@@ -128,7 +131,7 @@ function mainBody(body: JsonObject, index: RankedIndex, shape: PlanShape): Recor
   const { window, projection, distinct, semanticRatio } = shape;
   const needed: string[] = [VERSION_FIELD];
   if (distinct !== undefined) needed.push(distinct);
-  if (hasGeoSort(body)) needed.push('_geo');
+  if (shape.hasGeoSort) needed.push('_geo');
   if (semanticRatio !== undefined && index.primaryKey !== null) needed.push(index.primaryKey);
   const main: Record<string, unknown> = {
     ...body,

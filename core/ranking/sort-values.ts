@@ -43,7 +43,7 @@ export function readSort(entries: readonly string[]): SortRule[] | undefined {
  */
 export function sortResults(hit: Hit, sort: readonly SortRule[], isRepeat: boolean): Rule[] {
   return sort.map((entry) => {
-    const rule = new Rule();
+    const rule = new Rule(hit.bytes);
     rule.isAscending = entry.isAscending;
     if (entry.point === undefined) {
       rule.kind = RULE_SORT;
