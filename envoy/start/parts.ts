@@ -52,7 +52,7 @@ export function nodeSpec(input: PartsInput, found: FoundNode, position: number):
         ),
       }),
     ],
-    env: { ...plainEnv(input.env), MEILI_MASTER_KEY: input.masterKey },
+    env: { ...plainEnv(input.env), NO_COLOR: '1', MEILI_MASTER_KEY: input.masterKey },
     logFile: input.folder.logFile(node.id),
     workingDir: dataDir,
     hasReadyLine: false,
