@@ -15,8 +15,8 @@ import {
   type TaskFailure,
   tooManyDocumentIds,
 } from './failures.ts';
-import { findNonObject } from './non-object.ts';
 import { matchMembers, readSpans, type Span } from './primary-key.ts';
+import { findValueFault, type ValueFault } from './value-faults.ts';
 
 /** What the exact look found. */
 export interface Examination {
@@ -26,8 +26,8 @@ export interface Examination {
   readonly id: string | undefined;
   /** Why there is none, if the primary key is known. */
   readonly failure: TaskFailure | undefined;
-  /** What a node will say about a value during indexing. */
-  readonly valueFault: string | undefined;
+  /** What a node will say about a value during indexing; only of a document with an identifier. */
+  readonly valueFault: ValueFault | undefined;
   readonly reservedName: string | undefined;
 }
 
@@ -35,6 +35,8 @@ export interface Examination {
 export interface ExamineOptions {
   /** Undefined while it is not known. */
   readonly primaryKey: string | undefined;
+  /** The index filters or sorts by `_geo`. */
+  readonly checksGeo: boolean;
   /** Of repeated names only the last counts, as in a JSON payload (NDJSON is stored as it came). */
   readonly lastWins: boolean;
 }
@@ -49,10 +51,14 @@ export function examineDocument(
   const lastOnes = new Map(members);
   const names = [...lastOnes.keys()];
   const counted = options.lastWins ? lastOnes : members;
+  const { id, failure } = judgeKey(window, span, counted, options.primaryKey);
+  const { checksGeo } = options;
   return {
     names,
-    ...judgeKey(window, span, counted, options.primaryKey),
-    valueFault: findValueFault(window, lastOnes) ?? findVectorsFault(window, lastOnes),
+    id,
+    failure,
+    valueFault:
+      id === undefined ? undefined : findValueFault({ window, members: lastOnes, id, checksGeo }),
     reservedName: names.find(isReservedName),
   };
 }
@@ -91,28 +97,4 @@ function findCrash(window: ByteWindow, span: Span): TaskFailure | undefined {
     if (!(error instanceof JsonFault)) throw error;
     return crashFailure(error.message, error.placeFrom(window, span.start));
   }
-}
-
-function findValueFault(
-  window: ByteWindow,
-  members: ReadonlyMap<string, Span>,
-): string | undefined {
-  for (const { start, end } of members.values()) {
-    try {
-      new SerdeReader(window, start, end).checkValue();
-    } catch (error) {
-      if (error instanceof JsonFault) return `internal: ${error.describe(window, start)}.`;
-      throw error;
-    }
-  }
-  return undefined;
-}
-
-/** `_vectors` must be an object, whatever the embedders are. */
-function findVectorsFault(
-  window: ByteWindow,
-  members: ReadonlyMap<string, Span>,
-): string | undefined {
-  const vectors = members.get('_vectors');
-  return vectors === undefined ? undefined : findNonObject(window, vectors);
 }

@@ -3,6 +3,7 @@
  * Meilisearch's own.
  */
 import { type ErrorBody, type ErrorCode, errorBody } from '../errors.ts';
+import type { ValueFault } from './value-faults.ts';
 
 /** Formats a payload may have. */
 export type PayloadFormat = 'json' | 'ndjson' | 'csv';
@@ -87,8 +88,8 @@ export function inferenceFailure(candidates: readonly string[]): TaskFailure {
 }
 
 /** What indexing chokes on after a document was taken in. */
-export function internalFailure(indexUid: string, text: string): TaskFailure {
-  return errorBody('internal', `Index \`${indexUid}\`: ${text}`);
+export function valueFailure(indexUid: string, fault: ValueFault): TaskFailure {
+  return errorBody(fault.code, `Index \`${indexUid}\`: ${fault.text}`);
 }
 
 /** What a node answers where it fails to print the document that it complains about. */

@@ -23,15 +23,16 @@ import { DocumentTable } from './document-table.ts';
 import { examineDocument } from './examine.ts';
 import {
   inferenceFailure,
-  internalFailure,
   malformedCsv,
   missingPayload,
   type PayloadFormat,
   type Rejection,
   type TaskFailure,
+  valueFailure,
 } from './failures.ts';
 import { keyCandidates, keyLevels, type Span } from './primary-key.ts';
 import { type PayloadPlace, readPayloadStep } from './read-payload.ts';
+import type { ValueFault } from './value-faults.ts';
 
 /** What a payload comes to. */
 export type SplitResult =
@@ -57,6 +58,10 @@ export interface SplitOptions {
   readonly indexUid: string;
   /** A later document with the same identifier replaces an earlier one (POST) or is merged into it (PUT). */
   readonly laterReplaces: boolean;
+  /** The index filters or sorts by `_geo`, which must then be a place. */
+  readonly checksGeo: boolean;
+  /** Unknown documents are dropped (`skipCreation`): only a node knows whose values matter. */
+  readonly ignoresValues: boolean;
   /** ASCII code; CSV only. Default: a comma. */
   readonly csvDelimiter?: number;
   /** Takes every byte to spool, in order. Must not keep the array beyond the call unless it copies. */
@@ -68,6 +73,12 @@ const BUFFER_BYTES_AT_FIRST = 256 * 1024;
 const BUFFER_BYTES_MAX = 32 * 1024 * 1024;
 /** So many faulty values are remembered; all of them would have to be replaced later to be harmless. */
 const VALUE_FAULTS_MAX = 64;
+const PLAIN_COORDINATE = '\\s*:\\s*-?\\d{1,3}(?:\\.\\d{1,30})?\\s*';
+/** A place as nearly everyone writes it. */
+const PLAIN_GEO = new RegExp(
+  `^\\{\\s*(?:"lat"${PLAIN_COORDINATE},\\s*"lng"|"lng"${PLAIN_COORDINATE},\\s*"lat")${PLAIN_COORDINATE}\\}$`,
+);
+const PLAIN_GEO_BYTES_MAX = 256;
 const COMMA = 0x2c;
 
 /** Splits one payload. Call `push` for each chunk, then `finish` once. */
@@ -76,6 +87,8 @@ export class DocumentSplitter {
   readonly #csv: CsvConverter | undefined;
   readonly #table = new DocumentTable();
   readonly #hash: HashHalves = { low: 0, high: 0 };
+  /** Walks the object in `_vectors`. */
+  readonly #vectorsScanner = new DocumentScanner([]);
   #scanner: DocumentScanner;
   #primaryKey: string | undefined;
   #receivedBytes = 0;
@@ -86,7 +99,7 @@ export class DocumentSplitter {
   #reservedName: string | undefined;
   #keyFailure: TaskFailure | undefined;
   /** Rows of the table whose values indexing will choke on, and what it will say. */
-  readonly #valueFaults: { row: number; text: string }[] = [];
+  readonly #valueFaults: { row: number; fault: ValueFault }[] = [];
 
   /** Bytes not yet decided: from `#cursor` to `#filled`; `#buffer[0]` is byte `#base` of the spool. */
   #buffer: Buffer = Buffer.alloc(BUFFER_BYTES_AT_FIRST);
@@ -240,7 +253,8 @@ export class DocumentSplitter {
   #takeScanned(start: number, end: number): boolean {
     const scanner = this.#scanner;
     const isFirst = this.#documentCount === 0 && this.#primaryKey === undefined;
-    const isPlain = !scanner.isSuspect && !scanner.hasReserved && !isFirst;
+    const isPlain =
+      !scanner.isSuspect && !scanner.hasReserved && !isFirst && this.#hasPlainShapes();
     if (isPlain && scanner.keyIsPlain) {
       hashPrimaryKeyInto(this.#buffer.subarray(scanner.keyStart, scanner.keyEnd), this.#hash);
       this.#table.add(this.#base + start, end - start, this.#hash.low, this.#hash.high);
@@ -260,23 +274,38 @@ export class DocumentSplitter {
     }
   }
 
+  /** Whether `_vectors` and `_geo` of the scanned document are surely of a shape that a node takes. */
+  #hasPlainShapes(): boolean {
+    const { vectorsStart, geoStart, geoEnd } = this.#scanner;
+    const buffer = this.#buffer;
+    if (geoStart >= 0 && this.#options.checksGeo) {
+      if (geoEnd - geoStart > PLAIN_GEO_BYTES_MAX) return false;
+      if (!PLAIN_GEO.test(buffer.toString('latin1', geoStart, geoEnd))) return false;
+    }
+    if (vectorsStart < 0) return true;
+    if (buffer[vectorsStart] !== 0x7b) return false;
+    this.#vectorsScanner.scan(buffer, vectorsStart, this.#filled);
+    return this.#vectorsScanner.hasOnlyLists && !this.#vectorsScanner.isSuspect;
+  }
+
   /** Takes a document after an exact look. `base` is the place of the window's first byte in the spool. */
   #take(window: ByteWindow, span: Span, base: number): void {
-    const lastWins = this.#options.format === 'json';
+    const { format, checksGeo } = this.#options;
+    const how = { lastWins: format === 'json', checksGeo };
     if (this.#documentCount === 0 && this.#primaryKey === undefined) {
-      const { names } = examineDocument(window, span, { primaryKey: undefined, lastWins });
+      const { names } = examineDocument(window, span, { ...how, primaryKey: undefined });
       const candidates = keyCandidates(names);
       if (candidates.length === 1) {
         this.#primaryKey = candidates[0];
         this.#scanner = makeScanner(this.#primaryKey);
       } else this.#keyFailure = inferenceFailure(candidates);
     }
-    const found = examineDocument(window, span, { primaryKey: this.#primaryKey, lastWins });
+    const found = examineDocument(window, span, { ...how, primaryKey: this.#primaryKey });
     this.#reservedName ??= found.reservedName;
     this.#keyFailure ??= found.failure;
     if (found.id !== undefined) {
       if (found.valueFault !== undefined && this.#valueFaults.length < VALUE_FAULTS_MAX) {
-        this.#valueFaults.push({ row: this.#table.count, text: found.valueFault });
+        this.#valueFaults.push({ row: this.#table.count, fault: found.valueFault });
       }
       hashPrimaryKeyInto(found.id, this.#hash);
       this.#table.add(base + span.start, span.end - span.start, this.#hash.low, this.#hash.high);
@@ -350,10 +379,12 @@ export class DocumentSplitter {
 
   /** The first value that indexing chokes on; documents that are replaced in the same payload do not count. */
   #valueFailure(): TaskFailure | undefined {
-    const fault = this.#valueFaults.find(
-      ({ row }) => !this.#options.laterReplaces || !isReplacedLater(this.#table, row),
+    const { ignoresValues, laterReplaces, indexUid } = this.#options;
+    if (ignoresValues) return undefined;
+    const found = this.#valueFaults.find(
+      ({ row }) => !laterReplaces || !isReplacedLater(this.#table, row),
     );
-    return fault === undefined ? undefined : internalFailure(this.#options.indexUid, fault.text);
+    return found === undefined ? undefined : valueFailure(indexUid, found.fault);
   }
 }
 

@@ -62,6 +62,7 @@ const EXPONENT_DIGITS_SAFE = 2;
 
 const RESERVED = Buffer.from('_miroir_');
 const VECTORS = Buffer.from('_vectors');
+const GEO = Buffer.from('_geo');
 
 /** Walks documents. One per payload; results of the last document stay in its fields. */
 export class DocumentScanner {
@@ -74,6 +75,13 @@ export class DocumentScanner {
   isSuspect = false;
   /** The last document names a field of Miroir's own. */
   hasReserved = false;
+  /** Every value of the outermost level is an array or null. */
+  hasOnlyLists = true;
+  /** Values of `_vectors` and `_geo` in the last document; a start of -1 if it has none. */
+  vectorsStart = -1;
+  vectorsEnd = -1;
+  geoStart = -1;
+  geoEnd = -1;
 
   readonly #names: readonly Uint8Array[];
   readonly #isFlat: boolean;
@@ -101,6 +109,9 @@ export class DocumentScanner {
     this.keyIsPlain = false;
     this.isSuspect = false;
     this.hasReserved = false;
+    this.hasOnlyLists = true;
+    this.vectorsStart = -1;
+    this.geoStart = -1;
     const after = this.#document(start + 1);
     if (after >= 0) {
       if (this.#keyCount !== 1) this.keyIsPlain = false;
@@ -141,8 +152,10 @@ export class DocumentScanner {
     const valueStart = this.#colon(at);
     if (valueStart < 0) return valueStart;
     at = this.#value(valueStart, 0);
+    const first = bytes[valueStart];
+    if (first !== BRACKET_OPEN && first !== 0x6e) this.hasOnlyLists = false;
     if (at < 0 || !isPlainName) return at;
-    if (bytes[nameStart] === 0x5f) this.#noteUnderscored(nameStart, nameEnd, valueStart);
+    if (bytes[nameStart] === 0x5f) this.#noteUnderscored(nameStart, nameEnd, valueStart, at);
     if (this.#isKeyName(nameStart, nameEnd)) this.#noteKey(valueStart, at);
     return at;
   }
@@ -171,12 +184,16 @@ export class DocumentScanner {
     return false;
   }
 
-  /** Names with a meaning of their own begin with an underscore; `_vectors` must hold an object. */
-  #noteUnderscored(start: number, end: number, valueStart: number): void {
+  /** Names with a meaning of their own begin with an underscore. */
+  #noteUnderscored(start: number, end: number, valueStart: number, valueEnd: number): void {
     const bytes = this.#bytes;
     if (startsWith(bytes, start, end, RESERVED)) this.hasReserved = true;
-    else if (bytes[valueStart] !== BRACE_OPEN && startsWith(bytes, start, end, VECTORS)) {
-      this.isSuspect = true;
+    else if (end - start === VECTORS.length && startsWith(bytes, start, end, VECTORS)) {
+      this.vectorsStart = valueStart;
+      this.vectorsEnd = valueEnd;
+    } else if (end - start === GEO.length && startsWith(bytes, start, end, GEO)) {
+      this.geoStart = valueStart;
+      this.geoEnd = valueEnd;
     }
   }
 

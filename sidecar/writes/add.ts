@@ -53,8 +53,15 @@ async function handleAddition(
   const { spool_dir, spool_memory } = context.config.writes;
   const spool = new Spool({ folder: spool_dir, memoryBytes: spool_memory });
   try {
-    const indexKey = context.findIndex(uid)?.primaryKey ?? undefined;
-    const addition: Addition = { params, format, method, indexKey, spool };
+    const index = context.findIndex(uid);
+    const addition: Addition = {
+      params,
+      format,
+      method,
+      indexKey: index?.primaryKey ?? undefined,
+      checksGeo: index !== undefined && usesGeo(index.settings),
+      spool,
+    };
     const split = await takeIn(request, addition, context.indexUid);
     return await write(context, addition, split);
   } finally {
@@ -68,7 +75,25 @@ interface Addition {
   readonly method: 'POST' | 'PUT';
   /** Primary key of the index as the view knows it. */
   readonly indexKey: string | undefined;
+  /** The index filters or sorts by `_geo`. */
+  readonly checksGeo: boolean;
   readonly spool: Spool;
+}
+
+/** Whether settings make a node read `_geo`: it is listed by its full name. */
+function usesGeo(settings: Readonly<Record<string, unknown>>): boolean {
+  const lists = [settings['filterableAttributes'], settings['sortableAttributes']];
+  return lists.some((list) => JSON.stringify(list ?? null).includes('"_geo"'));
+}
+
+/** What both splits of a payload have in common. */
+function judging(addition: Addition, indexUid: string) {
+  return {
+    indexUid,
+    laterReplaces: addition.method === 'POST',
+    checksGeo: addition.checksGeo,
+    ignoresValues: addition.params.skipCreation,
+  };
 }
 
 /** Spools the body and judges it. */
@@ -79,10 +104,9 @@ async function takeIn(
 ): Promise<SplitResult> {
   const { spool, params, format } = addition;
   const splitter = new DocumentSplitter({
+    ...judging(addition, indexUid),
     format,
     primaryKey: params.primaryKey ?? addition.indexKey,
-    indexUid,
-    laterReplaces: addition.method === 'POST',
     ...(params.csvDelimiter === undefined ? {} : { csvDelimiter: params.csvDelimiter }),
     sink: (bytes) => spool.append(bytes),
   });
@@ -102,10 +126,9 @@ async function splitAgain(
 ): Promise<SplitResult> {
   const { spool } = addition;
   const splitter = new DocumentSplitter({
+    ...judging(addition, indexUid),
     format: addition.format === 'json' ? 'json' : 'ndjson',
     primaryKey,
-    indexUid,
-    laterReplaces: addition.method === 'POST',
     sink: () => {},
   });
   const reader = spool.reader();

@@ -70,6 +70,8 @@ function newSplitter(sink: (bytes: Uint8Array) => void): DocumentSplitter {
     primaryKey: 'id',
     indexUid: 'packages',
     laterReplaces: true,
+    checksGeo: false,
+    ignoresValues: false,
     sink,
   });
 }

@@ -13,6 +13,8 @@ export interface SplitCase {
   readonly indexUid?: string;
   readonly csvDelimiter?: number | undefined;
   readonly laterReplaces?: boolean;
+  readonly checksGeo?: boolean;
+  readonly ignoresValues?: boolean;
   /** Bytes of each chunk; default: all at once. */
   readonly cutBytes?: number;
 }
@@ -31,6 +33,8 @@ export function splitPayload(payload: string | Buffer, how: SplitCase = {}): Spl
     primaryKey: how.primaryKey,
     indexUid: how.indexUid ?? 'm',
     laterReplaces: how.laterReplaces ?? true,
+    checksGeo: how.checksGeo ?? false,
+    ignoresValues: how.ignoresValues ?? false,
     ...(how.csvDelimiter === undefined ? {} : { csvDelimiter: how.csvDelimiter }),
     sink: (bytes) => parts.push(Buffer.from(bytes)),
   });

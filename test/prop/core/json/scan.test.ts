@@ -132,20 +132,23 @@ test('escaped names, lone surrogates and huge numbers are suspect; pairs are not
     '{"v":"\\\\ud83d\\ude00"}',
     '{"v":1e999}',
     `{"v":1${'0'.repeat(300)}}`,
-    '{"_vectors":5}',
   ]) {
     const { scanner, after } = scan(text);
     assert.is(after, Buffer.byteLength(text), text);
     assert.ok(scanner.isSuspect, text);
   }
-  for (const text of [
-    '{"v":"\\ud83d\\ude00"}',
-    '{"v":1e99}',
-    '{"v":"\\u00e9"}',
-    '{"_vectors":{"a":[1]}}',
-  ]) {
+  for (const text of ['{"v":"\\ud83d\\ude00"}', '{"v":1e99}', '{"v":"\\u00e9"}']) {
     assert.not.ok(scan(text).scanner.isSuspect, text);
   }
+});
+
+test('vectors and places are located, lists are told from other values', () => {
+  const { scanner } = scan('{"_vectors":{"a":[1]},"_geo": {"lat":1} ,"x":[]}');
+  assert.equal([scanner.vectorsStart, scanner.vectorsEnd], [12, 21]);
+  assert.equal([scanner.geoStart, scanner.geoEnd], [30, 39]);
+  assert.not.ok(scanner.hasOnlyLists);
+  assert.ok(scan('{"a":[1,{}],"b":null}').scanner.hasOnlyLists);
+  assert.is(scan('{"_vectorsx":1,"_ge":2}').scanner.vectorsStart, -1);
 });
 
 test('reserved names are seen on the top level only', () => {

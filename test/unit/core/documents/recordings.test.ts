@@ -56,9 +56,10 @@ function replay(file: string): void {
   const story = JSON.parse(readFileSync(join(folder, file), 'utf8')) as { steps: Step[] };
   const keys = new Map<string, string>();
   story.steps.forEach(({ request, response }, i) => {
-    const made =
-      /^\/indexes$/.test(request.path) && (request.body as { uid?: string; primaryKey?: string });
-    if (made !== false && made.uid && made.primaryKey) keys.set(made.uid, made.primaryKey);
+    if (request.path === '/indexes') {
+      const { uid, primaryKey } = (request.body ?? {}) as { uid?: string; primaryKey?: string };
+      if (uid !== undefined && primaryKey !== undefined) keys.set(uid, primaryKey);
+    }
     const match = /^\/indexes\/([\w-]+)\/documents(?:\?(.*))?$/.exec(request.path);
     const contentType = (request.headers['content-type'] ?? '').split(';')[0] as string;
     const format = FORMATS[contentType];

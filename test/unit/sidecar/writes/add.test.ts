@@ -203,13 +203,31 @@ test('control may name another primary key: the spooled body is judged again', a
 test('a named key that the index does not have fails the task', async () => {
   const stage = await makeStage();
   try {
-    const findIndex = () => ({ primaryKey: 'id' }) as never;
+    const findIndex = () => ({ primaryKey: 'id', settings: {} }) as never;
     await handleDocumentReplace(
       requestOf('[{"id":1}]'),
       stage.context({ query: 'primaryKey=sku', findIndex }),
     );
     assert.is(stage.begins[0]?.failure?.message, 'Index already has a primary key: `id`.');
     assert.is(stage.begins[0]?.primaryKeyExplicit, true);
+  } finally {
+    await stage.close();
+  }
+});
+
+test('a place of the wrong shape fails the task where the index looks at places', async () => {
+  const stage = await makeStage();
+  try {
+    const body = '[{"id":1,"_geo":{"lat":1}}]';
+    await handleDocumentReplace(requestOf(body), stage.context());
+    assert.is(stage.begins[0]?.failure, undefined);
+    const settings = { sortableAttributes: ['a', '_geo'] };
+    const findIndex = () => ({ primaryKey: 'id', settings }) as never;
+    await handleDocumentReplace(requestOf(body), stage.context({ findIndex }));
+    assert.is(stage.begins[1]?.failure?.code, 'invalid_document_geo_field');
+    const context = stage.context({ findIndex, query: 'skipCreation=true' });
+    await handleDocumentReplace(requestOf(body), context);
+    assert.is(stage.begins[2]?.failure, undefined);
   } finally {
     await stage.close();
   }
