@@ -34,8 +34,8 @@ function sidecarCluster(paths: readonly string[]): object {
         http2_protocol_options: {
           initial_stream_window_size: MEBIBYTE,
           initial_connection_window_size: 16 * MEBIBYTE,
-          // A worker that is stopped, not dead, must not hold its streams for ever.
-          connection_keepalive: { interval: '30s', timeout: '10s' },
+          // A worker that is stopped, not dead, must not hold its requests for long.
+          connection_keepalive: { interval: '5s', timeout: '5s' },
         },
       },
     }),

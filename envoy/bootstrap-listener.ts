@@ -86,8 +86,6 @@ function pathsAndHeaders(): object {
     http_protocol_options: {
       accept_http_10: true,
       default_host_for_http_10: 'miroir',
-      // A node answers methods it does not know with 405, and so does the sidecar.
-      allow_custom_methods: true,
       ignore_http_11_upgrade: [{ safe_regex: { regex: '.*' } }],
     },
     early_header_mutation_extensions: [

@@ -2,7 +2,7 @@
  * The sidecar's first process: starts the workers and keeps them running, says when they are ready,
  * adds up their metrics, and lets them finish at SIGTERM or SIGINT. It touches no request.
  */
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig, type MiroirConfig } from '../../core/config/index.ts';
 import { createLogger } from '../../core/telemetry/index.ts';
@@ -73,7 +73,8 @@ function readConfig(): { config: MiroirConfig; file: string | undefined } {
 /** Whoever can open the sockets can pose as Envoy: the folder is for this user alone. */
 function prepareSocketDir(socketDir: string): void {
   try {
-    mkdirSync(socketDir, { recursive: true, mode: 0o700 });
+    // Not recursive: under /proc, Node 20 would try for ever.
+    if (!existsSync(socketDir)) mkdirSync(socketDir, { mode: 0o700 });
     chmodSync(socketDir, 0o700);
   } catch (error) {
     process.stderr.write(`sidecar: listen.socket_dir: ${(error as Error).message}\n`);

@@ -12,7 +12,7 @@ import { call, eventually, open, raw } from './wire.ts';
 
 const MEGABYTE = 1_000_000;
 /** 300 by hand; less where the machine is shared. */
-const UPLOAD_BYTES = Number(process.env['MIROIR_UPLOAD_MB'] ?? 100) * MEGABYTE;
+const UPLOAD_BYTES = Number(process.env['MIROIR_TEST_UPLOAD_MB'] ?? 100) * MEGABYTE;
 const tests = suite('gateway: bodies');
 let gateway: Gateway;
 let roomy: Gateway;

@@ -177,6 +177,8 @@ class Part {
 
   async stop(): Promise<void> {
     const { child } = this;
+    child.stdout?.destroy();
+    child.stderr?.destroy();
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
