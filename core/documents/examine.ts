@@ -3,7 +3,7 @@
  * Miroir's own, and values that a node would fail on while it indexes.
  */
 import { assertNever } from '../assert.ts';
-import type { ByteWindow } from '../json/byte-source.ts';
+import { ByteWindow } from '../json/byte-source.ts';
 import { JsonFault } from '../json/json-fault.ts';
 import { rewriteValue } from '../json/rewrite.ts';
 import { SerdeReader } from '../json/serde-reader.ts';
@@ -39,6 +39,8 @@ export interface ExamineOptions {
   readonly checksGeo: boolean;
   /** Of repeated names only the last counts, as in a JSON payload (NDJSON is stored as it came). */
   readonly lastWins: boolean;
+  /** The payload is this one object: a node rewrites it on the way in, and prints what it rewrote. */
+  readonly isSingle: boolean;
 }
 
 /** Examines the object between `start` and `end`. Throws JsonFault if a name is not a text. */
@@ -51,7 +53,7 @@ export function examineDocument(
   const lastOnes = new Map(members);
   const names = [...lastOnes.keys()];
   const counted = options.lastWins ? lastOnes : members;
-  const { id, failure } = judgeKey(window, span, counted, options.primaryKey);
+  const { id, failure } = judgeKey(window, span, counted, options);
   const { checksGeo } = options;
   return {
     names,
@@ -67,15 +69,17 @@ function judgeKey(
   window: ByteWindow,
   span: Span,
   members: Iterable<readonly [string, Span]>,
-  primaryKey: string | undefined,
+  options: ExamineOptions,
 ): Pick<Examination, 'id' | 'failure'> {
+  const { primaryKey, isSingle } = options;
   if (primaryKey === undefined) return { id: undefined, failure: undefined };
   const match = matchMembers(window, members, primaryKey);
   if (match.kind === 'found') return { id: match.id, failure: undefined };
   const shown = match.kind === 'invalid' ? match.span : span;
   const crash = findCrash(window, shown);
   if (crash !== undefined) return { id: undefined, failure: crash };
-  const text = rewriteValue(window, shown.start, shown.end);
+  const once = rewriteValue(window, shown.start, shown.end);
+  const text = isSingle ? rewriteText(once) : once;
   switch (match.kind) {
     case 'invalid':
       return { id: undefined, failure: invalidDocumentId(text) };
@@ -86,6 +90,12 @@ function judgeKey(
     default:
       return assertNever(match);
   }
+}
+
+/** Rewriting is not always idle the second time: the last digit of a long number may change. */
+function rewriteText(text: string): string {
+  const bytes = Buffer.from(text);
+  return rewriteValue(new ByteWindow(bytes), 0, bytes.length);
 }
 
 /** A node prints what it complains about, and crashes if that cannot become data. */

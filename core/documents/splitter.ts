@@ -291,7 +291,7 @@ export class DocumentSplitter {
   /** Takes a document after an exact look. `base` is the place of the window's first byte in the spool. */
   #take(window: ByteWindow, span: Span, base: number): void {
     const { format, checksGeo } = this.#options;
-    const how = { lastWins: format === 'json', checksGeo };
+    const how = { lastWins: format === 'json', isSingle: this.#place === 'start', checksGeo };
     if (this.#documentCount === 0 && this.#primaryKey === undefined) {
       const { names } = examineDocument(window, span, { ...how, primaryKey: undefined });
       const candidates = keyCandidates(names);

@@ -134,9 +134,8 @@ async function splitAgain(
   const reader = spool.reader();
   for (let offset = 0; offset < spool.byteLength; ) {
     await reader.load(offset);
-    const bytes = reader.at(offset);
-    splitter.push(bytes);
-    offset += bytes.length;
+    splitter.push(reader.block);
+    offset += reader.block.length;
   }
   return splitter.finish(spool);
 }

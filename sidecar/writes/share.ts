@@ -81,10 +81,10 @@ export async function* partBody(source: ShareSource, part: Part): AsyncGenerator
     // Without its closing brace, which is part of the tail.
     const end = offset + (table.lengths[row] as number) - 1;
     while (offset < end) {
-      let bytes = reader.at(offset);
-      if (bytes.length === 0) {
+      const start = offset - reader.from;
+      if (start < 0 || start >= reader.block.length) {
         await reader.load(offset);
-        bytes = reader.at(offset);
+        continue;
       }
       if (used === out.length) {
         yield out;
@@ -92,8 +92,8 @@ export async function* partBody(source: ShareSource, part: Part): AsyncGenerator
         out = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, part.bodyBytes - sent));
         used = 0;
       }
-      const count = Math.min(bytes.length, end - offset, out.length - used);
-      out.set(bytes.subarray(0, count), used);
+      const count = Math.min(reader.block.length - start, end - offset, out.length - used);
+      reader.block.copy(out, used, start, start + count);
       used += count;
       offset += count;
     }

@@ -147,28 +147,20 @@ type LoadBlock = (offset: number) => Buffer | Promise<Buffer>;
 /** Walks forward through a spool; holds one block. */
 export class SpoolReader {
   readonly #load: LoadBlock;
-  #block: Buffer = Buffer.alloc(0);
-  #from = 0;
+  /** Bytes at hand, the first of which is byte `from` of the spool. */
+  block: Buffer = Buffer.alloc(0);
+  from = 0;
 
   constructor(load: LoadBlock) {
     this.#load = load;
   }
 
-  /** Bytes from `offset` on that are at hand; empty if `load` has to be called first. */
-  at(offset: number): Uint8Array {
-    const start = offset - this.#from;
-    if (start < 0 || start >= this.#block.length) return NO_BYTES;
-    return this.#block.subarray(start);
-  }
-
-  /** Makes bytes from `offset` on available; what `at` returned before may change. */
+  /** Brings the block that begins at `offset`; the one before may be written over. */
   async load(offset: number): Promise<void> {
-    this.#block = await this.#load(offset);
-    this.#from = offset;
+    this.block = await this.#load(offset);
+    this.from = offset;
   }
 }
-
-const NO_BYTES = new Uint8Array(0);
 
 async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {

@@ -50,7 +50,7 @@ test('what goes in comes out, from memory and from disk', async () => {
       let at = 0;
       while (at < bytes.length) {
         await reader.load(at);
-        const part = reader.at(at);
+        const part = reader.block;
         assert.ok(bytes.subarray(at, at + part.length).equals(part));
         at += part.length;
       }
