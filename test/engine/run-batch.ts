@@ -3,6 +3,7 @@ import type { Engine } from './engine.ts';
 import { EngineError, indexNotFound } from './errors.ts';
 import { matchDocuments } from './filter/match.ts';
 import { ingestDocuments, primaryKeyExists } from './ingest.ts';
+import { wordIndexOf } from './search/run.ts';
 import { changeSettings } from './settings.ts';
 import { storedChange, wordSizesMessage } from './settings-decode.ts';
 import type { IndexStore } from './store.ts';
@@ -29,7 +30,11 @@ export function runBatch(engine: Engine, batch: Batch, tasks: readonly Task[]): 
     const uid = first.indexUid;
     const finishedAt = batch.finishedAt ?? batch.startedAt;
     const isChange = first.work.type.startsWith('document') || first.work.type === 'settingsUpdate';
-    if (uid !== null && isChange) engine.indexes.get(uid)?.endBatch(finishedAt);
+    const index = uid === null ? undefined : engine.indexes.get(uid);
+    if (index !== undefined && isChange) {
+      index.endBatch(finishedAt);
+      wordIndexOf(index);
+    }
   }
   if (first.work.type === 'taskCancelation') cancelTasks(engine, batch, first);
 }

@@ -3,7 +3,16 @@
  * one, a replaced one keeps its own), settings and dates. Knows nothing of tasks or HTTP.
  */
 import { defaultSettings, type Settings } from './settings.ts';
-import type { Json, JsonObject } from './value.ts';
+import type { JsonObject } from './value.ts';
+
+/** Numbers and texts of a field, arrays opened, as they are compared. */
+export interface FacetValues {
+  readonly numbers: readonly number[];
+  /** Normalized texts; booleans are the texts true and false. */
+  readonly texts: readonly string[];
+  /** Spelling of each text. */
+  readonly spellings: readonly string[];
+}
 
 /** One stored document. Never changed: an update makes a new one. */
 export interface StoredDocument {
@@ -12,8 +21,8 @@ export interface StoredDocument {
   /** Orders documents that tie. */
   readonly internalId: number;
   readonly fields: JsonObject;
-  /** Values per field path, filled on first use by filters, sorts and facets. */
-  readonly values: Map<string, readonly Json[]>;
+  /** Facet values per field path, filled on first use by filters, sorts and facets. */
+  facets: Map<string, FacetValues> | undefined;
 }
 
 /** An index. */
@@ -53,6 +62,11 @@ export class IndexStore {
     return this.byId.get(id);
   }
 
+  /** Whether this very version of a document is stored. */
+  holds(document: StoredDocument): boolean {
+    return this.slots[document.internalId] === document;
+  }
+
   /** All documents by internal number. */
   documents(): readonly StoredDocument[] {
     this.sorted ??= this.slots.filter((slot) => slot !== undefined);
@@ -67,7 +81,7 @@ export class IndexStore {
       id,
       internalId,
       fields: this.inFieldOrder(fields),
-      values: new Map(),
+      facets: undefined,
     };
     this.slots[internalId] = document;
     this.byId.set(id, document);

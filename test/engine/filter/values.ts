@@ -1,22 +1,17 @@
 /** Values of a document at a field path, as filters, sorts and facets see them. */
-import type { StoredDocument } from '../store.ts';
+import type { FacetValues, StoredDocument } from '../store.ts';
 import { type Json, type JsonObject, numberOf } from '../value.ts';
 
 const FACET_BYTES_MAX = 468;
-const NONE: readonly Json[] = [];
 
 /**
  * All values at a dotted path: objects are walked, arrays of objects too; the arrays and objects
- * found are values themselves. Remembered at the document.
+ * found are values themselves.
  */
 export function valuesAt(document: StoredDocument, path: string): readonly Json[] {
-  const known = document.values.get(path);
-  if (known !== undefined) return known;
   const found: Json[] = [];
   collect(document.fields, path, found);
-  const result = found.length === 0 ? NONE : found;
-  document.values.set(path, result);
-  return result;
+  return found;
 }
 
 function collect(object: JsonObject, path: string, found: Json[]): void {
@@ -33,27 +28,16 @@ function descend(value: Json, path: string, found: Json[]): void {
   else if (Array.isArray(value)) for (const entry of value) descend(entry, path, found);
 }
 
-/** Numbers and texts among values, arrays opened, as they are indexed for facets. */
-export interface FacetValues {
-  readonly numbers: readonly number[];
-  /** Normalized texts; booleans are the texts true and false. */
-  readonly texts: readonly string[];
-  /** Spelling of each text. */
-  readonly spellings: readonly string[];
-}
-
-const facetCache = new WeakMap<readonly Json[], FacetValues>();
 const NO_FACETS: FacetValues = { numbers: [], texts: [], spellings: [] };
 
-/** Facet values of a document at a path. */
+/** Facet values of a document at a path, remembered at the document. */
 export function facetValues(document: StoredDocument, path: string): FacetValues {
+  const known = document.facets?.get(path);
+  if (known !== undefined) return known;
   const values = valuesAt(document, path);
-  if (values.length === 0) return NO_FACETS;
-  let result = facetCache.get(values);
-  if (result === undefined) {
-    result = toFacets(values);
-    facetCache.set(values, result);
-  }
+  const result = values.length === 0 ? NO_FACETS : toFacets(values);
+  document.facets ??= new Map();
+  document.facets.set(path, result);
   return result;
 }
 

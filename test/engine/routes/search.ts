@@ -7,6 +7,7 @@ import { selectFields, withVectors } from '../project.ts';
 import { type Answer, type Call, checkIndexUid, type Route } from '../router.ts';
 import { countFacets, searchFacet } from '../search/facets.ts';
 import { type FormatOptions, formatDocument, matchPositions } from '../search/format.ts';
+import { type Found, rankingScore, scoreDetails } from '../search/judge.ts';
 import {
   bodyFromQuery,
   SEARCH_CODES,
@@ -15,7 +16,7 @@ import {
   searchFromBody,
   toParams,
 } from '../search/params.ts';
-import { type Found, rankingScore, runSearch, scoreDetails, wordIndexOf } from '../search/run.ts';
+import { runSearch, wordIndexOf } from '../search/run.ts';
 import { textList } from '../settings.ts';
 import type { IndexStore } from '../store.ts';
 import { Float, type Json, type JsonObject, type Out } from '../value.ts';
@@ -115,7 +116,10 @@ function hitView(index: IndexStore, found: Found, format: FormatOptions): JsonOb
     extra('_matchesPosition', matchPositions(displayed, format) as Out);
   }
   if (params.showRankingScore) extra('_rankingScore', new Float(rankingScore(found)));
-  if (params.showRankingScoreDetails) extra('_rankingScoreDetails', scoreDetails(found) as Out);
+  if (params.showRankingScoreDetails) {
+    const isShown = (field: string) => isNamed(shown, field);
+    extra('_rankingScoreDetails', scoreDetails(found, isShown) as Out);
+  }
   return hit;
 }
 
@@ -254,6 +258,6 @@ function decodeFacetSearch(body: Json, place: { path: string; code: string }) {
 }
 
 /** Whether an attribute is among names that may hold wildcards. */
-export function isNamed(names: readonly string[], attribute: string): boolean {
+function isNamed(names: readonly string[], attribute: string): boolean {
   return names.some((name) => matchesPattern(name, attribute));
 }

@@ -6,46 +6,13 @@ import { featuresOf, listPatterns } from '../filter/patterns.ts';
 import { facetValues } from '../filter/values.ts';
 import { settingMember, textList } from '../settings.ts';
 import type { IndexStore, StoredDocument } from '../store.ts';
-import { Float, type Json, type Out } from '../value.ts';
+import type { Json } from '../value.ts';
+import { type Found, Judge, rankingScore } from './judge.ts';
 import type { SearchParams } from './params.ts';
 import { parseQuery, type Term } from './query.ts';
-import {
-  attributeRank,
-  type Exactness,
-  exactness,
-  exactnessRank,
-  globalScore,
-  type Match,
-  type PreparedTerm,
-  prepareTerm,
-  proximity,
-  type Rank,
-  wordPosition,
-} from './rank.ts';
-import {
-  compareSortValues,
-  parseSortRule,
-  readSort,
-  type SortRule,
-  type SortValue,
-  sortValue,
-} from './sort.ts';
+import { type Match, type PreparedTerm, prepareTerm } from './rank.ts';
+import { readSort } from './sort.ts';
 import { WordIndex } from './word-index.ts';
-
-/** One document of a result, with the entries of its score in rule order. */
-export interface Found {
-  readonly document: StoredDocument;
-  readonly scores: readonly Score[];
-}
-
-/** What one rule says about a document. */
-export type Score =
-  | {
-      readonly rule: string;
-      readonly rank: Rank;
-      readonly details: { readonly [key: string]: Out };
-    }
-  | { readonly rule: string; readonly value: SortValue; readonly isAscending: boolean };
 
 /** Documents of the page, in order, and all that match. */
 export interface SearchResult {
@@ -105,7 +72,10 @@ export function runSearch(
   }
   const distinct = readDistinct(index, params, options.prefix);
   const matches = findMatches(index, params, accepts, options.prefix);
-  const judge = new Judge(wordIndexOf(index), rules, sort, matches.hasTerms);
+  const judge = new Judge(wordIndexOf(index), rules, {
+    sort,
+    wordCount: matches.terms.reduce((sum, term) => sum + term.words.length, 0),
+  });
   return collect(index, params, { matches: matches.found, judge, distinct, terms: matches.terms });
 }
 
@@ -131,7 +101,6 @@ function readDistinct(index: IndexStore, params: SearchParams, prefix: string): 
 interface Matches {
   readonly found: readonly Match[];
   readonly terms: readonly Term[];
-  readonly hasTerms: boolean;
 }
 
 function findMatches(
@@ -150,20 +119,42 @@ function findMatches(
   const terms = query.terms.map(prepare);
   const negatives = query.negatives.map(prepare);
   const steps = strategySteps(terms, params.matchingStrategy);
+  const isExcluded = (slot: number) => negatives.some((term) => term.hits[slot] === 1);
   const found: Match[] = [];
-  for (const [slot, entry] of words.entries.entries()) {
-    const { document } = entry;
-    if (negatives.some((term) => term.hits[slot] === 1)) continue;
-    const step = steps.find((kept) => kept.every((term) => term.hits[slot] === 1));
-    if (step === undefined || index.get(document.id) !== document || !accepts(document)) continue;
-    found.push({
-      document,
-      entry,
-      terms: step,
-      wordCount: step.reduce((sum, term) => sum + term.term.words.length, 0),
-    });
+  if (terms.length === 0) {
+    for (const document of index.documents()) {
+      const slot = negatives.length === 0 ? 0 : words.slot(document);
+      if (!isExcluded(slot) && accepts(document)) found.push({ document, entry: undefined, terms });
+    }
+    return { found, terms: query.terms };
   }
-  return { found, terms: query.terms, hasTerms: terms.length > 0 };
+  for (let slot = 0; slot < words.entries.length; slot++) {
+    const step = stepOf(steps, slot);
+    if (step === undefined || isExcluded(slot) || !words.isLive(slot, index)) continue;
+    const entry = words.entries[slot];
+    if (entry !== undefined && accepts(entry.document)) {
+      found.push({ document: entry.document, entry, terms: step });
+    }
+  }
+  return { found, terms: query.terms };
+}
+
+/** The longest form of the query that an entry matches as a whole. */
+function stepOf(
+  steps: readonly (readonly PreparedTerm[])[],
+  slot: number,
+): readonly PreparedTerm[] | undefined {
+  for (const step of steps) {
+    let isWhole = true;
+    for (const term of step) {
+      if (term.hits[slot] !== 1) {
+        isWhole = false;
+        break;
+      }
+    }
+    if (isWhole) return step;
+  }
+  return undefined;
 }
 
 /** The query, then the query with ever fewer words, as the matching strategy drops them. */
@@ -229,123 +220,6 @@ function searchedFields(
   return ids;
 }
 
-/** Gives every match its scores in rule order. */
-class Judge {
-  private readonly words: WordIndex;
-  private readonly steps: readonly { readonly rule: string; readonly sort?: SortRule }[];
-
-  constructor(
-    words: WordIndex,
-    rules: readonly string[],
-    sort: readonly SortRule[],
-    hasTerms: boolean,
-  ) {
-    this.words = words;
-    const steps: { readonly rule: string; readonly sort?: SortRule }[] = [];
-    const sorted = new Set<string>();
-    const addSort = (rule: SortRule) => {
-      if (sorted.has(rule.field)) return;
-      sorted.add(rule.field);
-      steps.push({ rule: `${rule.field}:${rule.isAscending ? 'asc' : 'desc'}`, sort: rule });
-    };
-    for (const rule of rules) {
-      const custom = parseSortRule(rule);
-      if (custom !== undefined) addSort(custom);
-      else if (rule === 'sort') sort.forEach(addSort);
-      else if (hasTerms) steps.push({ rule });
-    }
-    this.steps = hasTerms && !rules.includes('words') ? [{ rule: 'words' }, ...steps] : steps;
-  }
-
-  scores(match: Match, maxWords: number): Score[] {
-    return this.steps.map(({ rule, sort }) => {
-      if (sort !== undefined) {
-        return {
-          rule,
-          value: sortValue(match.document, sort),
-          isAscending: sort.isAscending,
-        };
-      }
-      return this.ranked(rule, match, maxWords);
-    });
-  }
-
-  private ranked(rule: string, match: Match, maxWords: number): Score {
-    const scored = (rank: Rank, details: { [key: string]: Out } = {}) => ({
-      rule,
-      rank,
-      details: { ...details, score: new Float(rank.rank / rank.max) },
-    });
-    switch (rule) {
-      case 'words':
-        return scored(
-          { rank: match.wordCount, max: maxWords },
-          { matchingWords: match.wordCount, maxMatchingWords: maxWords },
-        );
-      case 'typo': {
-        const max = maxTypos(match.terms);
-        return scored({ rank: max + 1, max: max + 1 }, { typoCount: 0, maxTypoCount: max });
-      }
-      case 'proximity':
-        return scored(proximity(match));
-      case 'attributeRank':
-        return scored(attributeRank(this.words, match));
-      case 'wordPosition':
-        return scored(wordPosition(match));
-      case 'attribute': {
-        const outer = attributeRank(this.words, match);
-        const inner = wordPosition(match);
-        return scored(
-          { rank: (outer.rank - 1) * inner.max + inner.rank, max: outer.max * inner.max },
-          {
-            attributeRankingOrderScore: new Float(outer.rank / outer.max),
-            queryWordDistanceScore: new Float(inner.rank / inner.max),
-          },
-        );
-      }
-      default: {
-        const exact = exactness(match);
-        return scored(exactnessRank(exact), exactDetails(exact));
-      }
-    }
-  }
-}
-
-function exactDetails(exact: Exactness): { [key: string]: Out } {
-  if (exact.matchType !== 'noExactMatch') return { matchType: exact.matchType };
-  return { ...exact };
-}
-
-function maxTypos(terms: readonly PreparedTerm[]): number {
-  return terms.reduce((sum, { term }) => {
-    const length = [...(term.words[0] ?? '')].length;
-    if (term.isPhrase || length < 5) return sum;
-    return sum + (length < 9 ? 1 : 2);
-  }, 0);
-}
-
-/** Order of two results: rule by rule, then the internal number. */
-export function compareFound(a: Found, b: Found): number {
-  for (const [i, left] of a.scores.entries()) {
-    const right = b.scores[i];
-    if (right === undefined) break;
-    const order = compareScores(left, right);
-    if (order !== 0) return order;
-  }
-  return a.document.internalId - b.document.internalId;
-}
-
-function compareScores(a: Score, b: Score): number {
-  if ('rank' in a && 'rank' in b) return b.rank.rank / b.rank.max - a.rank.rank / a.rank.max;
-  if ('value' in a && 'value' in b) return compareSortValues(a.value, b.value, a.isAscending);
-  return 0;
-}
-
-/** The score of all ranks together; sort values do not count. */
-export function rankingScore(found: Found): number {
-  return globalScore(found.scores.flatMap((score) => ('rank' in score ? [score.rank] : [])));
-}
-
 interface Collecting {
   readonly matches: readonly Match[];
   readonly judge: Judge;
@@ -354,57 +228,31 @@ interface Collecting {
 }
 
 function collect(index: IndexStore, params: SearchParams, from: Collecting): SearchResult {
-  const maxWords = from.terms.reduce((sum, term) => sum + term.words.length, 0);
-  let found: Found[] = from.matches.map((match) => ({
-    document: match.document,
-    scores: from.judge.scores(match, maxWords),
-  }));
-  const { rankingScoreThreshold: least } = params;
-  if (least !== undefined) found = found.filter((hit) => rankingScore(hit) >= least);
+  const { judge } = from;
   const maxHits = Number(settingMember(index.settings, 'pagination', 'maxTotalHits') ?? 1000);
   const isPaged = params.page !== undefined || params.hitsPerPage !== undefined;
   const size = isPaged ? (params.hitsPerPage ?? 20) : params.limit;
   const start = isPaged ? ((params.page ?? 1) - 1) * size : params.offset;
-  const end = Math.min(start + size, maxHits);
-  const wanted = start < 0 ? 0 : Math.max(0, end);
-  let kept: readonly Found[];
-  if (from.distinct === undefined) {
-    kept = firstOf(found, wanted);
-  } else {
-    found = keepDistinct([...found].sort(compareFound), from.distinct);
-    kept = found;
+  const end = start < 0 ? 0 : Math.min(start + size, maxHits);
+  const { rankingScoreThreshold: least } = params;
+  let matches = from.matches;
+  if (least !== undefined) {
+    matches = matches.filter((match) => rankingScore(judge.judge(match)) >= least);
   }
+  if (from.distinct !== undefined) {
+    matches = keepDistinct(judge.firstOf(matches, matches.length), from.distinct);
+  }
+  const first = from.distinct === undefined ? judge.firstOf(matches, end) : matches;
   return {
-    page: start < 0 ? [] : kept.slice(start, Math.max(start, end)),
-    candidates: found.map((hit) => hit.document),
-    total: found.length,
+    page: start < 0 ? [] : first.slice(start, Math.max(start, end)).map((m) => judge.judge(m)),
+    candidates: matches.map((match) => match.document),
+    total: matches.length,
     terms: from.terms,
   };
 }
 
-const SORT_ALL_BELOW = 2000;
-
-/** The first results in order, without sorting all of them. */
-function firstOf(found: readonly Found[], count: number): readonly Found[] {
-  if (found.length < SORT_ALL_BELOW || count > found.length / 4) {
-    return [...found].sort(compareFound).slice(0, count);
-  }
-  let best: Found[] = [];
-  const room = Math.max(64, count * 2);
-  let bound: Found | undefined;
-  for (const hit of found) {
-    if (bound !== undefined && compareFound(hit, bound) >= 0) continue;
-    best.push(hit);
-    if (best.length >= room) {
-      best = best.sort(compareFound).slice(0, count);
-      bound = best.at(-1);
-    }
-  }
-  return best.sort(compareFound).slice(0, count);
-}
-
 /** The best document of each value; documents without the field all stay. */
-function keepDistinct(sorted: readonly Found[], field: string): Found[] {
+function keepDistinct(sorted: readonly Match[], field: string): Match[] {
   const seen = new Set<number | string>();
   return sorted.filter((hit) => {
     const { numbers, texts } = facetValues(hit.document, field);
@@ -413,19 +261,4 @@ function keepDistinct(sorted: readonly Found[], field: string): Found[] {
     for (const value of values) seen.add(value);
     return true;
   });
-}
-
-/** The details of a score as they are answered. */
-export function scoreDetails(found: Found): { [key: string]: Out } {
-  const details: { [key: string]: Out } = {};
-  for (const [order, score] of found.scores.entries()) {
-    details[score.rule] =
-      'rank' in score
-        ? { order, ...score.details }
-        : {
-            order,
-            value: typeof score.value === 'number' ? new Float(score.value) : score.value,
-          };
-  }
-  return details;
 }

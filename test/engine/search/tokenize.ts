@@ -14,7 +14,7 @@ export interface Word {
 const SEPARATOR = /[\s\p{P}+`\u2200-\u22ff]/u;
 const SINGLE =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}]/u;
-const HARD = /[!;?\n]|[.,](?=\s)/;
+const CJK_FROM = 0x0e00;
 
 /** What decides where words end. */
 export interface TokenRules {
@@ -22,37 +22,58 @@ export interface TokenRules {
   readonly nonSeparators: ReadonlySet<string>;
 }
 
+const ASCII_SEPARATORS = Uint8Array.from({ length: 128 }, (_, code) =>
+  code === 0 || SEPARATOR.test(String.fromCharCode(code)) ? 1 : 0,
+);
+
 /** The words of a text in order. */
 export function tokenize(text: string, rules: TokenRules): Word[] {
   const words: Word[] = [];
+  const isPlain = rules.separators.size === 0 && rules.nonSeparators.size === 0;
   let start = -1;
+  let isAscii = true;
   let isAfterBreak = false;
   const close = (end: number) => {
-    if (start >= 0) {
-      const word = normalizeWord(text.slice(start, end));
-      if (word !== '') {
-        words.push({ text: word, start, end, isAfterBreak });
-        isAfterBreak = false;
-      }
+    const slice = text.slice(start, end);
+    const word = isAscii ? slice.toLowerCase() : normalizeWord(slice);
+    if (word !== '') {
+      words.push({ text: word, start, end, isAfterBreak });
+      isAfterBreak = false;
     }
     start = -1;
+    isAscii = true;
   };
   for (let i = 0; i < text.length; ) {
-    const char = String.fromCodePoint(text.codePointAt(i) ?? 0);
-    if (isSeparator(char, rules)) {
-      close(i);
-      if (HARD.test(text.slice(i, i + 2))) isAfterBreak = true;
-    } else if (char > '\u2e7f' && SINGLE.test(char)) {
-      close(i);
+    const code = text.codePointAt(i) as number;
+    const size = code > 0xffff ? 2 : 1;
+    const parts =
+      code < 128 && isPlain
+        ? ASCII_SEPARATORS[code] === 1
+        : isSeparator(String.fromCodePoint(code), rules);
+    if (parts) {
+      if (start >= 0) close(i);
+      if (isBreak(code, text, i)) isAfterBreak = true;
+    } else if (code >= CJK_FROM && SINGLE.test(String.fromCodePoint(code))) {
+      if (start >= 0) close(i);
       start = i;
-      close(i + char.length);
-    } else if (start < 0) {
-      start = i;
+      isAscii = false;
+      close(i + size);
+    } else {
+      if (start < 0) start = i;
+      if (code >= 128) isAscii = false;
     }
-    i += char.length;
+    i += size;
   }
-  close(text.length);
+  if (start >= 0) close(text.length);
   return words;
+}
+
+/** `!` `;` `?`, a new line, and a point or comma before white space. */
+function isBreak(code: number, text: string, at: number): boolean {
+  if (code === 0x21 || code === 0x3b || code === 0x3f || code === 0x0a) return true;
+  if (code !== 0x2e && code !== 0x2c) return false;
+  const next = text.charCodeAt(at + 1);
+  return next === 0x20 || next === 0x0a || next === 0x09;
 }
 
 /** Whether a character parts words. */
@@ -62,10 +83,6 @@ export function isSeparator(char: string, rules: TokenRules): boolean {
   if (isPlain) return rules.nonSeparators.size === 0 || !rules.nonSeparators.has(char);
   return rules.separators.size > 0 && rules.separators.has(char);
 }
-
-const ASCII_SEPARATORS = Uint8Array.from({ length: 128 }, (_, code) =>
-  code === 0 || SEPARATOR.test(String.fromCharCode(code)) ? 1 : 0,
-);
 
 /** A word as it is compared. */
 export function normalizeWord(text: string): string {

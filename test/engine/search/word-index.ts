@@ -28,7 +28,10 @@ export class WordIndex {
   rules: TokenRules = { separators: new Set(), nonSeparators: new Set() };
   stopWords: ReadonlySet<string> = new Set();
   private readonly fieldIds = new Map<string, number>();
-  private known = new Set<StoredDocument>();
+  /** Words by their first character. */
+  private readonly byInitial = new Map<string, [string, number][]>();
+  /** Newest entry of each internal document number. */
+  private slotOf: number[] = [];
   private version = -1;
   private shape = '';
   private searchable: readonly string[] = ['*'];
@@ -49,7 +52,8 @@ export class WordIndex {
       this.stopWords = new Set(textList(index.settings, 'stopWords').map((w) => w.toLowerCase()));
     }
     for (const document of index.documents()) {
-      if (!this.known.has(document)) this.add(document);
+      const slot = this.slotOf[document.internalId];
+      if (slot === undefined || this.entries[slot]?.document !== document) this.add(document);
     }
   }
 
@@ -74,7 +78,8 @@ export class WordIndex {
     this.wordIds.clear();
     this.fieldIds.clear();
     this.fields.length = 0;
-    this.known = new Set();
+    this.byInitial.clear();
+    this.slotOf = [];
   }
 
   private add(document: StoredDocument): void {
@@ -90,7 +95,7 @@ export class WordIndex {
       else list.push(slot);
     }
     this.entries.push({ document, words: Int32Array.from(words) });
-    this.known.add(document);
+    this.slotOf[document.internalId] = slot;
   }
 
   private addField(path: string, value: Json, into: { words: number[]; seen: Set<string> }): void {
@@ -132,10 +137,36 @@ export class WordIndex {
       if (id === undefined) {
         id = this.wordIds.size;
         this.wordIds.set(word.text, id);
+        this.noteInitial(word.text, id);
       }
       into.words.push(id);
       into.seen.add(word.text);
     }
+  }
+
+  private noteInitial(word: string, id: number): void {
+    const initial = word.charAt(0);
+    const list = this.byInitial.get(initial);
+    if (list === undefined) this.byInitial.set(initial, [[word, id]]);
+    else list.push([word, id]);
+  }
+
+  /** All words that begin with a text, with their ids. */
+  wordsFrom(prefix: string): (readonly [string, number])[] {
+    const list = this.byInitial.get(prefix.charAt(0)) ?? [];
+    return prefix.length === 1 ? list : list.filter(([word]) => word.startsWith(prefix));
+  }
+
+  /** Entry of a document. */
+  slot(document: StoredDocument): number {
+    return this.slotOf[document.internalId] ?? 0;
+  }
+
+  /** Whether an entry is the newest of a document that is still there. */
+  isLive(slot: number, index: IndexStore): boolean {
+    const document = this.entries[slot]?.document;
+    if (document === undefined || this.slotOf[document.internalId] !== slot) return false;
+    return index.holds(document);
   }
 
   private isSearchable(path: string): boolean {
