@@ -11,12 +11,14 @@ import type { JsonObject } from './types.ts';
  */
 export function cleanError(body: Uint8Array, settings: JsonObject): Uint8Array {
   const text = Buffer.from(body).toString('utf8');
-  if (!text.includes('_miroir_') && !text.includes('rule #')) return body;
+  const isPlain = !text.includes('_miroir_') && !text.includes('rule #');
+  if (isPlain && !(text.includes('Available ') && displayedAttributes(settings))) return body;
   const error = JSON.parse(text) as Record<string, unknown>;
   if (typeof error['message'] !== 'string') return body;
-  return Buffer.from(
-    JSON.stringify({ ...error, message: cleanMessage(error['message'], settings) }),
-  );
+  // Document routes show everything, displayed or not.
+  const hides = !String(error['code']).startsWith('invalid_document');
+  const message = cleanMessage(error['message'], hides ? settings : {});
+  return Buffer.from(JSON.stringify({ ...error, message }));
 }
 
 /** The text of one error, cleaned. */
@@ -57,4 +59,4 @@ function hideAttributes(message: string, displayed: readonly string[]): string {
 }
 
 const HIDING_LISTS =
-  /(Available (?:sortable attributes|searchable attributes|filterable attributes patterns|facet-searchable attributes patterns) are: )`([^`]*)`/g;
+  /((?:as distinct attribute\. Available filterable attributes patterns|Available sortable attributes|Available searchable attributes|Available facet-searchable attributes patterns) are: )`([^`]*)`/g;

@@ -31,7 +31,8 @@ export type MemberChoice = 'keep' | 'drop' | 'walk';
 export function chooseMember(name: string, selectors: readonly string[]): MemberChoice {
   let choice: MemberChoice = 'drop';
   for (const selector of selectors) {
-    if (selector === name) return 'keep';
+    // Under the empty name paths have no first part, so what lies inside must be looked at.
+    if (selector === name) return name === '' ? 'walk' : 'keep';
     if (selector.length > name.length && isWithin(selector, name)) choice = 'walk';
   }
   return choice;
