@@ -80,6 +80,10 @@ export function isUnreachable(error: unknown): boolean {
 
 /** What a client sees when control could not be asked. Anything else is passed on as it is. */
 export function controlError(error: unknown): unknown {
+  if ((error as Partial<ServiceError>).code === status.UNIMPLEMENTED) {
+    const text = 'The control service that runs here does not offer this yet.';
+    return new MiroirError('miroir_not_implemented', text, { cause: error });
+  }
   if (!isUnreachable(error) && (error as Partial<ServiceError>).code !== status.CANCELLED) {
     return error;
   }

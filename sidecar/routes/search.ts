@@ -45,13 +45,15 @@ export async function getSearch(context: RouteContext): Promise<GatewayReply> {
   return search(context, { body, untouched: { method: 'GET', path } });
 }
 
-interface SearchInput {
+/** One search: the body, and the question as the client put it. */
+export interface SearchInput {
   /** Undefined or no object: a node will refuse the untouched question. */
   readonly body: unknown;
   readonly untouched: Question;
 }
 
-async function search(context: RouteContext, input: SearchInput): Promise<GatewayReply> {
+/** Plans, asks, merges. Throws or answers what the client sees. */
+export async function search(context: RouteContext, input: SearchInput): Promise<GatewayReply> {
   const { body, untouched } = input;
   const entry = readableIndex(context);
   if (entry === undefined) return refuseMissingIndex(context, untouched);

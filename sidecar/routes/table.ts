@@ -16,11 +16,13 @@ import { getDocument, listDocuments, postFetch } from './documents-read.ts';
 import { documentWrite } from './documents-write.ts';
 import { postFacetSearch } from './facet-search.ts';
 import { changeFeatures, getFeatures } from './features.ts';
+import { postFields } from './fields.ts';
 import { getHealth, getRoot, getVersion } from './health.ts';
 import { getIndex, listIndexes } from './indexes-read.ts';
 import { createIndex, deleteIndex, swapIndexes, updateIndex } from './indexes-write.ts';
 import { changeKey, getKey, listKeys } from './keys.ts';
 import { getLivez, getMetrics, getReadyz, getTopology } from './miroir.ts';
+import { postMultiSearch } from './multi-search.ts';
 import { getSearch, postSearch } from './search.ts';
 import { SETTING_NAMES } from './settings-names.ts';
 import { getSetting, getSettings } from './settings-read.ts';
@@ -128,7 +130,7 @@ const searches: readonly Route[] = [
   { method: 'POST', template: `${INDEX}/facet-search`, action: 'search', handler: postFacetSearch },
   { method: 'GET', template: `${INDEX}/similar`, action: 'search' },
   { method: 'POST', template: `${INDEX}/similar`, action: 'search' },
-  { method: 'POST', template: '/multi-search', action: 'search' },
+  { method: 'POST', template: '/multi-search', action: 'search', handler: postMultiSearch },
 ];
 
 const indexes: readonly Route[] = [
@@ -140,7 +142,7 @@ const indexes: readonly Route[] = [
   { method: 'POST', template: '/swap-indexes', action: 'indexes.swap', handler: swapIndexes },
   { method: 'POST', template: `${INDEX}/compact`, action: 'indexes.compact' },
   { method: 'GET', template: `${INDEX}/stats`, action: 'stats.get', handler: getIndexStats },
-  { method: 'POST', template: `${INDEX}/fields`, action: 'fields.post' },
+  { method: 'POST', template: `${INDEX}/fields`, action: 'fields.post', handler: postFields },
 ];
 
 const tasks: readonly Route[] = [

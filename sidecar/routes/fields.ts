@@ -1,0 +1,113 @@
+/**
+ * POST /indexes/{uid}/fields: every field some node has seen, each once, without the gateway's own. What
+ * nodes are not told (displayedAttributes, and the order of facets where answers are merged) is put back
+ * before the list is filtered by it and cut into pages.
+ */
+
+import { isReservedName } from '../../core/reserved/index.ts';
+import type { IndexEntry } from '../../core/topology.ts';
+import type { GatewayReply } from '../http/exchange.ts';
+import { askNode, outcomeError, type Question } from './ask.ts';
+import { readBody, requireJsonType } from './body.ts';
+import type { RouteContext } from './context.ts';
+import { parseJsonBody } from './json-body.ts';
+import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
+import { relayRefusal, relayUnread } from './refusal.ts';
+import { jsonReply } from './reply.ts';
+import { ownersOf } from './stats.ts';
+
+const LIMIT_DEFAULT = 20;
+/** More than the 65,535 names an index may have. */
+const ALL_FIELDS = 70_000;
+
+/** Lists fields. */
+export async function postFields(context: RouteContext): Promise<GatewayReply> {
+  requireJsonType(context.request);
+  const bytes = await readBody(context.request);
+  const body = parseJsonBody(bytes);
+  const path = indexPath(context.params['index_uid'] ?? '', 'fields');
+  const untouched: Question = { method: 'POST', path, body: bytes };
+  const entry = readableIndex(context);
+  if (entry === undefined) return refuseMissingIndex(context, untouched);
+  const request = readRequest(body);
+  if (request === undefined) return relayUnread(context, entry, untouched);
+  const question: Question = { method: 'POST', path, body: JSON.stringify(request.asked) };
+  const outcomes = await Promise.all(ownersOf(entry).map((id) => askNode(context, id, question)));
+  const fields = new Map<string, Field>();
+  for (const outcome of outcomes) {
+    if (outcome.kind !== 'answered' || outcome.status >= 500) throw outcomeError(outcome);
+    if (outcome.status !== 200) return relayRefusal(context, entry, { answer: outcome, untouched });
+    const said = JSON.parse(Buffer.from(outcome.body).toString('utf8')) as { results: Field[] };
+    for (const field of said.results) {
+      if (!isReservedName(field.name)) fields.set(field.name, toClientField(field, entry));
+    }
+  }
+  const { offset, limit, displayed } = request;
+  const shown = [...fields.values()]
+    .filter((field) => displayed === undefined || field.displayed.enabled === displayed)
+    .sort((left, right) => Buffer.compare(Buffer.from(left.name), Buffer.from(right.name)));
+  return jsonReply(context.template, 200, {
+    results: shown.slice(offset, offset + limit),
+    offset,
+    limit,
+    total: shown.length,
+  });
+}
+
+interface Field {
+  readonly name: string;
+  readonly displayed: { readonly enabled: boolean };
+  readonly filterable: Readonly<Record<string, unknown>>;
+}
+
+interface FieldsRequest {
+  readonly offset: number;
+  readonly limit: number;
+  readonly displayed: boolean | undefined;
+  /** The body for the nodes: all pages, and no filter by what they do not know. */
+  readonly asked: unknown;
+}
+
+/** Reads the body; undefined if anything is not understood. */
+function readRequest(body: unknown): FieldsRequest | undefined {
+  if (!isObject(body)) return undefined;
+  const { offset = 0, limit = LIMIT_DEFAULT, filter, ...others } = body;
+  if (!isCount(offset) || !isCount(limit) || Object.keys(others).length > 0) return undefined;
+  const asked = { offset: 0, limit: ALL_FIELDS };
+  if (filter === undefined || filter === null) {
+    return { offset, limit, displayed: undefined, asked };
+  }
+  if (!isObject(filter)) return undefined;
+  const { displayed, ...rest } = filter;
+  if (displayed !== undefined && displayed !== null && typeof displayed !== 'boolean') {
+    return undefined;
+  }
+  const wanted = displayed ?? undefined;
+  return { offset, limit, displayed: wanted, asked: { ...asked, filter: rest } };
+}
+
+function toClientField(field: Field, entry: IndexEntry): Field {
+  const { settings } = entry;
+  const list = settings['displayedAttributes'];
+  const isDisplayed = !Array.isArray(list) || list.some((name) => covers(String(name), field.name));
+  const faceting = settings['faceting'];
+  const orders = isObject(faceting) ? faceting['sortFacetValuesBy'] : undefined;
+  const order = isObject(orders) ? (orders[field.name] ?? orders['*']) : undefined;
+  return {
+    ...field,
+    displayed: { enabled: isDisplayed },
+    filterable: { ...field.filterable, sortBy: order ?? 'alpha' },
+  };
+}
+
+function covers(name: string, field: string): boolean {
+  return name === '*' || name === field || field.startsWith(`${name}.`);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

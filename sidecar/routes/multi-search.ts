@@ -1,0 +1,180 @@
+/**
+ * POST /multi-search without federation: each query is a search of its own, and the answers stand in the
+ * order of the queries. The first query that fails makes the error, in a node's words. Federated queries
+ * rank hits of several indexes against each other, which no merge here does yet: 501.
+ */
+import { MiroirError } from '../../core/errors.ts';
+import { cleanMessage } from '../../core/ranking/index.ts';
+import { mayUseIndex } from '../auth/access.ts';
+import { invalidKey } from '../auth/bearer.ts';
+import type { GatewayReply } from '../http/exchange.ts';
+import { type Answered, askAnyNode, type Question, relay } from './ask.ts';
+import { readBody, requireJsonType } from './body.ts';
+import type { RouteContext } from './context.ts';
+import { parseJsonBody } from './json-body.ts';
+import { indexPath } from './missing-index.ts';
+import { bytesReply, errorReply, type HeaderPair } from './reply.ts';
+import { search } from './search.ts';
+
+/** Searches at once of one request. */
+const CONCURRENCY = 8;
+
+/** Answers several searches. */
+export async function postMultiSearch(context: RouteContext): Promise<GatewayReply> {
+  requireJsonType(context.request);
+  const bytes = await readBody(context.request);
+  const body = parseJsonBody(bytes);
+  const untouched: Question = { method: 'POST', path: '/multi-search', body: bytes };
+  const queries = readQueries(body);
+  if (queries === undefined) return relayOrRefuse(context, untouched);
+  const answers = await searchAll(context, queries);
+  for (const [place, answer] of answers.entries()) {
+    if (answer.status === 200) continue;
+    return refuse(context, { answer, place, untouched });
+  }
+  return {
+    ...bytesReply(context.template, 200, join(queries, answers), coverageOf(answers)),
+    plan: `${queries.length} searches`,
+  };
+}
+
+interface Query {
+  readonly indexUid: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** The queries; undefined if a node will refuse the body as a whole. Throws for federated ones. */
+function readQueries(body: unknown): Query[] | undefined {
+  if (!isObject(body) || !Array.isArray(body['queries'])) return undefined;
+  const { queries, federation, ...others } = body;
+  if (Object.keys(others).length > 0) return undefined;
+  if (federation !== undefined && federation !== null) {
+    if (!isObject(federation)) return undefined;
+    throw new MiroirError(
+      'miroir_not_implemented',
+      '`POST /multi-search` with `federation` is not built yet. Send the queries without it.',
+    );
+  }
+  const read = (queries as unknown[]).map((query) => {
+    if (!isObject(query) || typeof query['indexUid'] !== 'string') return undefined;
+    const { indexUid, ...rest } = query;
+    return { indexUid, body: rest } as Query;
+  });
+  return read.includes(undefined) ? undefined : (read as Query[]);
+}
+
+/** Runs the searches, a few at once, until one fails; later ones may then be missing. */
+async function searchAll(
+  context: RouteContext,
+  queries: readonly Query[],
+): Promise<GatewayReply[]> {
+  const answers: GatewayReply[] = [];
+  let next = 0;
+  let hasFailed = false;
+  const work = async (): Promise<void> => {
+    while (next < queries.length && !hasFailed) {
+      const place = next;
+      next += 1;
+      const answer = await searchOne(context, queries[place] as Query);
+      answers[place] = answer;
+      hasFailed ||= answer.status !== 200;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, queries.length) }, work));
+  return answers;
+}
+
+async function searchOne(context: RouteContext, query: Query): Promise<GatewayReply> {
+  const { indexUid, body } = query;
+  try {
+    if (!mayUseIndex(context.access, indexUid)) throw invalidKey();
+    const bytes = Buffer.from(JSON.stringify(body));
+    const path = indexPath(indexUid, 'search');
+    const own = { ...context, params: { index_uid: indexUid } };
+    return await search(own, { body, untouched: { method: 'POST', path, body: bytes } });
+  } catch (error) {
+    if (error instanceof MiroirError) return errorReply(context.template, error);
+    throw error;
+  }
+}
+
+/**
+ * The error of one query. A node that is asked the whole body knows its own words, unless it stumbles
+ * over an index that it merely does not hold.
+ */
+async function refuse(
+  context: RouteContext,
+  failed: { answer: GatewayReply; place: number; untouched: Question },
+): Promise<GatewayReply> {
+  const said = await errorOf(failed.answer);
+  if (failed.answer.status === 400 && !String(said['code']).startsWith('miroir_')) {
+    const whole = await askAnyNode(context, failed.untouched);
+    const words = whole.status === 400 ? errorOfBytes(whole.body) : {};
+    if (words['code'] !== undefined && words['code'] !== 'index_not_found') {
+      return relay(context, cleaned(whole, words));
+    }
+  }
+  const status = said['code'] === 'index_not_found' ? 400 : failed.answer.status;
+  const message = `Inside \`.queries[${failed.place}]\`: ${String(said['message'])}`;
+  const body = Buffer.from(JSON.stringify({ ...said, message }));
+  const headers = failed.answer.headers.filter(([name]) => name === 'retry-after');
+  return bytesReply(context.template, status, [body], headers);
+}
+
+function cleaned(answer: Answered, words: Record<string, unknown>): Answered {
+  const message = cleanMessage(String(words['message']), {});
+  return { ...answer, body: Buffer.from(JSON.stringify({ ...words, message })) };
+}
+
+async function relayOrRefuse(context: RouteContext, untouched: Question): Promise<GatewayReply> {
+  const answer = await askAnyNode(context, untouched);
+  if (answer.status >= 400) return relay(context, answer);
+  throw new MiroirError('bad_request', 'The queries of this request are not understood.');
+}
+
+/** `{"results":[{"indexUid":…, <members of the search>}, …]}`, each answer's bytes as they are. */
+function join(queries: readonly Query[], answers: readonly GatewayReply[]): Uint8Array[] {
+  const chunks: Uint8Array[] = [Buffer.from('{"results":[')];
+  for (const [place, answer] of answers.entries()) {
+    const uid = JSON.stringify(queries[place]?.indexUid);
+    const [first, ...rest] = answer.body as readonly Uint8Array[];
+    chunks.push(Buffer.from(`${place === 0 ? '' : ','}{"indexUid":${uid},`));
+    if (first !== undefined) chunks.push(first.subarray(1));
+    chunks.push(...rest);
+  }
+  chunks.push(Buffer.from(']}'));
+  return chunks;
+}
+
+/** Shards of all searches together, and the first gap. */
+function coverageOf(answers: readonly GatewayReply[]): HeaderPair[] {
+  let covered = 0;
+  let all = 0;
+  let degraded: HeaderPair | undefined;
+  for (const { headers } of answers) {
+    for (const [name, value] of headers) {
+      if (name === 'x-miroir-degraded') degraded ??= [name, value];
+      if (name !== 'x-miroir-coverage') continue;
+      const [part, whole] = value.split('/').map(Number);
+      covered += part ?? 0;
+      all += whole ?? 0;
+    }
+  }
+  const coverage: HeaderPair = ['x-miroir-coverage', `${covered}/${all}`];
+  return degraded === undefined ? [coverage] : [coverage, degraded];
+}
+
+async function errorOf(reply: GatewayReply): Promise<Record<string, unknown>> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of reply.body) chunks.push(chunk);
+  return errorOfBytes(Buffer.concat(chunks));
+}
+
+function errorOfBytes(bytes: Uint8Array): Record<string, unknown> {
+  if (bytes.length === 0) return {};
+  return JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
