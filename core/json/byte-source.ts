@@ -9,6 +9,10 @@ export interface ByteSource {
   read(offset: number, target: Uint8Array): number;
 }
 
+/** 1 for bytes that stand for themselves inside a JSON string: no quote, backslash or control character. */
+const PLAIN = new Uint8Array(256).fill(1, 0x20);
+PLAIN[0x22] = 0;
+PLAIN[0x5c] = 0;
 const WINDOW_BYTES = 64 * 1024;
 const NO_BYTES = new Uint8Array(0);
 
@@ -40,6 +44,18 @@ export class ByteWindow {
       this.#to = offset + this.#source.read(offset, this.#window);
     }
     return this.#window[offset - this.#from] as number;
+  }
+
+  /** The first place from `offset` on, before `end`, where a string does not simply go on. */
+  skipPlain(offset: number, end: number): number {
+    let at = offset;
+    while (at < end && this.at(at) >= 0) {
+      const limit = Math.min(end, this.#to);
+      const shift = this.#from;
+      while (at < limit && PLAIN[this.#window[at - shift] as number] === 1) at += 1;
+      if (at < limit) return at;
+    }
+    return at;
   }
 
   /** The bytes from `start` to `end`; a copy unless they lie in one buffer anyway. */

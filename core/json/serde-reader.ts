@@ -28,6 +28,9 @@ const ZERO = 0x30;
 /** Levels that may be open at once when a value is turned into data. */
 export const VALUE_DEPTH_MAX = 127;
 
+/** A number of so many characters without an exponent fits a double. */
+const DIGITS_SAFE = 300;
+
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
 const isBlank = (byte: number): boolean =>
   byte === 0x20 || byte === 0x0a || byte === 0x09 || byte === 0x0d;
@@ -155,6 +158,7 @@ export class SerdeReader {
   /** A string without looking at surrogates and UTF-8; the opening quote is passed. */
   #skipString(): void {
     for (;;) {
+      this.index = this.window.skipPlain(this.index, this.end);
       const byte = this.peek();
       if (byte < 0) this.fail('eofString');
       if (byte < 0x20) this.fail('control');
@@ -228,9 +232,11 @@ export class SerdeReader {
       if (!isDigit(this.peek())) this.failAtPeek(this.peek() < 0 ? 'eofValue' : 'number');
       while (isDigit(this.peek())) this.index += 1;
     }
-    if (this.peek() === 0x65 || this.peek() === 0x45) this.#passExponent(true);
+    const hasExponent = this.peek() === 0x65 || this.peek() === 0x45;
+    if (hasExponent) this.#passExponent(true);
     const text = this.window.slice(start, this.index).toString('latin1');
-    if (readNumber(text).kind === 'out-of-range') {
+    const mayOverflow = hasExponent || text.length > DIGITS_SAFE;
+    if (mayOverflow && readNumber(text).kind === 'out-of-range') {
       this.index = start + rangeFaultLength(text);
       this.fail('range');
     }
@@ -242,6 +248,7 @@ export class SerdeReader {
     const start = this.index;
     let hasEscape = false;
     for (;;) {
+      this.index = this.window.skipPlain(this.index, this.end);
       const byte = this.peek();
       if (byte < 0) this.fail('eofString');
       this.index += 1;
