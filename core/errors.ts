@@ -46,7 +46,6 @@ export const ERRORS = {
   document_not_found: invalid(404),
   invalid_document_id: invalid(),
   missing_document_id: invalid(),
-  invalid_document_geo_field: invalid(),
   invalid_vectors_type: invalid(),
   invalid_document_csv_delimiter: invalid(),
   invalid_document_fields: invalid(),
