@@ -29,8 +29,11 @@ export function progress(state: State, seqs: Iterable<number>, now: Now): void {
     if (open === undefined) continue;
     advance(state, open, now);
     answerReports(state, open);
-    const isOver = hasEnded(open.intent);
-    if (isOver) finish(state, open, now);
+    const isOver = hasEnded(open.intent) && !hasEarlierBarrier(state, open.intent);
+    if (isOver) {
+      finish(state, open, now);
+      for (const ended of heldBack(state, open.intent)) queue.add(ended);
+    }
     for (const waiter of setFree(state, open, isOver)) queue.add(waiter);
   }
 }
@@ -48,8 +51,43 @@ export function enterLane(state: State, open: OpenIntent): void {
     }
     onName.add(intent.seq);
     state.openByName.set(name, onName);
+    if (!isBarrier(intent)) continue;
+    const barriers = state.barriersByName.get(name) ?? new Set<number>();
+    state.barriersByName.set(name, barriers.add(intent.seq));
   }
   state.open.set(intent.seq, open);
+}
+
+/** Makes, changes or removes the index itself: nothing on its names may end across it. */
+function isBarrier(intent: Intent): boolean {
+  return intent.scope === 'index' || intent.createsIndex;
+}
+
+/**
+ * Whether an earlier write on the same name has to end first. Nodes work at different speeds, so the last
+ * of a later write may be done before the last of an earlier one; the catalog must not see that.
+ */
+function hasEarlierBarrier(state: State, intent: Intent): boolean {
+  return othersOnNames(state, intent).some(
+    (other) => other.seq < intent.seq && (isBarrier(intent) || isBarrier(other)),
+  );
+}
+
+/** Later writes that have ended and may have been held back by this one, which is over. */
+function heldBack(state: State, intent: Intent): number[] {
+  return othersOnNames(state, intent)
+    .filter((other) => (isBarrier(intent) || isBarrier(other)) && hasEnded(other))
+    .map((other) => other.seq);
+}
+
+function othersOnNames(state: State, intent: Intent): Intent[] {
+  const source = isBarrier(intent) ? state.openByName : state.barriersByName;
+  return intent.names.flatMap((name) =>
+    [...(source.get(name) ?? [])].flatMap((seq) => {
+      const other = state.open.get(seq)?.intent;
+      return other === undefined || seq === intent.seq ? [] : [other];
+    }),
+  );
 }
 
 /** The answer that carries the permission: the targets as of now. */
@@ -163,9 +201,11 @@ function finish(state: State, open: OpenIntent, now: Now): void {
   }
   state.open.delete(intent.seq);
   for (const name of intent.names) {
-    const onName = state.openByName.get(name);
-    onName?.delete(intent.seq);
-    if (onName?.size === 0) state.openByName.delete(name);
+    for (const map of [state.openByName, state.barriersByName]) {
+      const onName = map.get(name);
+      onName?.delete(intent.seq);
+      if (onName?.size === 0) map.delete(name);
+    }
   }
   state.touchIntent(intent);
 }

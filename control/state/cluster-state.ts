@@ -81,6 +81,8 @@ export class State {
   /** In lane order. */
   readonly open = new Map<number, OpenIntent>();
   readonly openByName = new Map<string, Set<number>>();
+  /** Of those, the ones that make, change or remove the index itself. */
+  readonly barriersByName = new Map<string, Set<number>>();
   /** Tasks of open intents, and those the current batch finished. */
   readonly tasks = new Map<number, TaskRecord>();
   /** Of all tasks, by uid. */

@@ -1,0 +1,387 @@
+/**
+ * A small world around the machine: a disk that takes commits whole, nodes with queues, sidecars that send
+ * what they were granted, and faults: answers that are lost, sidecars that fall silent, control that dies
+ * between a commit and its effects. Everything is drawn from one seed.
+ */
+import { step } from '../../../control/lane/index.ts';
+import { takeChanges } from '../../../control/machine/encode.ts';
+import { loadCluster, loadState } from '../../../control/machine/index.ts';
+import type {
+  BeginInput,
+  BeginReply,
+  ClusterRecord,
+  Effect,
+  MachineEvent,
+  Now,
+  State,
+  WriteKind,
+} from '../../../control/state/index.ts';
+import { hashPrimaryKey } from '../../../core/placement/index.ts';
+import { ModelNode } from './model-node.ts';
+
+const PLACEMENT = { shardCount: 8, spread: 2, replicationFactor: 1 } as const;
+const NAMES = ['a', 'b', 'c'];
+const KEYS = ['1', '2', '3', '4', '5', '6'];
+const DAY_NS = 1_795_000_000_000_000_000n;
+
+/** A write as the checks remember it, judged by nothing of the lane. */
+export interface BegunWrite {
+  readonly input: BeginInput;
+  readonly keys: readonly string[];
+  readonly names: readonly string[];
+}
+
+/** A sidecar's work on one granted write. */
+interface Sender {
+  readonly seq: number;
+  readonly tag: string;
+  readonly indexUid: string;
+  /** Nodes still to be sent to. */
+  left: string[];
+  readonly sent: { nodeId: string; uid: number | null }[];
+  isSilent: boolean;
+}
+
+/** The world. */
+export class World {
+  readonly nodes = new Map(['n1', 'n2', 'n3'].map((id) => [id, new ModelNode(id)]));
+  readonly disk = new Map<string, Buffer>();
+  readonly begun = new Map<number, BegunWrite>();
+  readonly alarms: string[] = [];
+  state: State;
+  #pending: Effect[] = [];
+  readonly #senders = new Map<number, Sender>();
+  readonly #tickets = new Map<number, BegunWrite>();
+  #inherited = new Set<number>();
+  #ticket = 0;
+  #fresh = 0;
+  #nowMs = 1;
+  readonly #random: () => number;
+
+  constructor(random: () => number) {
+    this.#random = random;
+    const cluster: ClusterRecord = {
+      clusterId: '0123456789abcdef',
+      nodes: [...this.nodes.keys()].map((id) => ({
+        id,
+        url: `http://${id}`,
+        group: 0,
+        weight: 1,
+        isAdopted: true,
+        lastTaskUid: -1,
+      })),
+      keys: [],
+      masterKeyHashHex: '',
+      versionJson: '',
+      experimentalFeaturesJson: '',
+    };
+    this.state = loadState(this.#stored(), cluster, { placement: PLACEMENT, now: this.#now() });
+    this.state.isClusterTouched = true;
+    this.#commit();
+  }
+
+  /** One random thing happens. */
+  turn(faults: boolean): void {
+    const draw = this.#random();
+    if (draw < 0.3) this.#begin();
+    else if (draw < 0.55) this.#perform();
+    else if (draw < 0.75) this.#send(faults);
+    else if (draw < 0.9) this.#workNodes();
+    else if (draw < 0.96) this.#tell();
+    else if (draw < 0.985) this.#pass(faults ? 3_000 : 100);
+    else if (faults) this.crash();
+  }
+
+  /** No new writes; everything under way comes to its end. */
+  drain(): void {
+    for (
+      let round = 0;
+      round < 400 && (this.state.open.size > 0 || this.#pending.length > 0);
+      round += 1
+    ) {
+      for (let times = 0; times < 20; times += 1) this.#perform();
+      for (let times = 0; times < 20; times += 1) this.#send(false);
+      this.#workNodes();
+      this.#tell();
+      this.#pass(500);
+    }
+  }
+
+  /** Control dies between commits and comes back with what is on disk. */
+  crash(): void {
+    this.#pending = [];
+    this.#tickets.clear();
+    const cluster = loadCluster(this.#stored()) as ClusterRecord;
+    this.state = loadState(this.#stored(), cluster, { placement: PLACEMENT, now: this.#now() });
+    this.#inherited = new Set(this.state.open.keys());
+    this.#commit();
+  }
+
+  #apply(event: MachineEvent): void {
+    step(this.state, event);
+    this.#commit();
+  }
+
+  #commit(): void {
+    for (const { key, value } of takeChanges(this.state)) {
+      if (value === undefined) this.disk.delete(key);
+      else this.disk.set(key, Buffer.from(value));
+    }
+    for (const effect of this.state.effects) {
+      if (effect.kind === 'alarm') this.alarms.push(effect.words);
+      else this.#pending.push(effect);
+    }
+    this.state.effects = [];
+    this.state.changedUids.clear();
+  }
+
+  #begin(): void {
+    const write = this.#drawWrite();
+    this.#ticket += 1;
+    this.#fresh += 1;
+    this.#tickets.set(this.#ticket, write);
+    const seq = this.state.nextSeq;
+    this.#apply({
+      kind: 'begin',
+      input: write.input,
+      ticket: this.#ticket,
+      now: this.#now(),
+      freshIndexId: this.#fresh.toString(16).padStart(32, '0'),
+    });
+    if (this.state.nextSeq > seq) this.begun.set(seq, write);
+  }
+
+  #drawWrite(): BegunWrite {
+    const kinds: WriteKind[] = [
+      'documentsReplace',
+      'documentsReplace',
+      'documentsReplace',
+      'documentsReplace',
+      'documentsDeleteById',
+      'documentsDeleteAll',
+      'settingsUpdate',
+      'indexCreate',
+      'indexDelete',
+      'indexSwap',
+      'indexUpdate',
+    ];
+    const kind = this.#pick(kinds);
+    const uid = this.#pick(NAMES);
+    const other = this.#pick(NAMES.filter((name) => name !== uid));
+    const hasKeys = kind === 'documentsReplace' || kind === 'documentsDeleteById';
+    const keys = hasKeys ? [this.#pick(KEYS), this.#pick(KEYS)] : [];
+    const hashes = Buffer.alloc(keys.length * 8);
+    for (const [at, key] of keys.entries()) hashes.writeBigUInt64LE(hashPrimaryKey(key), at * 8);
+    const bodies: Partial<Record<WriteKind, unknown>> = {
+      indexSwap: [{ indexes: [uid, other] }],
+      indexUpdate: { uid: other },
+      indexCreate: { uid },
+      settingsUpdate: { stopWords: [String(this.#fresh)] },
+    };
+    const input: BeginInput = {
+      sidecarId: 's',
+      requestNumber: String(this.#ticket + 1),
+      kind,
+      indexUid: kind === 'indexSwap' ? '' : uid,
+      keyHashes: hashes,
+      touchesAllShards: kind === 'documentsDeleteAll',
+      customMetadata: null,
+      details: hasKeys ? { receivedDocuments: 2, indexedDocuments: null } : null,
+      primaryKey: kind === 'documentsReplace' ? 'id' : null,
+      isPrimaryKeyExplicit: false,
+      mayCreateIndex: this.#random() < 0.9,
+      failure: null,
+      failureCreatesIndex: false,
+      body: bodies[kind] ?? null,
+      documentCount: keys.length,
+    };
+    const names = kind === 'indexSwap' || kind === 'indexUpdate' ? [uid, other] : [uid];
+    return { input, keys, names };
+  }
+
+  /** One effect, any of those that wait. */
+  #perform(): void {
+    if (this.#pending.length === 0) return;
+    const at = Math.floor(this.#random() * this.#pending.length);
+    const [effect] = this.#pending.splice(at, 1);
+    if (effect?.kind === 'runStep') this.#runStep(effect.seq, effect.nodeId);
+    else if (effect?.kind === 'beginReply') this.#takeReply(effect.ticket, effect.reply);
+    else if (effect?.kind === 'findTags') this.#findTags(effect.seq, effect.nodeId);
+    else if (effect?.kind === 'countDocuments') {
+      this.#apply({ kind: 'counted', seq: effect.seq, documentCount: 0, now: this.#now() });
+    }
+  }
+
+  #takeReply(ticket: number, reply: BeginReply): void {
+    const write = this.#tickets.get(ticket);
+    this.#tickets.delete(ticket);
+    if (reply.kind !== 'grant' || write === undefined) return;
+    const open = this.state.open.get(reply.seq);
+    this.#senders.set(reply.seq, {
+      seq: reply.seq,
+      tag: reply.tag,
+      indexUid: write.input.indexUid,
+      left: Object.keys(open?.intent.targets ?? {}),
+      sent: [],
+      isSilent: false,
+    });
+  }
+
+  #runStep(seq: number, nodeId: string): void {
+    const intent = this.state.open.get(seq)?.intent;
+    const place = intent?.steps.findIndex(
+      (item) => item.nodeId === nodeId && item.state === 'unsent',
+    );
+    const found = intent?.steps[place ?? -1];
+    const node = this.nodes.get(nodeId);
+    if (intent === undefined || place === undefined || found === undefined || node === undefined)
+      return;
+    const floor = intent.floors[nodeId] ?? -1;
+    const known = new Set(intent.steps.map((item) => (item.nodeId === nodeId ? item.uid : null)));
+    const sent = this.#inherited.has(seq)
+      ? node.tasks.find(
+          (task) =>
+            task.uid > floor &&
+            task.type === found.taskType &&
+            task.indexUid === found.taskIndexUid &&
+            !known.has(task.uid) &&
+            (found.taskType !== 'indexSwap' ||
+              JSON.stringify(task.body) === intent.bodies[found.body]),
+        )
+      : undefined;
+    const uid =
+      sent?.uid ??
+      node.enqueue({
+        type: found.taskType,
+        indexUid: found.taskIndexUid,
+        tag: null,
+        seq,
+        body: found.body < 0 ? null : JSON.parse(intent.bodies[found.body] ?? 'null'),
+      });
+    // The answer may be lost with control itself: crash() drops what waits.
+    if (this.#random() < 0.02) {
+      this.crash();
+      return;
+    }
+    const outcome = { kind: 'enqueued', uid } as const;
+    this.#apply({ kind: 'stepDone', seq, step: place, outcome, now: this.#now() });
+  }
+
+  #findTags(seq: number, nodeId: string): void {
+    // The lease is over or the report complete: the sidecar's connections are closed.
+    this.#senders.delete(seq);
+    const tag = `m1.${this.state.cluster.clusterId}.${seq}.0`;
+    const tasks = this.nodes.get(nodeId)?.tasks.filter((task) => task.tag === tag) ?? [];
+    const parts = tasks.map((task) => ({ part: 0, uid: task.uid }));
+    this.#apply({ kind: 'tagsFound', seq, nodeId, parts, now: this.#now() });
+  }
+
+  #send(faults: boolean): void {
+    const senders = [...this.#senders.values()].filter((sender) => !sender.isSilent);
+    if (senders.length === 0) return;
+    const sender = this.#pick(senders);
+    if (faults && this.#random() < 0.05) {
+      sender.isSilent = true;
+      return;
+    }
+    // A sidecar whose lease is over sends nothing any more (it destroys its sockets).
+    if (this.state.open.get(sender.seq)?.intent.isAbandoned === true) {
+      this.#senders.delete(sender.seq);
+      return;
+    }
+    const nodeId = sender.left.shift();
+    if (nodeId !== undefined) {
+      const uid = this.nodes.get(nodeId)?.enqueue({
+        type: 'documentAdditionOrUpdate',
+        indexUid: sender.indexUid,
+        tag: `${sender.tag}.0`,
+        seq: sender.seq,
+        body: null,
+      });
+      const isLost = faults && this.#random() < 0.1;
+      sender.sent.push({ nodeId, uid: isLost ? null : (uid ?? null) });
+      return;
+    }
+    this.#senders.delete(sender.seq);
+    this.#ticket += 1;
+    this.#apply({
+      kind: 'report',
+      seq: sender.seq,
+      results: sender.sent.map(({ nodeId: id, uid }) => ({
+        nodeId: id,
+        part: 0,
+        partCount: 1,
+        outcome: uid === null ? { kind: 'unknown', reason: 'reset' } : { kind: 'enqueued', uid },
+      })),
+      isComplete: true,
+      ticket: this.#ticket,
+      now: this.#now(),
+    });
+  }
+
+  #workNodes(): void {
+    for (const node of this.nodes.values()) {
+      const count = Math.floor(this.#random() * 4) + 1;
+      for (let times = 0; times < count; times += 1) node.work();
+    }
+  }
+
+  /** Each node tells of the lowest outstanding tasks, as the tail asks. */
+  #tell(): void {
+    for (const node of this.nodes.values()) {
+      const uids = [...(this.state.outstanding.get(node.id)?.keys() ?? [])].sort((x, y) => x - y);
+      const tasks = uids.slice(0, 5).flatMap((uid) => {
+        const task = node.tasks[uid];
+        if (task === undefined || task.status === 'enqueued') return [];
+        const error =
+          task.error === null ? null : { message: '', code: task.error, type: '', link: '' };
+        const at = '2026-11-23T20:00:00Z';
+        return [
+          {
+            uid,
+            status: task.status,
+            batchUid: uid,
+            startedAt: at,
+            finishedAt: at,
+            details: { receivedDocuments: 0 },
+            error,
+          },
+        ];
+      });
+      if (tasks.length > 0) {
+        this.#apply({ kind: 'nodeTasks', nodeId: node.id, tasks, now: this.#now() });
+      }
+    }
+  }
+
+  #pass(ms: number): void {
+    this.#nowMs += ms;
+    this.#apply({ kind: 'tick', now: this.#now() });
+    // Sidecars that live renew each second.
+    const seqs = [...this.#senders.values()]
+      .filter((item) => !item.isSilent)
+      .map((item) => item.seq);
+    this.#ticket += 1;
+    this.#apply({ kind: 'renew', seqs, ticket: this.#ticket, now: this.#now() });
+  }
+
+  #stored(): Parameters<typeof loadState>[0] {
+    const { disk } = this;
+    return {
+      get: (key: string) => disk.get(key),
+      *range(prefix: string) {
+        for (const key of [...disk.keys()].sort()) {
+          if (key.startsWith(prefix)) yield { key, value: disk.get(key) as Buffer };
+        }
+      },
+    };
+  }
+
+  #now(): Now {
+    return { wallNs: DAY_NS + BigInt(Math.round(this.#nowMs * 1e6)), steadyMs: this.#nowMs };
+  }
+
+  #pick<Item>(items: readonly Item[]): Item {
+    return items[Math.floor(this.#random() * items.length)] as Item;
+  }
+}
