@@ -1,5 +1,6 @@
 /** Bodies of requests that are small by their nature: their type, their bytes, their JSON. */
 import { MiroirError } from '../../core/errors.ts';
+import { BodyError } from '../http/body-error.ts';
 import type { GatewayRequest } from '../http/exchange.ts';
 
 /** Deepest nesting a node's JSON parser follows. */
@@ -27,7 +28,12 @@ export function requireJsonType(request: GatewayRequest): void {
 export async function readBody(request: GatewayRequest): Promise<Buffer> {
   if (!request.hasBody) return Buffer.alloc(0);
   const chunks: Uint8Array[] = [];
-  for await (const chunk of request.body) chunks.push(chunk);
+  try {
+    for await (const chunk of request.body) chunks.push(chunk);
+  } catch (error) {
+    // A node words a broken body differently where it reads JSON whole.
+    throw error instanceof BodyError ? error.forJsonBody() : error;
+  }
   return chunks.length === 1 ? asBuffer(chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks);
 }
 
