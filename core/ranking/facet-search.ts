@@ -32,12 +32,10 @@ export function mergeFacetSearch(
   for (const body of bodies) addHits(values, body);
   const name = request.body['facetName'];
   const order = rules.orders.get(String(name)) ?? rules.orders.get('*') ?? 'alpha';
-  const hits = [...values.values()].sort((left, right) =>
-    order === 'count'
-      ? right.count - left.count || compareUtf8(left.normalized, right.normalized)
-      : compareUtf8(left.normalized, right.normalized),
-  );
-  const shown = hits.slice(0, rules.valuesMax);
+  const hasQuery = typeof request.body['facetQuery'] === 'string';
+  const hits = inNodeOrder([...values.values()], hasQuery);
+  const shown =
+    order === 'count' ? mostFrequent(hits, rules.valuesMax) : hits.slice(0, rules.valuesMax);
   const first = bodies[0];
   const query = first === undefined ? undefined : findMember(first, 0, 'facetQuery');
   const writer = new ByteWriter();
@@ -52,6 +50,48 @@ export function mergeFacetSearch(
   );
   writer.text(`,"processingTimeMs":${processingTimeMs}}`);
   return { chunks: [writer.done()], hitCount: shown.length, verdict: 'exact' };
+}
+
+/** The order in which a node comes upon its values: with a query, marks on letters do not count. */
+function inNodeOrder(hits: readonly FacetHit[], hasQuery: boolean): FacetHit[] {
+  const keyed = hits.map((hit) => ({
+    hit,
+    key: hasQuery ? hit.normalized.replace(/\p{Mn}/gu, '') : hit.normalized,
+  }));
+  keyed.sort(
+    (left, right) =>
+      compareUtf8(left.key, right.key) || compareUtf8(left.hit.normalized, right.hit.normalized),
+  );
+  return keyed.map(({ hit }) => hit);
+}
+
+/**
+ * The most frequent values as the engine keeps them: a full list gives up its least value for a later one
+ * of at least the same count; in the end counts descend, and among equals the texts shown.
+ */
+function mostFrequent(hits: readonly FacetHit[], valuesMax: number): FacetHit[] {
+  const kept: FacetHit[] = [];
+  for (const hit of hits) {
+    if (kept.length < valuesMax) {
+      kept.push(hit);
+    } else {
+      const last = leastPlace(kept);
+      if (last >= 0 && (kept[last] as FacetHit).count <= hit.count) kept[last] = hit;
+    }
+  }
+  return kept.sort(descending);
+}
+
+function leastPlace(hits: readonly FacetHit[]): number {
+  let least = hits.length - 1;
+  for (let place = least - 1; place >= 0; place -= 1) {
+    if (descending(hits[place] as FacetHit, hits[least] as FacetHit) > 0) least = place;
+  }
+  return least;
+}
+
+function descending(left: FacetHit, right: FacetHit): number {
+  return right.count - left.count || compareUtf8(right.shown, left.shown);
 }
 
 function addHits(values: Map<string, FacetHit>, body: Uint8Array): void {

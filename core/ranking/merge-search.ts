@@ -19,7 +19,8 @@ import { compareByRules, compareHits, type Hit } from './hits.ts';
 import { isKeywordGoodEnough, joinHalves } from './hybrid.ts';
 import type { SearchPlan } from './plan-search.ts';
 import { visitLeaves } from './select.ts';
-import type { AnswerEnvelope, MergedAnswer, PurposeAnswers, Verdict } from './types.ts';
+import type { AnswerEnvelope, MergedAnswer, PurposeAnswers } from './types.ts';
+import { judgeAnswer } from './verdict.ts';
 import type { SearchWindow } from './window.ts';
 import { writeHit } from './write-hit.ts';
 
@@ -79,7 +80,13 @@ class SearchMerge {
     return {
       chunks: [writer.done()],
       hitCount: shown.length,
-      ...this.#verdict(ranked),
+      ...judgeAnswer({
+        plan: this.#plan,
+        shown,
+        filter: ranked.filter,
+        hasFacets: ranked.from.some((answer) => answer.distributionAt >= 0),
+        nodeCount: ranked.from.length,
+      }),
     };
   }
 
@@ -254,16 +261,6 @@ class SearchMerge {
     if (!isSemantic) return;
     const count = shown.filter((hit) => hit.rules.some((rule) => rule.kind === RULE_VECTOR)).length;
     writer.text(`,"semanticHitCount":${count}`);
-  }
-
-  #verdict(ranked: Ranked): { verdict: Verdict; why?: string } {
-    if (ranked.filter?.hasSeveralValues === true) {
-      return { verdict: 'estimate', why: 'documents have several distinct values' };
-    }
-    if (this.#plan.distinct !== undefined && !this.#window.isPaged) {
-      return { verdict: 'estimate', why: 'the total under distinct is an estimate' };
-    }
-    return { verdict: 'exact' };
   }
 }
 

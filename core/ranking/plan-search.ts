@@ -41,6 +41,8 @@ export interface SearchPlan {
   readonly hasRaisedFacets: boolean;
   /** Whether hits are sorted by distance, in buckets that must be rebuilt. */
   readonly hasGeoSort: boolean;
+  /** Whether words are searched: then scores depend on what each node holds. */
+  readonly hasWords: boolean;
   /** Whether nodes rank this search by any rule of the user: else everything is one tie. */
   readonly isPlaceholder: boolean;
 }
@@ -75,6 +77,7 @@ export function planSearch(request: SearchRequest): SearchPlan {
     facetRules: facetRules(settings),
     hasRaisedFacets: index.hasSeveralOwners,
     hasGeoSort: hasGeoSort(body),
+    hasWords: hybrid.kind !== 'semantic' && hasQuery(body),
     isPlaceholder: isPlaceholderSearch(body, settings, hybrid.kind),
   };
   if (request.isSingleNode === true) return singlePlan(body, settings, shape);
@@ -207,10 +210,10 @@ function readHybrid(body: JsonObject): HybridShape {
   const given = (hybrid as JsonObject)['semanticRatio'];
   const ratio = given === undefined ? SEMANTIC_RATIO_DEFAULT : given;
   if (typeof ratio !== 'number' || ratio <= 0 || ratio > 1) return none;
-  const hasQuery = typeof body['q'] === 'string' && body['q'].trim() !== '';
-  if (!hasQuery && !isGiven(body['vector']) && !isGiven(body['media'])) return none;
+  const isAsked = hasQuery(body);
+  if (!isAsked && !isGiven(body['vector']) && !isGiven(body['media'])) return none;
   return {
-    kind: ratio === 1 || (!hasQuery && !isGiven(body['media'])) ? 'semantic' : 'both',
+    kind: ratio === 1 || (!isAsked && !isGiven(body['media'])) ? 'semantic' : 'both',
     ratio,
   };
 }
@@ -229,12 +232,16 @@ function vectorRequest(body: JsonObject): JsonObject {
 
 function isPlaceholderSearch(body: JsonObject, settings: JsonObject, hybrid: string): boolean {
   if (hybrid !== 'none') return false;
-  const query = body['q'];
-  if (typeof query === 'string' && query.trim() !== '') return false;
+  if (hasQuery(body)) return false;
   const sort = body['sort'];
   if (isTextArray(sort) && sort.length > 0) return false;
   const rules = settings['rankingRules'];
   return !isTextArray(rules) || !rules.some((rule) => /:(asc|desc)$/.test(rule));
+}
+
+function hasQuery(body: JsonObject): boolean {
+  const query = body['q'];
+  return typeof query === 'string' && query.trim() !== '';
 }
 
 function isGiven(value: unknown): boolean {

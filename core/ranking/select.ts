@@ -80,7 +80,7 @@ function writeObject(
   while (members.next()) {
     const name = members.name();
     const path = selection.path === '' ? name : `${selection.path}.${name}`;
-    const isKept = selectors.some((selector) => isWithin(path, selector));
+    const isKept = path !== '' && selectors.some((selector) => isWithin(path, selector));
     if (!isKept && !selectors.some((selector) => isWithin(selector, path))) continue;
     if (!isFirst) writer.byte(COMMA);
     isFirst = false;
