@@ -1,8 +1,8 @@
-/** Who may do what: master key, API keys, tenant tokens. */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+/** Who may do what: master key, API keys, tenant tokens. Indexes are judged before actions. */
 import type { Engine } from './engine.ts';
 import { EngineError } from './errors.ts';
-import type { ApiKey } from './keys.ts';
+import { type ApiKey, isGlobalAction } from './keys.ts';
+import { readTenant, type Tenant } from './tenant.ts';
 import type { Json } from './value.ts';
 
 /** What the sender of a request may see. */
@@ -19,7 +19,8 @@ export interface Access {
   refuse(uid: string): EngineError;
 }
 
-const invalidKey = () => new EngineError('invalid_api_key', 'The provided API key is invalid.');
+const refused = (message: string) => new EngineError('invalid_api_key', message);
+const invalidKey = () => refused('The provided API key is invalid.');
 
 const EVERYTHING: Access = {
   sees: () => true,
@@ -29,12 +30,19 @@ const EVERYTHING: Access = {
   refuse: invalidKey,
 };
 
-/** Judges a request by its Authorization header. Throws EngineError if it may not be done. */
-export function authorize(
-  engine: Engine,
-  action: string | undefined,
-  header: string | undefined,
-): Access {
+/** What a request asks for. */
+export interface Claim {
+  /** Undefined: open to all. */
+  readonly action: string | undefined;
+  /** Authorization header. */
+  readonly header: string | undefined;
+  /** The index named by the path. */
+  readonly indexUid: string | undefined;
+}
+
+/** Judges a request. Throws EngineError if it may not be done. */
+export function authorize(engine: Engine, claim: Claim): Access {
+  const { action } = claim;
   if (action === undefined) return EVERYTHING;
   if (engine.masterKey === undefined) {
     if (!action.startsWith('keys.')) return EVERYTHING;
@@ -43,113 +51,93 @@ export function authorize(
       'Meilisearch is running without a master key. To access this API endpoint, you must have set a master key at launch.',
     );
   }
-  const [scheme, token] = splitHeader(header);
-  if (scheme !== 'Bearer') {
+  const token = readHeader(claim.header);
+  if (token === engine.masterKey) return EVERYTHING;
+  const isSearch = action === 'search' || action === 'chatCompletions';
+  const tenant = isSearch ? readTenant(token, (uid) => engine.keys.byUid(uid)?.key) : undefined;
+  const key = tenant === undefined ? engine.keys.byValue(token) : engine.keys.byUid(tenant.keyUid);
+  if (key === undefined) throw invalidKey();
+  const access = accessOf(key, tenant);
+  const uid = claim.indexUid;
+  if (uid !== undefined && !access.sees(uid)) throw access.refuse(uid);
+  const isScoped = !key.indexes.includes('*');
+  if (!holds(key, action) || isExpired(key) || (isScoped && isGlobalAction(action))) {
+    throw invalidKey();
+  }
+  return access;
+}
+
+function readHeader(header: string | undefined): string {
+  const space = header?.indexOf(' ') ?? -1;
+  const scheme = space < 0 ? header : header?.slice(0, space);
+  if (header === undefined || scheme !== 'Bearer') {
     throw new EngineError(
       'missing_authorization_header',
       'The Authorization header is missing. It must use the bearer authorization method.',
     );
   }
-  if (token === engine.masterKey) return EVERYTHING;
-  const key = engine.keys.byValue(token);
-  if (key !== undefined) return accessOfKey(key, action);
-  if (action === 'search' || action === 'chatCompletions') return accessOfTenant(engine, token);
-  throw invalidKey();
+  if (space < 0) throw invalidKey();
+  return header.slice(space + 1);
 }
 
-function splitHeader(header: string | undefined): [string, string] {
-  if (header === undefined) return ['', ''];
-  const space = header.indexOf(' ');
-  return space < 0 ? [header, ''] : [header.slice(0, space), header.slice(space + 1)];
-}
-
-function accessOfKey(key: ApiKey, action: string): Access {
-  if (!holds(key, action) || isExpired(key)) throw invalidKey();
-  const seesAll = key.indexes.includes('*');
+function accessOf(key: ApiKey, tenant: Tenant | undefined): Access {
+  const keySees = (uid: string) => key.indexes.some((pattern) => matchesUid(pattern, uid));
+  const quoteAll = (names: readonly string[]) =>
+    [...names]
+      .sort()
+      .map((name) => `"${name}"`)
+      .join(', ');
+  if (tenant === undefined) {
+    return {
+      sees: keySees,
+      seesAll: key.indexes.includes('*'),
+      mayCreateIndexes: holds(key, 'indexes.create'),
+      filterFor: () => undefined,
+      refuse: (uid) =>
+        refused(
+          `The API key cannot acces the index \`${uid}\`, authorized indexes are [${quoteAll(key.indexes)}].`,
+        ),
+    };
+  }
+  const ruleFor = (uid: string) => bestRule([...tenant.rules.keys()], uid);
   return {
-    sees: (uid) => key.indexes.some((pattern) => matchesUid(pattern, uid)),
-    seesAll,
-    mayCreateIndexes: holds(key, 'indexes.create'),
-    filterFor: () => undefined,
+    sees: (uid) => ruleFor(uid) !== undefined && keySees(uid),
+    seesAll: false,
+    mayCreateIndexes: false,
+    filterFor: (uid) => tenant.rules.get(ruleFor(uid) ?? '') ?? undefined,
     refuse: (uid) =>
-      new EngineError(
-        'invalid_api_key',
-        `The API key cannot acces the index \`${uid}\`, authorized indexes are [${[...key.indexes]
-          .sort()
-          .map((name) => `"${name}"`)
-          .join(', ')}].`,
-      ),
+      ruleFor(uid) === undefined
+        ? refused(
+            `The provided tenant token cannot acces the index \`${uid}\`, allowed indexes are [${quoteAll([...tenant.rules.keys()])}].`,
+          )
+        : refused(
+            `The API key used to generate this tenant token cannot acces the index \`${uid}\`.`,
+          ),
   };
+}
+
+/** The most specific pattern: the name itself, then the longest. */
+function bestRule(patterns: readonly string[], uid: string): string | undefined {
+  return patterns
+    .filter((pattern) => matchesUid(pattern, uid))
+    .sort((a, b) => Number(b === uid) - Number(a === uid) || b.length - a.length)[0];
 }
 
 function isExpired(key: ApiKey): boolean {
   return key.expiresAt !== null && Date.now() > Date.parse(key.expiresAt);
 }
 
+/** Reads that `*.get` opens besides actions ending so. */
+const MORE_READS = new Set(['search', 'export', 'version', 'fields.post']);
+
 function holds(key: ApiKey, action: string): boolean {
   if (key.actions.includes('*') || key.actions.includes(action)) return true;
   const [family] = action.split('.');
   if (action !== 'documents.*' && key.actions.includes(`${family}.*`)) return true;
-  return action.endsWith('.get') && action !== 'keys.get' && key.actions.includes('*.get');
+  const isRead = MORE_READS.has(action) || (action.endsWith('.get') && action !== 'keys.get');
+  return isRead && key.actions.includes('*.get');
 }
 
 function matchesUid(pattern: string, uid: string): boolean {
   return pattern.endsWith('*') ? uid.startsWith(pattern.slice(0, -1)) : pattern === uid;
-}
-
-const HASHES: Readonly<Record<string, string>> = {
-  HS256: 'sha256',
-  HS384: 'sha384',
-  HS512: 'sha512',
-};
-
-interface Claims {
-  readonly searchRules?: unknown;
-  readonly apiKeyUid?: unknown;
-  readonly exp?: unknown;
-}
-
-/** A JWT signed with the value of a key that may search. */
-function accessOfTenant(engine: Engine, token: string): Access {
-  const [head = '', body = '', signature = ''] = token.split('.');
-  const claims = readPart(body) as Claims | undefined;
-  const hash = HASHES[String((readPart(head) as { alg?: unknown } | undefined)?.alg)];
-  const key =
-    typeof claims?.apiKeyUid === 'string' ? engine.keys.byUid(claims.apiKeyUid) : undefined;
-  if (claims === undefined || hash === undefined || key === undefined) throw invalidKey();
-  const expected = createHmac(hash, key.key).update(`${head}.${body}`).digest();
-  const given = Buffer.from(signature, 'base64url');
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw invalidKey();
-  if (typeof claims.exp === 'number' && Date.now() / 1000 > claims.exp) throw invalidKey();
-  const own = accessOfKey(key, 'search');
-  const rules = readRules(claims.searchRules);
-  const ruleFor = (uid: string) =>
-    [...rules.keys()]
-      .filter((pattern) => matchesUid(pattern, uid))
-      .sort((a, b) => Number(b === uid) - Number(a === uid) || b.length - a.length)[0];
-  return {
-    sees: (uid) => own.sees(uid) && ruleFor(uid) !== undefined,
-    seesAll: false,
-    mayCreateIndexes: false,
-    filterFor: (uid) => rules.get(ruleFor(uid) ?? '') ?? undefined,
-    refuse: invalidKey,
-  };
-}
-
-function readPart(part: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(part, 'base64url').toString());
-  } catch {
-    return undefined;
-  }
-}
-
-function readRules(rules: unknown): Map<string, Json | null> {
-  if (Array.isArray(rules)) return new Map(rules.map((name) => [String(name), null]));
-  const found = new Map<string, Json | null>();
-  for (const [name, rule] of Object.entries((rules ?? {}) as Record<string, unknown>)) {
-    const filter = (rule as { filter?: Json } | null)?.filter;
-    found.set(name, filter ?? null);
-  }
-  return found;
 }

@@ -32,11 +32,16 @@ export interface ApiKey {
   updatedAt: string;
 }
 
-const GLOBAL_ACTIONS = new Set(
-  'keys.create keys.get keys.update keys.delete experimental.get experimental.update network.get network.update webhooks.get webhooks.update webhooks.delete webhooks.create webhooks.* export chats.* chats.get chats.delete chatsSettings.* chatsSettings.get chatsSettings.update dynamicSearchRules.get dynamicSearchRules.create dynamicSearchRules.update dynamicSearchRules.delete dynamicSearchRules.*'.split(
+const GLOBAL_FAMILIES = new Set(
+  'metrics dumps snapshots version keys experimental export network chats chatsSettings webhooks dynamicSearchRules'.split(
     ' ',
   ),
 );
+
+/** Whether an action has nothing to do with single indexes. */
+export function isGlobalAction(action: string): boolean {
+  return GLOBAL_FAMILIES.has(action.split('.')[0] ?? '') || action === 'tasks.compact';
+}
 
 /** The keys of a node. */
 export class KeyStore {
@@ -203,7 +208,7 @@ function immutableField(field: string, accepted: readonly string[]): EngineError
 
 function refuseGlobalActions(actions: readonly string[], indexes: readonly string[]): void {
   if (indexes.includes('*')) return;
-  const action = actions.find((name) => GLOBAL_ACTIONS.has(name));
+  const action = actions.find(isGlobalAction);
   if (action === undefined) return;
   throw new EngineError(
     'index_scoped_api_key_with_global_action',

@@ -103,9 +103,11 @@ async function answerRequest(
     return { status: found.kind === 'noPath' ? 404 : 405, text: '' };
   }
   try {
-    const access = authorize(engine, found.route.action, headerOf(request, 'authorization'));
-    const uid = found.params['index'];
-    if (uid !== undefined && !access.sees(uid)) throw access.refuse(uid);
+    const access = authorize(engine, {
+      action: found.route.action,
+      header: headerOf(request, 'authorization'),
+      indexUid: found.params['index'],
+    });
     const body = await readBody(request);
     const call = new Call({
       engine,

@@ -291,6 +291,9 @@ function demandOperator(filter: Leaf, features: FilterFeatures, compiling: Compi
   if (!hasAny) throw notFilterable(filter.field.text, filter, filter.field, compiling);
   if (isComparison ? features.comparison : isPresence || features.equality) return;
   const allowed = [
+    'OR',
+    'AND',
+    'NOT',
     ...(features.equality ? ['=', '!=', 'IN'] : []),
     ...(features.comparison ? ['<', '>', '<=', '>=', 'TO'] : []),
     'IS EMPTY',

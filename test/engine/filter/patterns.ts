@@ -26,14 +26,34 @@ function matchesField(name: string, field: string): boolean {
   return name === field || field.startsWith(`${name}.`);
 }
 
-/** Patterns of all rules, sorted, as complaints list them. */
-export function listPatterns(rules: Json): string[] {
+/** Patterns of the rules that allow something, sorted, as complaints list them. */
+export function listPatterns(
+  rules: Json,
+  allows: (features: FilterFeatures) => boolean = () => true,
+): string[] {
   const patterns = new Set<string>();
-  for (const rule of Array.isArray(rules) ? rules : []) {
+  for (const [ruleIndex, rule] of (Array.isArray(rules) ? rules : []).entries()) {
+    if (!allows(readFeatures(rule, ruleIndex))) continue;
     if (typeof rule === 'string') patterns.add(rule);
     else for (const pattern of patternsOf(rule)) patterns.add(pattern);
   }
   return [...patterns].sort();
+}
+
+function readFeatures(rule: Json, ruleIndex: number): FilterFeatures {
+  if (typeof rule === 'string') {
+    return { facetSearch: true, equality: true, comparison: true, ruleIndex };
+  }
+  const features = rule instanceof Map ? rule.get('features') : undefined;
+  const filter = features instanceof Map ? features.get('filter') : undefined;
+  const flag = (holder: Json | undefined, key: string) =>
+    holder instanceof Map && holder.get(key) === true;
+  return {
+    facetSearch: flag(features, 'facetSearch'),
+    equality: flag(filter, 'equality'),
+    comparison: flag(filter, 'comparison'),
+    ruleIndex,
+  };
 }
 
 function patternsOf(rule: Json): string[] {
@@ -44,22 +64,11 @@ function patternsOf(rule: Json): string[] {
 /** The features of the first rule that matches a field, or undefined if none does. */
 export function featuresOf(rules: Json, field: string): FilterFeatures | undefined {
   for (const [ruleIndex, rule] of (Array.isArray(rules) ? rules : []).entries()) {
-    if (typeof rule === 'string') {
-      if (matchesField(rule, field)) {
-        return { facetSearch: true, equality: true, comparison: true, ruleIndex };
-      }
-    } else if (patternsOf(rule).some((pattern) => matchesPattern(pattern, field))) {
-      const features = rule instanceof Map ? rule.get('features') : undefined;
-      const filter = features instanceof Map ? features.get('filter') : undefined;
-      const flag = (holder: Json | undefined, key: string) =>
-        holder instanceof Map && holder.get(key) === true;
-      return {
-        facetSearch: flag(features, 'facetSearch'),
-        equality: flag(filter, 'equality'),
-        comparison: flag(filter, 'comparison'),
-        ruleIndex,
-      };
-    }
+    const isMatch =
+      typeof rule === 'string'
+        ? matchesField(rule, field)
+        : patternsOf(rule).some((pattern) => matchesPattern(pattern, field));
+    if (isMatch) return readFeatures(rule, ruleIndex);
   }
   return undefined;
 }

@@ -65,9 +65,7 @@ function answerSearch(call: Call, index: IndexStore, params: SearchParams): { [k
   };
   const hits = result.page.map((found) => hitView(index, found, format));
   const facetAnswer =
-    params.facets === undefined
-      ? undefined
-      : countFacets(index, result.candidates, params.facets, prefix);
+    params.facets === undefined ? undefined : countFacets(index, result.candidates, params.facets);
   const includesMetadata = /^(true|1)$/.test(call.header('meili-include-metadata') ?? '');
   return {
     hits,

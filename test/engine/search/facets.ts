@@ -24,11 +24,10 @@ export function countFacets(
   index: IndexStore,
   candidates: readonly StoredDocument[],
   facets: readonly string[],
-  prefix: string,
 ): FacetAnswer {
   const distribution: { [facet: string]: Out } = {};
   const stats: { [facet: string]: Out } = {};
-  for (const facet of expandFacets(index, facets, prefix)) {
+  for (const facet of expandFacets(index, facets)) {
     const counted = countValues(candidates, facet);
     distribution[facet] = Object.fromEntries(
       orderValues(index, facet, counted.values).map((value) => [value.label, value.count]),
@@ -40,7 +39,7 @@ export function countFacets(
   return { distribution, stats };
 }
 
-function expandFacets(index: IndexStore, facets: readonly string[], prefix: string): string[] {
+function expandFacets(index: IndexStore, facets: readonly string[]): string[] {
   const rules = index.settings.get('filterableAttributes') ?? null;
   const names = fieldPaths(index);
   const isOpen = (field: string) => {
@@ -50,23 +49,28 @@ function expandFacets(index: IndexStore, facets: readonly string[], prefix: stri
   const found = new Set<string>();
   for (const facet of facets) {
     if (facet === '*') {
+      if (listPatterns(rules, isFilterable).length === 0) throw invalidFacet(facet, rules);
       for (const name of names) if (isOpen(name)) found.add(name);
     } else if (facet.includes('*')) {
       for (const name of names) if (matchesPattern(facet, name) && isOpen(name)) found.add(name);
     } else if (isOpen(facet)) {
       if (names.has(facet)) found.add(facet);
     } else {
-      throw invalidFacet(facet, rules, prefix);
+      throw invalidFacet(facet, rules);
     }
   }
   return [...found].sort(compareBytes);
 }
 
-function invalidFacet(facet: string, rules: Json, prefix: string): EngineError {
-  const patterns = listPatterns(rules);
+function isFilterable(features: { readonly equality: boolean; readonly comparison: boolean }) {
+  return features.equality || features.comparison;
+}
+
+function invalidFacet(facet: string, rules: Json): EngineError {
+  const patterns = listPatterns(rules, isFilterable);
   return new EngineError(
     'invalid_search_facets',
-    `${prefix}Invalid facet distribution: Pattern \`${facet}\` is not filterable. ${
+    `Invalid facet distribution: Pattern \`${facet}\` is not filterable. ${
       patterns.length === 0
         ? 'This index does not have configured filterable attributes.'
         : `Available filterable attributes patterns are: \`${patterns.join(', ')}\`.`
@@ -166,13 +170,23 @@ export function searchFacet(
 }
 
 function notFacetSearchable(facet: string, rules: Json): EngineError {
-  const patterns = listPatterns(rules);
-  return new EngineError(
-    'invalid_facet_search_facet_name',
-    `Attribute \`${facet}\` is not facet-searchable. ${
-      patterns.length === 0
-        ? 'This index does not have configured facet-searchable attributes. To make it facet-searchable add it to the `filterableAttributes` index settings.'
-        : `Available facet-searchable attributes patterns are: \`${patterns.join(', ')}\`. To make it facet-searchable add it to the \`filterableAttributes\` index settings.`
-    }`,
+  const matched = featuresOf(rules, facet);
+  const patterns = listPatterns(rules, (features) => features.facetSearch);
+  const say = (reason: string) =>
+    new EngineError(
+      'invalid_facet_search_facet_name',
+      `Attribute \`${facet}\` is not facet-searchable. ${reason}`,
+    );
+  if (matched !== undefined) {
+    const rule = matched.ruleIndex;
+    return say(
+      `Note: this attribute matches rule #${rule} in filterableAttributes, but this rule does not enable facetSearch.\nHint: enable facetSearch in rule #${rule} by adding \`"facetSearch": true\` to the rule.\nHint: prepend another rule matching ${facet} with facetSearch: true before rule #${rule}`,
+    );
+  }
+  const hint = 'To make it facet-searchable add it to the `filterableAttributes` index settings.';
+  return say(
+    patterns.length === 0
+      ? `This index does not have configured facet-searchable attributes. ${hint}`
+      : `Available facet-searchable attributes patterns are: \`${patterns.join(', ')}\`. ${hint}`,
   );
 }
