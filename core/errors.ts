@@ -76,6 +76,7 @@ export const ERRORS = {
   invalid_task_after_started_at: invalid(),
   invalid_task_before_finished_at: invalid(),
   invalid_task_after_finished_at: invalid(),
+  invalid_search_facets: invalid(),
   invalid_search_limit: invalid(),
   invalid_search_offset: invalid(),
   invalid_search_page: invalid(),

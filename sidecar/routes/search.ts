@@ -3,6 +3,7 @@
  * asked) -> answers -> one answer. Where one node holds everything, its answer passes with the
  * gateway's fields cut out; elsewhere the nodes' lists are merged rule by rule (core/ranking).
  */
+import { MiroirError } from '../../core/errors.ts';
 import {
   type AnswerEnvelope,
   type JsonObject,
@@ -60,6 +61,7 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   if (!isObject(body)) return relayUnread(context, entry, untouched);
   const text = typeof untouched.body === 'object' ? Buffer.from(untouched.body) : undefined;
   if (text === undefined || mayNameReserved(text)) refuseReservedNames(body);
+  refuseFacetsOfNothing(entry, body);
   const covering = coveringFor(entry, body);
   const read = onlyRead(covering);
   if (read !== undefined) {
@@ -75,6 +77,18 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   }
   const merged = mergeSearch(plan, result.answers, envelope(context, { entry, body, startedAt }));
   return searchReply(context, merged, result.headers, `merge of ${result.nodeCount} nodes`);
+}
+
+/** Nodes always have a filterable rule of ours, so `*` among facets would never be refused by them. */
+function refuseFacetsOfNothing(entry: IndexEntry, body: JsonObject): void {
+  const { facets } = body;
+  if (!Array.isArray(facets) || !facets.includes('*')) return;
+  const rules = entry.settings['filterableAttributes'];
+  if (Array.isArray(rules) && rules.length > 0) return;
+  throw new MiroirError(
+    'invalid_search_facets',
+    'Invalid facet distribution: Pattern `*` is not filterable. This index does not have configured filterable attributes.',
+  );
 }
 
 /** One node holds everything: its bytes, minus the gateway's fields. */

@@ -27,6 +27,7 @@ import { getSearch, postSearch } from './search.ts';
 import { SETTING_NAMES } from './settings-names.ts';
 import { getSetting, getSettings } from './settings-read.ts';
 import { resetSetting, resetSettings, updateSetting, updateSettings } from './settings-write.ts';
+import { getSimilar, postSimilar } from './similar.ts';
 import { getIndexStats, getStats } from './stats.ts';
 import { getTask, listTasks } from './tasks.ts';
 
@@ -128,8 +129,8 @@ const searches: readonly Route[] = [
   { method: 'GET', template: `${INDEX}/search`, action: 'search', handler: getSearch },
   { method: 'POST', template: `${INDEX}/search`, action: 'search', handler: postSearch },
   { method: 'POST', template: `${INDEX}/facet-search`, action: 'search', handler: postFacetSearch },
-  { method: 'GET', template: `${INDEX}/similar`, action: 'search' },
-  { method: 'POST', template: `${INDEX}/similar`, action: 'search' },
+  { method: 'GET', template: `${INDEX}/similar`, action: 'search', handler: getSimilar },
+  { method: 'POST', template: `${INDEX}/similar`, action: 'search', handler: postSimilar },
   { method: 'POST', template: '/multi-search', action: 'search', handler: postMultiSearch },
 ];
 

@@ -1,0 +1,158 @@
+/**
+ * GET and POST /indexes/{uid}/similar. On several nodes the document's vector is read from the node that
+ * owns it and searched for on all; on one node the question passes as it is.
+ */
+import { coveringSet, shardOfKey } from '../../core/placement/index.ts';
+import {
+  type JsonObject,
+  mergeSimilar,
+  planSearch,
+  planSimilar,
+  stripSearch,
+} from '../../core/ranking/index.ts';
+import type { IndexEntry } from '../../core/topology.ts';
+import type { NodeId } from '../../core/types.ts';
+import type { GatewayReply } from '../http/exchange.ts';
+import type { Question } from './ask.ts';
+import { readBody, requireJsonType } from './body.ts';
+import type { RouteContext } from './context.ts';
+import { fanOut } from './fan-out.ts';
+import { coveringFor, onlyRead, rankedIndex } from './index-plan.ts';
+import { parseJsonBody } from './json-body.ts';
+import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
+import { parseCount, parseQuery, safeQuery } from './query.ts';
+import { readFilter, readFlag, readList, readNumber } from './query-values.ts';
+import { readOne } from './read-one.ts';
+import { relayRefusal, relayUnread } from './refusal.ts';
+import { bytesReply } from './reply.ts';
+import { refuseReservedNames } from './reserved-names.ts';
+import { newRequestUid } from './uuid.ts';
+
+/** POST form. */
+export async function postSimilar(context: RouteContext): Promise<GatewayReply> {
+  requireJsonType(context.request);
+  const bytes = await readBody(context.request);
+  const path = pathOf(context, 'similar');
+  return similar(context, parseJsonBody(bytes), { method: 'POST', path, body: bytes });
+}
+
+/** GET form. */
+export async function getSimilar(context: RouteContext): Promise<GatewayReply> {
+  const path = pathOf(context, 'similar') + safeQuery(context.query);
+  return similar(context, bodyOfQuery(context.query), { method: 'GET', path });
+}
+
+async function similar(
+  context: RouteContext,
+  body: unknown,
+  untouched: Question,
+): Promise<GatewayReply> {
+  const entry = readableIndex(context);
+  if (entry === undefined) return refuseMissingIndex(context, untouched);
+  if (!isObject(body)) return relayUnread(context, entry, untouched);
+  refuseReservedNames(body);
+  const covering = coveringFor(entry, body);
+  const read = onlyRead(covering);
+  if (read !== undefined)
+    return similarOnOne(context, { entry, nodeId: read.nodeId }, body, untouched);
+  const startedAt = performance.now();
+  const vector = await readVector(context, entry, body);
+  const { primaryKey } = entry;
+  if (vector === undefined || primaryKey === null) return relayUnread(context, entry, untouched);
+  const plan = planSimilar({ body, index: { ...rankedIndex(entry), primaryKey }, vector });
+  const path = pathOf(context, 'search');
+  const result = await fanOut(context, { entry, path, requests: plan.requests, covering });
+  if (result.kind === 'refused') {
+    return relayRefusal(context, entry, { answer: result.answer, untouched });
+  }
+  const processingTimeMs = Math.floor(performance.now() - startedAt);
+  const requestUid = newRequestUid(Date.now());
+  const merged = mergeSimilar(plan, result.answers, { processingTimeMs, requestUid });
+  return bytesReply(context.template, 200, merged.chunks, result.headers);
+}
+
+async function similarOnOne(
+  context: RouteContext,
+  target: { readonly entry: IndexEntry; readonly nodeId: NodeId },
+  body: JsonObject,
+  untouched: Question,
+): Promise<GatewayReply> {
+  const { attributesToRetrieve } = body;
+  const shown = attributesToRetrieve === undefined ? {} : { attributesToRetrieve };
+  const flags = ['retrieveVectors', 'showRankingScore', 'showRankingScoreDetails'] as const;
+  const search = { ...shown, ...Object.fromEntries(flags.map((name) => [name, body[name]])) };
+  const index = rankedIndex(target.entry);
+  const plan = planSearch({ body: search, index, isSingleNode: true });
+  const lists = plan.requests[0]?.body['attributesToRetrieve'];
+  const question: Question =
+    lists === attributesToRetrieve
+      ? untouched
+      : {
+          method: 'POST',
+          path: pathOf(context, 'similar'),
+          body: JSON.stringify({ ...body, attributesToRetrieve: lists }),
+        };
+  const answer = await readOne(context, target, question);
+  if (answer.status !== 200) return relayRefusal(context, target.entry, { answer, untouched });
+  return bytesReply(context.template, 200, stripSearch(plan, answer.body).chunks);
+}
+
+/** The document's first vector, read with the gateway's own key: it is never shown. */
+async function readVector(
+  context: RouteContext,
+  entry: IndexEntry,
+  body: JsonObject,
+): Promise<readonly number[] | undefined> {
+  const { id, embedder } = body;
+  if ((typeof id !== 'string' && !Number.isSafeInteger(id)) || typeof embedder !== 'string') {
+    return undefined;
+  }
+  const shards = [shardOfKey(String(id), entry.shardCount)];
+  const [read] = coveringSet(entry.owners, { shards }).reads;
+  if (read === undefined) return undefined;
+  const path = `${pathOf(context, 'documents', String(id))}?retrieveVectors=true&fields=_vectors`;
+  const token = context.view.internalKey;
+  const target = { entry, nodeId: read.nodeId, shards };
+  const answer = await readOne(context, target, { method: 'GET', path, token });
+  if (answer.status !== 200) return undefined;
+  const said = JSON.parse(Buffer.from(answer.body).toString('utf8')) as JsonObject;
+  const vectors = said['_vectors'];
+  const held = isObject(vectors) ? vectors[embedder] : undefined;
+  const embeddings = isObject(held) ? held['embeddings'] : held;
+  if (!Array.isArray(embeddings)) return undefined;
+  const first: unknown = Array.isArray(embeddings[0]) ? embeddings[0] : embeddings;
+  const isVector = Array.isArray(first) && first.every((value) => typeof value === 'number');
+  return isVector && first.length > 0 ? (first as number[]) : undefined;
+}
+
+const FIELDS: Readonly<Record<string, (text: string) => unknown>> = {
+  id: (text) => text,
+  embedder: (text) => text,
+  offset: (text) => parseCount(text),
+  limit: (text) => parseCount(text),
+  attributesToRetrieve: readList,
+  retrieveVectors: readFlag,
+  filter: readFilter,
+  showRankingScore: readFlag,
+  showRankingScoreDetails: readFlag,
+  showPerformanceDetails: readFlag,
+  rankingScoreThreshold: readNumber,
+};
+
+function bodyOfQuery(text: string): JsonObject | undefined {
+  const body: Record<string, unknown> = {};
+  for (const [name, value] of parseQuery(text)) {
+    const read = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
+    body[name] = read?.(value);
+    if (body[name] === undefined) return undefined;
+  }
+  return body;
+}
+
+function pathOf(context: RouteContext, ...rest: string[]): string {
+  return indexPath(context.params['index_uid'] ?? '', ...rest);
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
