@@ -61,6 +61,7 @@ export type StepOutcome =
   | { readonly kind: 'enqueued'; readonly uid: number }
   | { readonly kind: 'refused'; readonly error: TaskError };
 
+/** What may happen. */
 export type MachineEvent =
   | {
       readonly kind: 'begin';
