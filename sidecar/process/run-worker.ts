@@ -19,6 +19,7 @@ import { makeAccessRecorder } from '../http/access-record.ts';
 import { makeAnswerer } from '../http/answer.ts';
 import { LargeReplies } from '../http/large-replies.ts';
 import { startHttpListener } from '../http/listener.ts';
+import { LineBuffer } from './line-buffer.ts';
 import type { SupervisorMessage, WorkerMessage } from './messages.ts';
 
 const READINESS_EVERY_MS = 50;
@@ -63,7 +64,7 @@ async function serve(options: AppOptions, app: App): Promise<() => Promise<void>
       onBug: (error, request) =>
         logger.error({ err: error, request_id: request.requestId }, 'request failed'),
     }),
-    recorder: makeAccessRecorder(logger, metrics),
+    recorder: makeAccessRecorder(makeAccessLogger(config, workerIndex), metrics),
     largeReplies,
     httpCluster: workerCluster(workerIndex),
     maxBodyBytes,
@@ -85,6 +86,14 @@ async function serve(options: AppOptions, app: App): Promise<() => Promise<void>
     await listener.close(DRAIN_MS_MAX);
     await app.close();
   };
+}
+
+function makeAccessLogger(config: MiroirConfig, workerIndex: number): Logger {
+  const stream = new LineBuffer((text) => process.stderr.write(text));
+  process.on('exit', () => stream.flush());
+  return createLogger('sidecar', config.telemetry.log_level, { stream }).child({
+    worker: workerIndex,
+  });
 }
 
 function readArguments(): { config: MiroirConfig; workerIndex: number } {
