@@ -24,6 +24,7 @@ export interface DocumentsPlan {
   readonly limit: number;
   /** Fields shown; undefined: all. */
   readonly fields: readonly string[] | undefined;
+  readonly keepsVectors: boolean;
   readonly sort: readonly SortRule[];
 }
 
@@ -43,7 +44,14 @@ export function planDocuments(request: DocumentsRequest): DocumentsPlan {
   const sort = readSort(wanted) ?? [];
   const fields = visibleFields(body['fields'], undefined);
   const kind = request.isSingleNode === true ? 'single' : 'merge';
-  const shape = { kind, offset: offset ?? 0, limit: limit ?? LIMIT_DEFAULT, fields, sort } as const;
+  const shape = {
+    kind,
+    offset: offset ?? 0,
+    limit: limit ?? LIMIT_DEFAULT,
+    fields,
+    keepsVectors: body['retrieveVectors'] === true,
+    sort,
+  } as const;
   if (kind === 'single' || offset === undefined || limit === undefined) return { ...shape, body };
   const asked: Record<string, unknown> = { ...body, offset: 0, limit: offset + limit };
   if (fields !== undefined) {
@@ -68,18 +76,18 @@ export function mergeDocuments(plan: DocumentsPlan, bodies: readonly Uint8Array[
       }
     }
   }
-  const shown = plan.kind === 'single' ? lists.flat() : mergeLists(plan, lists);
+  const shown = plan.kind === 'single' ? lists.flat() : mergeLists(plan, lists, total);
   const writer = new ByteWriter(512 + shown.reduce((sum, hit) => sum + hit.end - hit.start, 0));
   writer.text('{"results":[');
   for (const [place, hit] of shown.entries()) {
     if (place > 0) writer.text(',');
-    writeFields(writer, hit.bytes, hit.start, plan.fields);
+    writeFields(writer, hit.bytes, hit.start, plan);
   }
   writer.text(`],"offset":${plan.offset},"limit":${plan.limit},"total":${total}}`);
   return { chunks: [writer.done()], hitCount: shown.length, verdict: 'exact' };
 }
 
-function mergeLists(plan: DocumentsPlan, lists: readonly Hit[][]): Hit[] {
+function mergeLists(plan: DocumentsPlan, lists: readonly Hit[][], total: number): Hit[] {
   const end = plan.offset + plan.limit;
   if (plan.sort.length === 0) return mergeHeads(lists, compareHits, end).slice(plan.offset);
   for (const list of lists) {
@@ -94,7 +102,7 @@ function mergeLists(plan: DocumentsPlan, lists: readonly Hit[][]): Hit[] {
     return mergeHeads(lists, compareHits, end).slice(plan.offset);
   }
   const all = lists.flat();
-  rebuildGeoBuckets(all);
+  rebuildGeoBuckets(all, total);
   return all.sort(compareHits).slice(plan.offset, end);
 }
 

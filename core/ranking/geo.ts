@@ -7,11 +7,13 @@
 import { decodeString, findMember } from '../json/slice.ts';
 import { compareRules } from './compare.ts';
 import { RULE_GEO, type Rule } from './details.ts';
-import type { Hit } from './hits.ts';
+import { compareVersions, type Hit } from './hits.ts';
 
 /** Distances closer than this are equal to the node, in metres. */
 const MARGIN_METRES = 1;
 const BUCKET_HITS_MAX = 1000;
+/** From so many candidates on the engine walks a tree of points instead of sorting them. */
+const TREE_CANDIDATES_MIN = 1000;
 const EARTH_RADIUS_METRES = 6371e3;
 const GEO_RULE = /^_geoPoint\(\s*(-?[\d.eE+-]+)\s*,\s*(-?[\d.eE+-]+)\s*\):(asc|desc)$/;
 
@@ -36,7 +38,7 @@ export function distanceMetres(
  * Rebuilds the buckets of every geo rule, outermost first. Afterwards a geo rule's `first` is the number
  * of its bucket, ascending in both directions, and NaN where the document has no point.
  */
-export function rebuildGeoBuckets(hits: readonly Hit[]): void {
+export function rebuildGeoBuckets(hits: readonly Hit[], candidateCount: number): void {
   const ruleCount = hits.reduce((most, hit) => Math.max(most, hit.rules.length), 0);
   for (let place = 0; place < ruleCount; place += 1) {
     const ranked = hits.filter((hit) => hit.rules[place]?.kind === RULE_GEO);
@@ -47,14 +49,14 @@ export function rebuildGeoBuckets(hits: readonly Hit[]): void {
       const first = ranked[start] as Hit;
       const hit = ranked[at];
       if (hit !== undefined && compareRules(first.rules, hit.rules, place) === 0) continue;
-      buildBuckets(ranked.slice(start, at), place);
+      buildBuckets(ranked.slice(start, at), place, candidateCount < TREE_CANDIDATES_MIN);
       start = at;
     }
   }
 }
 
 /** Buckets of hits that are equal under all rules before this one. */
-function buildBuckets(hits: readonly Hit[], place: number): void {
+function buildBuckets(hits: readonly Hit[], place: number, isCoarse: boolean): void {
   const measured: { hit: Hit; metres: number }[] = [];
   for (const hit of hits) {
     const metres = trueDistance(hit, place);
@@ -62,9 +64,15 @@ function buildBuckets(hits: readonly Hit[], place: number): void {
     else measured.push({ hit, metres });
   }
   const isAscending = hits[0]?.rules[place]?.isAscending ?? true;
-  measured.sort((left, right) =>
-    isAscending ? left.metres - right.metres : right.metres - left.metres,
+  // Few candidates are sorted by whole metres and then by age; many come from a tree, exactly.
+  const key = (metres: number) => (isCoarse ? Math.trunc(metres) : metres);
+  measured.sort(
+    (left, right) =>
+      key(left.metres) - key(right.metres) ||
+      compareVersions(left.hit, right.hit) ||
+      left.hit.source - right.hit.source,
   );
+  if (!isAscending) measured.reverse();
   let bucket = -1;
   let leader: { hit: Hit; metres: number } | undefined;
   let size = 0;

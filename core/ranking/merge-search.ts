@@ -46,6 +46,8 @@ interface Ranked {
   /** The answers that totals, facets and the query vector come from. */
   readonly from: readonly SearchAnswer[];
   readonly filter: DistinctFilter | undefined;
+  /** Whether the list that `from` counts filled the window. */
+  readonly isFull: boolean;
 }
 
 class SearchMerge {
@@ -62,8 +64,7 @@ class SearchMerge {
   run(envelope: AnswerEnvelope): MergedAnswer {
     const ranked = this.#rank();
     const shown = ranked.hits.slice(this.#window.start, this.#window.end);
-    const isFull = ranked.hits.length >= this.#window.end;
-    const counted = this.#countedAnswers(ranked, isFull);
+    const counted = this.#countedAnswers(ranked);
     const total = this.#total(ranked, counted);
     const writer = new ByteWriter(estimateBytes(shown));
     writer.text('{"hits":[');
@@ -99,17 +100,26 @@ class SearchMerge {
     const main = this.#answers('main');
     if (ratio === undefined || !this.#purposes.has('keyword')) {
       const { hits, filter } = this.#mergeLists(main);
-      return { hits, filter, from: main };
+      return { hits, filter, from: main, isFull: this.#fills(hits) };
     }
     const keyword = this.#mergeLists(this.#answers('keyword'));
     if (isKeywordGoodEnough(keyword.hits, this.#window.end, ratio)) {
-      return { ...keyword, from: this.#answers('keyword') };
+      return { ...keyword, from: this.#answers('keyword'), isFull: false };
     }
     const semantic = this.#mergeLists(this.#answers('semantic'));
     const joined = joinHalves(keyword.hits, semantic.hits, ratio, (hit) => this.#identify(hit));
     const filter = this.#newFilter();
     const hits = filter === undefined ? joined : joined.filter((hit) => filter.accepts(hit));
-    return { hits: hits.slice(0, this.#window.end), filter, from: this.#answers('semantic') };
+    return {
+      hits: hits.slice(0, this.#window.end),
+      filter,
+      from: this.#answers('semantic'),
+      isFull: this.#fills(semantic.hits),
+    };
+  }
+
+  #fills(hits: readonly Hit[]): boolean {
+    return hits.length >= this.#window.end;
   }
 
   #newFilter(): DistinctFilter | undefined {
@@ -146,7 +156,7 @@ class SearchMerge {
     const lists = answers.map((answer) => answer.hits);
     if (!this.#plan.hasGeoSort) return lists;
     const all = lists.flat();
-    rebuildGeoBuckets(all);
+    rebuildGeoBuckets(all, sumTotals(answers));
     return [all.sort(compareHits)];
   }
 
@@ -167,17 +177,17 @@ class SearchMerge {
    * The answers whose counts hold. With a threshold a full page was filled before the engine came to
    * what lies below it, so nothing was taken off.
    */
-  #countedAnswers(ranked: Ranked, isFull: boolean): readonly SearchAnswer[] {
-    const open = this.#answers('no-threshold');
-    const isOpen = this.#plan.hasThreshold && !this.#window.isPaged && isFull && open.length > 0;
-    if (isOpen && this.#plan.semanticRatio === undefined) return open;
-    return ranked.from;
+  #countedAnswers(ranked: Ranked): readonly SearchAnswer[] {
+    if (!this.#plan.hasThreshold || this.#window.isPaged || !ranked.isFull) return ranked.from;
+    const isSplit = this.#plan.semanticRatio !== undefined;
+    const open = this.#answers(isSplit ? 'universe' : 'no-threshold');
+    return open.length > 0 ? open : ranked.from;
   }
 
   #total(ranked: Ranked, counted: readonly SearchAnswer[]): number {
     const totals = this.#window.isPaged ? this.#answers('totals') : [];
     const values = this.#answers('distinct-values');
-    if (ranked.filter !== undefined && values.length > 0) {
+    if (ranked.filter !== undefined && values.length > 0 && !this.#plan.hasThreshold) {
       const counts = this.#distinctCounts(values);
       const candidates = sumTotals(values);
       return this.#window.isPaged

@@ -117,15 +117,20 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
   if (window === undefined) return requests;
   const base = candidateBody(body, index.primaryKey);
   const wantsFacets = isTextArray(body['facets']);
-  if (distinct !== undefined && isFilterable(distinct, index.settings)) {
+  if (distinct !== undefined && !shape.hasThreshold && isFilterable(distinct, index.settings)) {
     requests.push({ purpose: 'distinct-values', body: { ...base, facets: [distinct], limit: 0 } });
   }
   if (shape.hasThreshold && !window.isPaged) {
     const { rankingScoreThreshold: _threshold, ...open } = base;
+    // A hybrid search for nothing is answered by its keyword half: the semantic half has to be asked.
+    if (shape.semanticRatio !== undefined) {
+      open['hybrid'] = { ...(body['hybrid'] as JsonObject), semanticRatio: 1 };
+    }
     const facets = wantsFacets
       ? { facets: body['facets'], ...facetLists(body, index.settings) }
       : {};
-    requests.push({ purpose: 'no-threshold', body: { ...open, ...facets, limit: 0 } });
+    const purpose = shape.semanticRatio === undefined ? 'no-threshold' : 'universe';
+    requests.push({ purpose, body: { ...open, ...facets, limit: 0 } });
   }
   return requests;
 }

@@ -54,7 +54,8 @@ export function visibleFields(
 ): readonly string[] | undefined {
   if (!isTextArray(wanted) || wanted.includes('*')) return displayed;
   const named = wanted.filter((name) => !isReservedName(name));
-  return displayed === undefined ? named : named.filter((name) => isCovered(name, displayed));
+  // A node compares names as they are: with `a` displayed, `a.b` cannot be asked for by itself.
+  return displayed === undefined ? named : named.filter((name) => displayed.includes(name));
 }
 
 /** Splits an entry of attributesToCrop into name and the part from the last colon on. */
@@ -86,15 +87,26 @@ export function searchProjection(body: JsonObject, settings: JsonObject): Projec
     fields,
     formattedFields: isAllFormatted
       ? displayed
-      : formatted.filter((name) => displayed === undefined || isCovered(name, displayed)),
+      : formatted.filter((name) => displayed === undefined || displayed.includes(name)),
     displayed,
     keepsScore: body['showRankingScore'] === true,
     keepsDetails: body['showRankingScoreDetails'] === true,
     keepsGeoDistance: fields === undefined || isCovered('_geo', fields),
-    keepsVectors:
-      body['retrieveVectors'] === true &&
-      (displayed === undefined || displayed.includes('_vectors')),
+    keepsVectors: body['retrieveVectors'] === true && showsVectors(settings, displayed),
   };
+}
+
+/**
+ * Whether `_vectors` shows under displayedAttributes. The engine takes the list the wrong way round where
+ * documents bring vectors of their own, and so makes a field of `_vectors`.
+ */
+function showsVectors(settings: JsonObject, displayed: readonly string[] | undefined): boolean {
+  if (displayed === undefined) return true;
+  const embedders = Object.values((settings['embedders'] ?? {}) as JsonObject);
+  const isField = embedders.some((embedder) => {
+    return (embedder as JsonObject | null)?.['source'] === 'userProvided';
+  });
+  return displayed.includes('_vectors') !== isField;
 }
 
 /**
@@ -116,7 +128,7 @@ export function nodeLists(
   const highlighted = body['attributesToHighlight'];
   if (isTextArray(highlighted)) {
     lists['attributesToHighlight'] = highlighted.flatMap((name) =>
-      name === '*' ? displayed : isCovered(name, displayed) ? [name] : [],
+      name === '*' ? displayed : displayed.includes(name) ? [name] : [],
     );
   }
   const cropped = body['attributesToCrop'];
@@ -124,7 +136,7 @@ export function nodeLists(
     lists['attributesToCrop'] = cropped.flatMap((entry) => {
       const { name, suffix } = splitCrop(entry);
       if (name === '*') return displayed.map((shown) => shown + suffix);
-      return isCovered(name, displayed) ? [entry] : [];
+      return displayed.includes(name) ? [entry] : [];
     });
   }
   return lists;

@@ -37,6 +37,8 @@ export type SearchPurpose =
   | 'distinct-missing'
   /** The total without rankingScoreThreshold. */
   | 'no-threshold'
+  /** As `no-threshold`, for the semantic half of a hybrid search. */
+  | 'universe'
   /** The two halves of a hybrid search. */
   | 'keyword'
   | 'semantic';

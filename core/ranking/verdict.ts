@@ -23,7 +23,8 @@ export function judgeAnswer(outcome: MergeOutcome): { verdict: Verdict; why?: st
   if (filter !== undefined) {
     if (filter.hasSeveralValues) return estimate('documents have several distinct values');
     if (hasFacets) return estimate('facets under distinct count survivors of each node');
-    if (plan.window?.isPaged !== true) return estimate('a total under distinct is an estimate');
+    if (plan.window?.isPaged !== true || plan.hasThreshold)
+      return estimate('a total under distinct is an estimate');
   }
   if (plan.hasWords) {
     return { verdict: 'vocabulary', why: 'scores depend on the words each node knows' };

@@ -81,8 +81,7 @@ export function writeHit(writer: ByteWriter, hit: Hit, projection: Projection): 
       runs.startRewritten(members);
       writeDetails(writer, hit, projection.displayed);
     } else if (choice === 'formatted') {
-      runs.startRewritten(members);
-      writeFields(writer, bytes, members.valueStart, projection.formattedFields);
+      writeFormatted(writer, members, runs, projection.formattedFields);
     } else {
       runs.startRewritten(members);
       writeNested(writer, members, projection.fields ?? []);
@@ -90,6 +89,27 @@ export function writeHit(writer: ByteWriter, hit: Hit, projection: Projection): 
   }
   runs.flush();
   writer.byte(CLOSE_BRACE);
+}
+
+/** `_formatted` is left out where nothing of it remains. */
+function writeFormatted(
+  writer: ByteWriter,
+  members: Members,
+  runs: MemberRuns,
+  fields: readonly string[] | undefined,
+): void {
+  const { bytes, valueStart } = members;
+  const inner = new Members(bytes, valueStart);
+  let isEmpty = true;
+  while (isEmpty && inner.next()) {
+    isEmpty = inner.hasPrefix(RESERVED_PREFIX) || chooseField(inner, fields) === 'drop';
+  }
+  if (isEmpty) {
+    runs.flush();
+    return;
+  }
+  runs.startRewritten(members);
+  writeFields(writer, bytes, valueStart, { fields, keepsVectors: false });
 }
 
 function writeNested(writer: ByteWriter, members: Members, selectors: readonly string[]): void {
@@ -117,18 +137,26 @@ function chooseSpecial(members: Members, projection: Projection): SpecialChoice 
   return chooseField(members, projection.fields);
 }
 
-/** Writes the document at `at` with these fields (undefined: all), without internal ones. */
+/** Fields of a document to show; undefined: all. `_vectors` stays if it was asked for by itself. */
+export interface FieldChoice {
+  readonly fields: readonly string[] | undefined;
+  readonly keepsVectors: boolean;
+}
+
+/** Writes the document at `at` with these fields, without internal ones. */
 export function writeFields(
   writer: ByteWriter,
   bytes: Uint8Array,
   at: number,
-  fields: readonly string[] | undefined,
+  wanted: FieldChoice,
 ): void {
+  const { fields } = wanted;
   const members = new Members(bytes, at);
   const runs = new MemberRuns(writer, bytes);
   writer.byte(OPEN_BRACE);
   while (members.next()) {
-    const choice = isNodesOwn(members) ? 'drop' : chooseField(members, fields);
+    let choice: MemberChoice = isNodesOwn(members) ? 'drop' : chooseField(members, fields);
+    if (wanted.keepsVectors && members.isNamed('_vectors')) choice = 'keep';
     if (choice === 'keep') {
       runs.keep(members);
     } else if (choice === 'drop') {
