@@ -34,12 +34,13 @@ function selectInside(path: string, value: Json, names: readonly string[]): Json
       const kept = selectMember(`${path}.${key}`, member, names);
       if (kept !== undefined) inner.set(key, kept);
     }
-    return inner.size === 0 && value.size > 0 ? undefined : inner;
+    return inner;
   }
   if (Array.isArray(value)) {
     const inner = value.flatMap((entry) => {
       const kept = selectInside(path, entry, names);
-      return kept === undefined ? [] : [kept];
+      const isEmpty = kept === undefined || (kept instanceof Map && kept.size === 0);
+      return isEmpty ? [] : [kept];
     });
     return inner.length === 0 ? undefined : inner;
   }

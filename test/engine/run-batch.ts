@@ -122,6 +122,10 @@ function runTask(engine: Engine, task: Task, mayCreate: boolean): { [key: string
       return {};
     case 'taskDeletion':
       return { deletedTasks: deleteTasks(engine, work.matched) };
+    case 'indexCompaction': {
+      const size = `${Math.ceil(engine.index(uid).documentCount / 4) * 4} KiB`;
+      return { preCompactionSize: size, postCompactionSize: size };
+    }
     case 'indexDeletion':
       throw new Error('an index deletion ends its batch');
   }

@@ -60,9 +60,6 @@ export function defaultSettings(): Settings {
   return new Map(Object.entries(DEFAULTS).map(([name, value]) => [name, toJson(value)]));
 }
 
-/** Names of all settings, in a node's order. */
-export const SETTING_NAMES: readonly string[] = Object.keys(DEFAULTS);
-
 /** Applies a checked change; null puts a setting, or a member of one, back to its default. */
 export function changeSettings(settings: Settings, change: ReadonlyMap<string, Json>): Settings {
   const defaults = defaultSettings();

@@ -3,7 +3,7 @@
  * one, a replaced one keeps its own), settings and dates. Knows nothing of tasks or HTTP.
  */
 import { defaultSettings, type Settings } from './settings.ts';
-import type { JsonObject } from './value.ts';
+import type { Json, JsonObject } from './value.ts';
 
 /** Numbers and texts of a field, arrays opened, as they are compared. */
 export interface FacetValues {
@@ -40,6 +40,7 @@ export class IndexStore {
   private free: number[] = [];
   private freedInBatch: number[] = [];
   private readonly fieldOrder = new Map<string, number>();
+  private readonly paths = new Set<string>();
   private sorted: readonly StoredDocument[] | undefined;
 
   constructor(uid: string, primaryKey: string | undefined, now: string) {
@@ -53,9 +54,9 @@ export class IndexStore {
     return this.byId.size;
   }
 
-  /** Names of all fields ever seen, in order of first sight. */
-  get fieldNames(): IterableIterator<string> {
-    return this.fieldOrder.keys();
+  /** Paths of all fields ever seen, nested ones too. */
+  get fieldPaths(): ReadonlySet<string> {
+    return this.paths;
   }
 
   get(id: string): StoredDocument | undefined {
@@ -83,10 +84,24 @@ export class IndexStore {
       fields: this.inFieldOrder(fields),
       facets: undefined,
     };
+    for (const [name, value] of fields) this.notePath(name, value);
     this.slots[internalId] = document;
     this.byId.set(id, document);
     this.touch();
     return document;
+  }
+
+  private notePath(path: string, value: Json): void {
+    this.paths.add(path);
+    if (path === '_vectors') return;
+    if (value instanceof Map) {
+      for (const [key, member] of value) this.notePath(`${path}.${key}`, member);
+    } else if (Array.isArray(value)) {
+      for (const entry of value) {
+        if (!(entry instanceof Map)) continue;
+        for (const [key, member] of entry) this.notePath(`${path}.${key}`, member);
+      }
+    }
   }
 
   delete(id: string): boolean {

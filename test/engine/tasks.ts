@@ -52,7 +52,7 @@ export type TaskWork =
       readonly mayCreateIndex: boolean;
     }
   | { readonly type: 'indexCreation'; readonly primaryKey: string | null }
-  | { readonly type: 'indexDeletion' }
+  | { readonly type: 'indexDeletion' | 'indexCompaction' }
   | {
       readonly type: 'indexUpdate';
       readonly primaryKey: string | null;
@@ -99,6 +99,14 @@ export interface Batch {
   finishedAt: string | null;
 }
 
+/** All indexes a task has to do with: a renaming names two, a swap (if it counts) several. */
+export function indexesOf(task: Task, hasSwaps: boolean): readonly (string | null)[] {
+  const { work } = task;
+  if (work.type === 'indexSwap' && hasSwaps) return work.swaps.flatMap((swap) => swap.indexes);
+  if (work.type === 'indexUpdate' && work.newUid !== undefined) return [task.indexUid, work.newUid];
+  return [task.indexUid];
+}
+
 /** Details of a task that waits. */
 export function firstDetails(work: TaskWork): { [key: string]: Out } {
   switch (work.type) {
@@ -119,6 +127,8 @@ export function firstDetails(work: TaskWork): { [key: string]: Out } {
       return settingsDetails(work.change);
     case 'indexCreation':
       return { primaryKey: work.primaryKey };
+    case 'indexCompaction':
+      return {};
     case 'indexDeletion':
       return { deletedDocuments: null };
     case 'indexUpdate':

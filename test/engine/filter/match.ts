@@ -2,15 +2,9 @@
 import { EngineError } from '../errors.ts';
 import { compareBytes, type IndexStore, type StoredDocument } from '../store.ts';
 import { type Json, printJson } from '../value.ts';
-import {
-  type Filter,
-  FilterError,
-  type Operator,
-  parseFilter,
-  placeOf,
-  type Token,
-} from './parse.ts';
+import { parseFilter } from './parse.ts';
 import { type FilterFeatures, featuresOf, listPatterns } from './patterns.ts';
+import { type Filter, FilterError, type Operator, placeOf, type Token } from './syntax.ts';
 import { facetValues, normalizeFacet, valuesAt } from './values.ts';
 
 /** How complaints are worded and what is switched on. */

@@ -4,39 +4,17 @@
  * alternative", a FilterError ends everything.
  */
 
-/** A piece of the filter text. */
-export interface Token {
-  /** Value, quotes and escapes removed. */
-  readonly text: string;
-  /** As written, without quotes. */
-  readonly raw: string;
-  /** 0-based offset of `raw` in the filter. */
-  readonly at: number;
-}
-
-export type Operator = '=' | '!=' | '<' | '<=' | '>' | '>=' | 'CONTAINS' | 'STARTS WITH';
-
-/** A parsed filter. */
-export type Filter =
-  | { readonly kind: 'and' | 'or'; readonly parts: readonly Filter[] }
-  | { readonly kind: 'not'; readonly part: Filter }
-  | {
-      readonly kind: 'compare';
-      readonly field: Token;
-      readonly operator: Operator;
-      readonly value: Token;
-      /** Where the operator stands, for CONTAINS and STARTS WITH. */
-      readonly keyword?: Token;
-    }
-  | { readonly kind: 'between'; readonly field: Token; readonly from: Token; readonly to: Token }
-  | { readonly kind: 'in'; readonly field: Token; readonly values: readonly Token[] }
-  | { readonly kind: 'exists' | 'null' | 'empty'; readonly field: Token }
-  | { readonly kind: 'geo'; readonly name: string; readonly token: Token };
-
-/** A filter that cannot be understood; the message ends with place and text of the filter. */
-export class FilterError extends Error {
-  override name = 'FilterError';
-}
+import {
+  escapeDebug,
+  type Filter,
+  FilterError,
+  GEO_FORMS,
+  OPERATIONS,
+  type Operator,
+  placeOf,
+  type Token,
+  unescapeText,
+} from './syntax.ts';
 
 class Miss {
   readonly isKeyword: boolean;
@@ -55,21 +33,10 @@ const KEYWORDS = new Set(
     ' ',
   ),
 );
-const OPERATIONS =
-  '`=`, `!=`, `>=`, `>`, `<=`, `<`, `IN`, `NOT IN`, `TO`, `EXISTS`, `NOT EXISTS`, `IS NULL`, `IS NOT NULL`, `IS EMPTY`, `IS NOT EMPTY`, `CONTAINS`, `NOT CONTAINS`, `STARTS WITH`, `NOT STARTS WITH`, `_geoRadius`, `_geoBoundingBox` or `_geoPolygon`';
-
 /** Parses a filter; undefined if it is empty. Throws FilterError. */
 export function parseFilter(source: string): Filter | undefined {
   if (source.trim() === '') return undefined;
-  const parser = new Parser(source);
-  const filter = parser.whole();
-  return filter;
-}
-
-/** The last lines of a complaint: columns and text. */
-export function placeOf(source: string, at: number, length: number): string {
-  const column = [...source.slice(0, at)].length + 1;
-  return `${column}:${column + length} ${source}`;
+  return new Parser(source).whole();
 }
 
 class Parser {
@@ -100,11 +67,8 @@ class Parser {
   }
 
   private or(depth: number): Filter {
-    return this.chain('OR', 'or', depth, (deeper) => this.and(deeper));
-  }
-
-  private and(depth: number): Filter {
-    return this.chain('AND', 'and', depth, (deeper) => this.not(deeper));
+    const and = (deeper: number) => this.chain('AND', 'and', deeper, (inner) => this.not(inner));
+    return this.chain('OR', 'or', depth, and);
   }
 
   private chain(
@@ -135,23 +99,7 @@ class Parser {
     this.checkDepth(depth);
     const start = this.at;
     this.skip();
-    if (this.source[this.at] === '(') {
-      this.at += 1;
-      this.skip();
-      const inner = this.or(depth + 1);
-      this.skip();
-      if (this.source[this.at] !== ')') {
-        const rest = this.source.slice(start);
-        throw this.fail(
-          `Expression \`${escapeDebug(rest)}\` is missing the following closing delimiter: \`)\`.`,
-          start,
-          rest,
-        );
-      }
-      this.at += 1;
-      this.skip();
-      return inner;
-    }
+    if (this.source[this.at] === '(') return this.grouped(start, depth);
     this.at = start;
     const geo = this.geo();
     if (geo !== undefined) return geo;
@@ -169,6 +117,27 @@ class Parser {
       throw this.expectedValue(miss.token, true);
     }
     throw this.invalidPrimary(start);
+  }
+
+  private grouped(start: number, depth: number): Filter {
+    this.at += 1;
+    this.skip();
+    const inner = this.or(depth + 1);
+    this.skip();
+    if (this.source[this.at] !== ')') throw this.unclosed(start, ')');
+    this.at += 1;
+    this.skip();
+    return inner;
+  }
+
+  private unclosed(at: number, delimiter: string): FilterError {
+    const rest = this.source.slice(at);
+    const shown = escapeDebug(rest);
+    return this.fail(
+      `Expression \`${shown}\` is missing the following closing delimiter: \`${delimiter}\`.`,
+      at,
+      rest,
+    );
   }
 
   private readonly alternatives: readonly (() => Filter)[] = [
@@ -341,14 +310,7 @@ class Parser {
     while (end < this.source.length && this.source[end] !== quote) {
       end += this.source[end] === '\\' ? 2 : 1;
     }
-    if (end >= this.source.length) {
-      const rest = this.source.slice(open);
-      throw this.fail(
-        `Expression \`${escapeDebug(rest)}\` is missing the following closing delimiter: \`${quote}\`.`,
-        open,
-        rest,
-      );
-    }
+    if (end >= this.source.length) throw this.unclosed(open, quote);
     const raw = this.source.slice(open + 1, end);
     this.at = end + 1;
     this.skip();
@@ -434,43 +396,4 @@ class Parser {
     this.at = start;
     return false;
   }
-}
-
-const GEO_FORMS = new Map([
-  [
-    '_geoRadius',
-    'The `_geoRadius` filter must be in the form: `_geoRadius(latitude, longitude, radius, optionalResolution)`.',
-  ],
-  [
-    '_geoBoundingBox',
-    'The `_geoBoundingBox` filter expects two pairs of arguments: `_geoBoundingBox([latitude, longitude], [latitude, longitude])`.',
-  ],
-  [
-    '_geoPolygon',
-    "The `_geoPolygon` filter doesn't match the expected format: `_geoPolygon([latitude, longitude], [latitude, longitude])`.",
-  ],
-]);
-
-function unescapeText(raw: string, quote: string): string {
-  return raw.replace(/\\(.)/gs, (all, char: string) => {
-    if (char === quote || char === '\\' || char === '"' || char === "'") return char;
-    const simple: Record<string, string> = {
-      n: '\n',
-      t: '\t',
-      r: '\r',
-      b: '\b',
-      f: '\f',
-      '/': '/',
-    };
-    return simple[char] ?? all;
-  });
-}
-
-/** Text as Rust's escape_debug prints it. */
-function escapeDebug(text: string): string {
-  return text
-    .replace(/[\\"']/g, (char) => `\\${char}`)
-    .replaceAll('\n', '\\n')
-    .replaceAll('\t', '\\t')
-    .replaceAll('\r', '\\r');
 }

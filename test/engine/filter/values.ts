@@ -52,11 +52,9 @@ function toFacets(values: readonly Json[]): FacetValues {
       texts.push(String(value));
       spellings.push(String(value));
     } else if (typeof value === 'string') {
-      const normalized = normalizeFacet(value);
-      if (normalized !== '') {
-        texts.push(truncate(normalized));
-        spellings.push(value);
-      }
+      if (value === '') return;
+      texts.push(truncate(normalizeFacet(value)));
+      spellings.push(value);
     } else if (Array.isArray(value)) for (const entry of value) add(entry);
   };
   for (const value of values) add(value);

@@ -1,6 +1,5 @@
 /** Index routes: list, create, change, delete, swap, statistics, fields. */
 import {
-  anyJson,
   count,
   type Decoder,
   decodeObject,
@@ -24,7 +23,6 @@ import {
   isIndexUid,
   type Route,
 } from '../router.ts';
-import { fieldPaths } from '../search/facets.ts';
 import { settingMember, textList } from '../settings.ts';
 import { compareBytes, type IndexStore } from '../store.ts';
 import { type Swap, summarizedView } from '../tasks.ts';
@@ -37,6 +35,7 @@ export const indexRoutes: readonly Route[] = [
   { method: 'PATCH', path: '/indexes/{index}', action: 'indexes.update', handler: update },
   { method: 'DELETE', path: '/indexes/{index}', action: 'indexes.delete', handler: remove },
   { method: 'POST', path: '/swap-indexes', action: 'indexes.swap', handler: swap },
+  { method: 'POST', path: '/indexes/{index}/compact', action: 'indexes.compact', handler: compact },
   { method: 'GET', path: '/indexes/{index}/stats', action: 'stats.get', handler: indexStats },
   { method: 'POST', path: '/indexes/{index}/fields', action: 'fields.post', handler: listFields },
   { method: 'GET', path: '/stats', action: 'stats.get', handler: allStats },
@@ -136,6 +135,12 @@ function update(call: Call): Answer {
 
 function remove(call: Call): Answer {
   const task = call.engine.enqueue({ type: 'indexDeletion' }, call.indexUid);
+  return { status: 202, body: summarizedView(task) };
+}
+
+/** There is nothing to compact in memory, so the sizes before and after are alike. */
+function compact(call: Call): Answer {
+  const task = call.engine.enqueue({ type: 'indexCompaction' }, call.indexUid);
   return { status: 202, body: summarizedView(task) };
 }
 
@@ -277,18 +282,17 @@ function listFields(call: Call): Answer {
       filter: {
         decode: orNull((value: Json, place) => {
           if (!(value instanceof Map)) throw wrongKind(value, place, 'an object');
-          return decodeObject(value, { ...place, code: 'bad_request' }, filterFields);
+          return decodeObject(value, place, filterFields);
         }),
         code: 'invalid_index_fields_filter',
       },
-      x: { decode: anyJson },
     },
   );
   const offset = (body.get('offset') as number | undefined) ?? 0;
   const limit = (body.get('limit') as number | undefined) ?? 20;
   const filter = (body.get('filter') as Map<string, unknown> | null | undefined) ?? new Map();
   const index = call.engine.index(call.indexUid);
-  const all = [...fieldPaths(index)]
+  const all = [...index.fieldPaths]
     .sort(compareBytes)
     .map((name) => fieldView(index, name))
     .filter((field) => passes(field, filter));
@@ -314,7 +318,10 @@ function fieldView(index: IndexStore, name: string) {
   return {
     name,
     displayed: { enabled: covers(textList(settings, 'displayedAttributes')) },
-    searchable: { enabled: covers(textList(settings, 'searchableAttributes')) },
+    searchable: {
+      enabled:
+        !/^(_geo|_vectors)(\.|$)/.test(name) && covers(textList(settings, 'searchableAttributes')),
+    },
     sortable: { enabled: covers(textList(settings, 'sortableAttributes')) },
     distinct: { enabled: settings.get('distinctAttribute') === name },
     rankingRule: {

@@ -104,7 +104,7 @@ function hitView(index: IndexStore, found: Found, format: FormatOptions): JsonOb
   const shown = textList(index.settings, 'displayedAttributes');
   const all = withVectors(found.document.fields, params.retrieveVectors);
   const displayed = selectFields(all, unlessAll(shown));
-  const hit: JsonObject = new Map(selectFields(displayed, unlessAll(params.attributesToRetrieve)));
+  const hit: JsonObject = new Map(selectFields(displayed, unlessAll(retrieved(params, shown))));
   const extra = (name: string, value: Out) => hit.set(name, value as Json);
   if (params.attributesToHighlight.length > 0 || params.attributesToCrop.length > 0) {
     const formatted = selectFields(displayed, formattedNames(params));
@@ -119,6 +119,13 @@ function hitView(index: IndexStore, found: Found, format: FormatOptions): JsonOb
     extra('_rankingScoreDetails', scoreDetails(found, isShown) as Out);
   }
   return hit;
+}
+
+/** Where only some attributes are displayed, others cannot be asked for, not even parts of them. */
+function retrieved(params: SearchParams, shown: readonly string[]): readonly string[] | undefined {
+  const names = params.attributesToRetrieve;
+  if (names === undefined || names.includes('*') || shown.includes('*')) return names;
+  return names.filter((name) => shown.includes(name));
 }
 
 /** A list with `*` selects everything. */
@@ -165,7 +172,9 @@ function multiSearch(call: Call): Answer {
     }
     return inside(i, () => {
       checkIndexUid(uid);
-      if (!call.access.sees(uid)) throw call.access.refuse(uid);
+      if (!call.access.sees(uid)) {
+        throw new EngineError('invalid_api_key', 'The provided API key is invalid.');
+      }
       const index = call.engine.indexes.get(uid);
       if (index === undefined) {
         return { indexUid: uid, missing: true } as { [key: string]: Out };
@@ -220,6 +229,7 @@ function facets(call: Call): Answer {
   };
 }
 
+/** Members that are not known are passed over. */
 function decodeFacetSearch(body: Json, place: { path: string; code: string }) {
   if (body instanceof Map && !body.has('facetName')) {
     throw missingField('facetName', { ...place, code: 'missing_facet_search_facet_name' });
@@ -244,7 +254,7 @@ function decodeFacetSearch(body: Json, place: { path: string; code: string }) {
       hybrid,
     }).flatMap(([name, field]) => (field === undefined ? [] : [[name, field]])),
   );
-  return decodeObject(body, place, {
+  const fields = {
     facetQuery: { decode: orNull(text), code: 'invalid_facet_search_query' },
     facetName: { decode: text, code: 'invalid_facet_search_facet_name' },
     ...known,
@@ -252,7 +262,10 @@ function decodeFacetSearch(body: Json, place: { path: string; code: string }) {
       decode: orNull(flag),
       code: 'invalid_facet_search_exhaustive_facet_count',
     },
-  });
+  };
+  const isKnown = ([name]: [string, Json]) => Object.hasOwn(fields, name);
+  const members = body instanceof Map ? new Map([...body].filter(isKnown)) : body;
+  return decodeObject(members, place, fields);
 }
 
 /** Whether an attribute is among names that may hold wildcards. */

@@ -5,6 +5,7 @@ import { type Answer, type Call, invalidIndexUid, isIndexUid, type Route } from 
 import {
   type Batch,
   batchView,
+  indexesOf,
   summarizedView,
   TASK_STATUSES,
   TASK_TYPES,
@@ -64,16 +65,19 @@ const UID_MAX = 2 ** 32 - 1;
 type TaskTest = (task: Task) => boolean;
 
 /** A task list query as one test; undefined if it filters nothing. */
-function readFilters(query: Query, isForBatches = false): TaskTest | undefined {
+function readFilters(
+  query: Query,
+  scope: 'tasks' | 'batches' | 'total' = 'tasks',
+): TaskTest | undefined {
   const tests = [
     numbers(query, 'uids', (task) => task.uid),
     numbers(query, 'batchUids', (task) => task.batchUid),
     numbers(query, 'canceledBy', (task) =>
-      isForBatches && task.work.type === 'taskCancelation' ? task.uid : task.canceledBy,
+      scope === 'batches' && task.work.type === 'taskCancelation' ? task.uid : task.canceledBy,
     ),
     words(query, 'types', TASK_TYPES, (task) => task.work.type),
     words(query, 'statuses', TASK_STATUSES, (task) => task.status),
-    indexNames(query),
+    indexNames(query, scope === 'total'),
     date(query, 'EnqueuedAt', (task) => task.enqueuedAt),
     date(query, 'StartedAt', (task) => task.startedAt),
     date(query, 'FinishedAt', (task) => task.finishedAt),
@@ -133,7 +137,7 @@ function words(
   return (task) => wanted.has(pick(task));
 }
 
-function indexNames(query: Query): TaskTest | undefined {
+function indexNames(query: Query, hasSwaps: boolean): TaskTest | undefined {
   const list = listOf(query, 'indexUids');
   if (list === undefined) return undefined;
   for (const [i, uid] of list.entries()) {
@@ -143,7 +147,7 @@ function indexNames(query: Query): TaskTest | undefined {
       `Invalid value in parameter \`indexUids${place(list, i)}\`: ${invalidIndexUid(uid)}`,
     );
   }
-  return (task) => task.indexUid !== null && list.includes(task.indexUid);
+  return (task) => indexesOf(task, hasSwaps).some((uid) => uid !== null && list.includes(uid));
 }
 
 type DateName = 'EnqueuedAt' | 'StartedAt' | 'FinishedAt';
@@ -189,6 +193,8 @@ interface Window {
   readonly limit: number;
   readonly from: number | undefined;
   readonly isReverse: boolean;
+  /** What is counted, if that is more than what is listed: swaps count for their indexes. */
+  readonly total?: number;
 }
 
 function readWindow(query: Query): Window {
@@ -215,7 +221,7 @@ function pageOf<T extends { readonly uid: number }>(
     status: 200,
     body: {
       results: shown.map(view),
-      total: all.length,
+      total: window.total ?? all.length,
       limit,
       from: shown[0]?.uid ?? null,
       next: reached[limit]?.uid ?? null,
@@ -236,7 +242,9 @@ function listTasks(call: Call): Answer {
   const found = [...call.engine.tasks.values()].filter(
     (task) => sees(task) && (test === undefined || test(task)),
   );
-  return pageOf(found, window, taskView);
+  const counts = readFilters(query, 'total') ?? (() => true);
+  const total = [...call.engine.tasks.values()].filter((task) => sees(task) && counts(task)).length;
+  return pageOf(found, { ...window, total }, taskView);
 }
 
 function findTask(call: Call, code: string): Task {
@@ -306,7 +314,7 @@ function tasksOf(call: Call, batch: Batch): Task[] {
 function listBatches(call: Call): Answer {
   const query = call.query(LIST_CODES);
   const window = readWindow(query);
-  const test = readFilters(query, true) ?? (() => true);
+  const test = readFilters(query, 'batches') ?? (() => true);
   const sees = isVisible(call);
   const found = [...call.engine.batches.values()].filter((batch) =>
     tasksOf(call, batch).some((task) => sees(task) && test(task)),

@@ -41,7 +41,7 @@ export function countFacets(
 
 function expandFacets(index: IndexStore, facets: readonly string[]): string[] {
   const rules = index.settings.get('filterableAttributes') ?? null;
-  const names = fieldPaths(index);
+  const names = index.fieldPaths;
   const isOpen = (field: string) => {
     const features = featuresOf(rules, field);
     return features !== undefined && (features.equality || features.comparison);
@@ -76,29 +76,6 @@ function invalidFacet(facet: string, rules: Json): EngineError {
         : `Available filterable attributes patterns are: \`${patterns.join(', ')}\`.`
     }`,
   );
-}
-
-const pathCache = new WeakMap<IndexStore, { version: number; paths: Set<string> }>();
-
-/** Names of all fields of an index, nested ones with their path. */
-export function fieldPaths(index: IndexStore): ReadonlySet<string> {
-  const known = pathCache.get(index);
-  if (known !== undefined && known.version === index.version) return known.paths;
-  const paths = new Set<string>();
-  const add = (path: string, value: Json) => {
-    paths.add(path);
-    if (value instanceof Map) for (const [key, member] of value) add(`${path}.${key}`, member);
-    else if (Array.isArray(value)) {
-      for (const entry of value) {
-        if (entry instanceof Map) for (const [key, member] of entry) add(`${path}.${key}`, member);
-      }
-    }
-  };
-  for (const document of index.documents()) {
-    for (const [key, value] of document.fields) if (key !== '_vectors') add(key, value);
-  }
-  pathCache.set(index, { version: index.version, paths });
-  return paths;
 }
 
 function countValues(candidates: readonly StoredDocument[], facet: string) {
@@ -150,7 +127,7 @@ function facetOrder(index: IndexStore, facet: string): Json {
   return orders.get(facet) ?? orders.get('*') ?? 'alpha';
 }
 
-/** Values of one facet that begin with a text (whole words of it may), with their counts. */
+/** Values of one facet that begin with a text, with their counts. */
 export function searchFacet(
   index: IndexStore,
   candidates: readonly StoredDocument[],
@@ -163,8 +140,7 @@ export function searchFacet(
   const wanted = normalizeFacet(query ?? '').replace(/\p{M}/gu, '');
   const values = countValues(candidates, facet).values.filter((value) => {
     if (value.isNumber) return false;
-    const text = value.key.slice(1).replace(/\p{M}/gu, '');
-    return text.startsWith(wanted) || text.split(/[\s\p{P}]+/u).some((w) => w.startsWith(wanted));
+    return value.key.slice(1).replace(/\p{M}/gu, '').startsWith(wanted);
   });
   return orderValues(index, facet, values).map(({ label, count }) => ({ value: label, count }));
 }

@@ -8,10 +8,8 @@ import {
   flag,
   invalidValue,
   list,
-  mapOf,
   oneOf,
   orNull,
-  type Place,
   real,
   text,
 } from '../decode.ts';
@@ -192,12 +190,4 @@ function notA(what: string, name: string, value: string): EngineError {
     SEARCH_CODES[name] ?? 'bad_request',
     `Invalid value in parameter \`${name}\`: could not parse \`${value}\` as ${what}`,
   );
-}
-
-/** Free-form object, for members that are only passed on. */
-export const anyObject: Decoder<Map<string, Json>> = mapOf(anyJson);
-
-/** A place inside a body. */
-export function placeAt(path: string, code = 'bad_request'): Place {
-  return { path, code };
 }

@@ -208,8 +208,8 @@ function searchedFields(
         ? field.startsWith(name.slice(0, -1))
         : field === name || field.startsWith(`${name}.`);
     const isKnown = isAll ? words.fields.some(fits) : searchable.some(fits);
-    if (!isKnown && !name.includes('*')) {
-      const valid = isAll ? [...words.fields].sort() : [...searchable].sort();
+    if (!isKnown && !isAll && !name.includes('*')) {
+      const valid = [...searchable].sort();
       throw new EngineError(
         'invalid_search_attributes_to_search_on',
         `${prefix}Attribute \`${name}\` is not searchable. Available searchable attributes are: \`${valid.join(', ')}\`.`,

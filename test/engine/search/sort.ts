@@ -44,12 +44,21 @@ export function readSort(
         `${options.prefix}Attribute \`${rule.field}\` is not sortable. ${
           sortable.length === 0
             ? 'This index does not have configured sortable attributes.'
-            : `Available sortable attributes are: \`${sortable.join(', ')}\`.`
+            : `Available sortable attributes are: \`${listShown(index, sortable)}\`.`
         }`,
       );
     }
     return rule;
   });
+}
+
+/** Attributes that may be told; the others are only hinted at. */
+function listShown(index: IndexStore, names: readonly string[]): string {
+  const shown = textList(index.settings, 'displayedAttributes');
+  if (shown.includes('*')) return names.join(', ');
+  const visible = names.filter((name) => shown.includes(name));
+  const hint = visible.length < names.length ? ', <..hidden-attributes>' : '';
+  return visible.join(', ') + hint;
 }
 
 /** The value a document is sorted by: any number goes before any text. */
