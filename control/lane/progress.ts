@@ -29,6 +29,9 @@ export function progress(state: State, seqs: Iterable<number>, now: Now): void {
     if (open === undefined) continue;
     advance(state, open, now);
     answerReports(state, open);
+    if (!hasUnsentSteps(open.intent) && !hasOpenTargets(open.intent)) {
+      removeFromNames(state.unorderedByName, open.intent);
+    }
     const isOver = hasEnded(open.intent) && !hasEarlierBarrier(state, open.intent);
     if (isOver) {
       finish(state, open, now);
@@ -42,18 +45,16 @@ export function progress(state: State, seqs: Iterable<number>, now: Now): void {
 export function enterLane(state: State, open: OpenIntent): void {
   const { intent } = open;
   for (const name of intent.names) {
-    const onName = state.openByName.get(name) ?? new Set<number>();
-    for (const seq of onName) {
+    const source = intent.mustBeEmpty ? state.openByName : state.unorderedByName;
+    for (const seq of source.get(name) ?? []) {
       const earlier = state.open.get(seq);
       if (earlier === undefined || seq === intent.seq || !mustWait(open, earlier)) continue;
       open.waitsFor.add(seq);
       earlier.waiters.add(intent.seq);
     }
-    onName.add(intent.seq);
-    state.openByName.set(name, onName);
-    if (!isBarrier(intent)) continue;
-    const barriers = state.barriersByName.get(name) ?? new Set<number>();
-    state.barriersByName.set(name, barriers.add(intent.seq));
+    addToName(state.openByName, name, intent.seq);
+    addToName(state.unorderedByName, name, intent.seq);
+    if (isBarrier(intent)) addToName(state.barriersByName, name, intent.seq);
   }
   state.open.set(intent.seq, open);
 }
@@ -108,6 +109,19 @@ export function grantReply(state: State, intent: Intent): BeginReply {
     targets: writableOwners(index),
     tag: `m1.${state.cluster.clusterId}.${intent.seq}`,
   };
+}
+
+function addToName(map: Map<string, Set<number>>, name: string, seq: number): void {
+  const onName = map.get(name) ?? new Set<number>();
+  map.set(name, onName.add(seq));
+}
+
+function removeFromNames(map: Map<string, Set<number>>, intent: Intent): void {
+  for (const name of intent.names) {
+    const onName = map.get(name);
+    onName?.delete(intent.seq);
+    if (onName?.size === 0) map.delete(name);
+  }
 }
 
 function advance(state: State, open: OpenIntent, now: Now): void {
@@ -200,13 +214,8 @@ function finish(state: State, open: OpenIntent, now: Now): void {
     state.emit({ kind: 'taskFinished', seq: intent.seq, status: task.status });
   }
   state.open.delete(intent.seq);
-  for (const name of intent.names) {
-    for (const map of [state.openByName, state.barriersByName]) {
-      const onName = map.get(name);
-      onName?.delete(intent.seq);
-      if (onName?.size === 0) map.delete(name);
-    }
-  }
+  removeFromNames(state.openByName, intent);
+  removeFromNames(state.barriersByName, intent);
   state.touchIntent(intent);
 }
 

@@ -81,7 +81,9 @@ export class State {
   /** In lane order. */
   readonly open = new Map<number, OpenIntent>();
   readonly openByName = new Map<string, Set<number>>();
-  /** Of those, the ones that make, change or remove the index itself. */
+  /** Of those, the ones that are not yet in the queue of every node they go to. */
+  readonly unorderedByName = new Map<string, Set<number>>();
+  /** The open ones that make, change or remove the index itself. */
   readonly barriersByName = new Map<string, Set<number>>();
   /** Tasks of open intents, and those the current batch finished. */
   readonly tasks = new Map<number, TaskRecord>();
