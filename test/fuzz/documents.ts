@@ -228,11 +228,14 @@ function makePlace(rng: Rng, shape: Shape): Json | undefined {
     : place;
 }
 
-/** A vector, several, or none at all; small whole numbers make equal similarities likely. */
+/**
+ * A vector, several, or none at all. Equal vectors are few: the engine's graph of neighbours is built
+ * with random numbers, and many equal vectors make it lose some, each time others.
+ */
 export function makeVector(rng: Rng, dimensions: number): Json {
   if (rng.chance(0.08)) return null;
   const one = (): Json[] =>
-    rng.chance(0.3)
+    rng.chance(0.03)
       ? Array.from({ length: dimensions }, (_, i) => (i === 0 ? 1 : 0))
       : Array.from({ length: dimensions }, () => round(rng.next() * 2 - 1));
   if (rng.chance(0.1)) return { embeddings: one(), regenerate: false };

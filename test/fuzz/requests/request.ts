@@ -42,10 +42,11 @@ export function describe(request: FuzzRequest): string {
  */
 export function asSearch(request: FuzzRequest): { uid: string; params: Obj } | undefined {
   const match = /^\/indexes\/([^/]+)\/search$/.exec(request.path);
-  if (match === null || request.raw !== undefined) return undefined;
+  if (match === null) return undefined;
   const uid = match[1] as string;
   if (request.method === 'POST') {
-    return isObj(request.body) ? { uid, params: request.body } : undefined;
+    const body = request.raw === undefined ? request.body : parseRaw(request.raw);
+    return isObj(body) ? { uid, params: body } : undefined;
   }
   return { uid, params: searchFromQuery(request.query ?? {}) };
 }
@@ -96,7 +97,7 @@ function searchFromQuery(query: Readonly<Record<string, string>>): Obj {
         key === 'hybridEmbedder' ? value : Number(value);
       params['hybrid'] = hybrid;
     } else if (key === 'vector') params['vector'] = value.split(',').map(Number);
-    else if (LISTS.has(key)) params[key] = value.split(',');
+    else if (LISTS.has(key)) params[key] = splitList(value);
     else if (TEXTS.has(key)) params[key] = value;
     else {
       try {
@@ -107,4 +108,17 @@ function searchFromQuery(query: Readonly<Record<string, string>>): Obj {
     }
   }
   return params;
+}
+
+/** Splits at commas, but not inside parentheses: `_geoPoint(1, 2):asc` is one item. */
+export function splitList(text: string): string[] {
+  return text.split(/,(?![^(]*\))/);
+}
+
+function parseRaw(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
 }

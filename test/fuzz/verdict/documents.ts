@@ -4,6 +4,7 @@
  */
 import type { Tree } from '../../stories/lossless.ts';
 import { isObj, type Json, type Obj } from '../json.ts';
+import { splitList } from '../requests/request.ts';
 import type { Arena } from '../run.ts';
 import { type Candidate, faultOf, isSameList, sortedText } from './arrangement.ts';
 import type { Evidence } from './evidence.ts';
@@ -80,7 +81,7 @@ function paramsOf(one: Case): Obj | undefined {
   if (request.method === 'POST') return isObj(request.body) ? request.body : undefined;
   const params: Obj = {};
   for (const [key, value] of Object.entries(request.query ?? {})) {
-    if (LISTS.has(key)) params[key] = value.split(',');
+    if (LISTS.has(key)) params[key] = splitList(value);
     else params[key] = key === 'filter' ? jsonOrText(value) : (JSON.parse(value) as Json);
   }
   return omit(params, []);

@@ -9,7 +9,7 @@ import type { Json, Obj } from '../json.ts';
 import { load, unload } from '../load.ts';
 import type { Arena } from '../run.ts';
 import { type IndexPlan, type Scenario, UID_PREFIX } from '../scenario.ts';
-import type { Reply } from '../server.ts';
+import type { Call, Reply } from '../server.ts';
 
 const WIDE_HITS = 100_000;
 const WIDE_FACETS = 100_000;
@@ -57,6 +57,22 @@ export class Evidence {
     await this.twins;
     const full = `/indexes/${twinUid(uid, twin)}${path}`;
     return this.arena.reference.send({ method: 'POST', path: full, body });
+  }
+
+  /**
+   * Makes an index anew on the reference, from the same writes, asks it once, and removes it. The path
+   * is made by `ask` from the uid of the new index.
+   */
+  async askAnew(uid: string, ask: (uid: string) => Call): Promise<Reply | undefined> {
+    const plan = this.plan(uid);
+    if (plan === undefined) return undefined;
+    const again = { features: this.features, indexes: [{ ...plan, uid: twinUid(uid, 'again') }] };
+    await load(this.arena.reference, again);
+    try {
+      return await this.arena.reference.send(ask(twinUid(uid, 'again')));
+    } finally {
+      await unload(this.arena.reference, again);
+    }
   }
 
   /** Removes the twins. */

@@ -6,6 +6,7 @@
 import { NumberText, type Tree, type TreeObject } from '../../stories/lossless.ts';
 import { isObj, type Obj } from '../json.ts';
 import { normalize } from './hits.ts';
+import { mixedKeys } from './mixed-keys.ts';
 import { distinctOf, omit, type SubCase, WINDOW_NAMES } from './sub-case.ts';
 import { type Verdict, worst } from './verdict.ts';
 
@@ -30,7 +31,9 @@ export async function explainFacets(one: SubCase): Promise<Verdict> {
       all: countsOf(all.get(name)),
       isCountOrder: orderOf(one.evidence.settings(one.uid), name) === 'count',
     };
-    return isDistinct ? explainSurvivors(facet) : explainFacet(facet);
+    if (isDistinct) return explainSurvivors(facet);
+    const verdict = explainFacet(facet);
+    return verdict.class === 'difference' ? explainMixed(facet, one) : verdict;
   });
   const stats = one.differences.some(({ pointer }) => pointer.startsWith('/facetStats'));
   if (stats && !isDistinct) return no('other facet statistics');
@@ -69,6 +72,22 @@ export function explainFacet(facet: Facet): Verdict {
     return { class: 'spelling', why: `another original spelling in ${name}` };
   }
   return { class: 'difference', why: `facet ${name} differs` };
+}
+
+/** Explains a facet in which keys that are numbers and texts at once differ. */
+function explainMixed(facet: Facet, one: SubCase): Verdict {
+  const mixed = mixedKeys(one.evidence.plan(one.uid), facet.name);
+  if (mixed.size === 0) return { class: 'difference', why: `facet ${facet.name} differs` };
+  const rest = (counts: readonly Count[]) => counts.filter(([key]) => !mixed.has(key));
+  const verdict = explainFacet({
+    ...facet,
+    before: rest(facet.before),
+    after: rest(facet.after),
+    all: rest(facet.all),
+  });
+  return verdict.class === 'difference'
+    ? verdict
+    : { class: 'mixed-key', why: `numbers and texts share a key in ${facet.name}` };
 }
 
 /** Explains a facet counted over the survivors of distinct: no count above that of all documents. */

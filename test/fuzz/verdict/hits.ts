@@ -17,6 +17,7 @@ import {
 import type { Verdict } from './verdict.ts';
 
 const ALL_HITS = 100_000;
+const FIRST_CANDIDATES = 40;
 const FORMAT_NAMES = [
   'attributesToRetrieve',
   'attributesToHighlight',
@@ -28,8 +29,9 @@ const FORMAT_NAMES = [
 /** Grants `ties`, or says why not. */
 export async function explainTies(one: SubCase): Promise<Verdict> {
   const no = (why: string): Verdict => ({ class: 'difference', why });
-  const candidates = await candidatesOf(one);
-  if (candidates === undefined) return no('the candidates could not be fetched');
+  if (!one.evidence.isChurned(one.uid)) {
+    return no('tied documents out of the order in which they arrived, though none was replaced');
+  }
   const settings = one.evidence.settings(one.uid);
   const { offset, limit } = windowOf(one.params, settings);
   const shown = listAt(one.target, 'hits');
@@ -38,28 +40,38 @@ export async function explainTies(one: SubCase): Promise<Verdict> {
   if (!isSameList(hits.slice(offset, offset + limit), shown)) {
     return no('the page does not continue the pages before it');
   }
-  const fault = faultOf({ candidates, hits, limit: offset + limit });
-  if (fault !== undefined) return no(fault);
-  if (!one.evidence.isChurned(one.uid)) {
-    return no('tied documents out of the order in which they arrived, though none was replaced');
+  let fault: string | undefined;
+  // the first candidates mostly settle it; all of them are many bytes
+  for (const size of [3 * (offset + limit) + FIRST_CANDIDATES, ALL_HITS]) {
+    const candidates = await candidatesOf(one, size);
+    if (candidates === undefined) return no('the candidates could not be fetched');
+    fault = faultOf({ candidates, hits, limit: offset + limit });
+    if (fault === undefined) {
+      return { class: 'ties', why: 'documents of equal rank change places' };
+    }
+    if (candidates.length < size) break;
   }
-  return { class: 'ties', why: 'documents of equal rank change places' };
+  return no(fault ?? 'no fault');
 }
 
-/** All documents that match, in rank order, with what makes them tie and what makes them distinct. */
-export async function candidatesOf(one: SubCase): Promise<Candidate[] | undefined> {
-  const base = { ...omit(one.params, [...WINDOW_NAMES, 'distinct']), limit: ALL_HITS };
+/** Documents that match, in rank order, with what makes them tie and what makes them distinct. */
+async function candidatesOf(one: SubCase, size: number): Promise<Candidate[] | undefined> {
+  const base = { ...omit(one.params, [...WINDOW_NAMES, 'distinct']), limit: size };
   const bare = omit(base, FORMAT_NAMES);
+  const field = distinctOf(one);
   const [wide, open] = await Promise.all([
     one.evidence.search('wide', one.uid, base),
-    one.evidence.search('open', one.uid, { ...bare, showRankingScoreDetails: true }),
+    one.evidence.search('open', one.uid, {
+      ...bare,
+      showRankingScoreDetails: true,
+      attributesToRetrieve: field === undefined ? [] : [field.split('.')[0] as string, field],
+    }),
   ]);
   const hits = hitsOf(wide);
   const documents = hitsOf(open);
   if (hits === undefined || documents === undefined || hits.length !== documents.length) {
     return undefined;
   }
-  const field = distinctOf(one);
   return hits.map((hit, at): Candidate => {
     const document = documents[at] as Tree;
     return {
@@ -109,7 +121,18 @@ function scalarValue(value: Tree): string[] {
   return typeof value === 'string' ? [`s${normalize(value)}`] : [`s${printTree(value)}`];
 }
 
-/** How the engine normalizes facet values, but for the cut at 468 bytes. */
+const FACET_BYTES_MAX = 468;
+
+/** How the engine normalizes facet values, with its cut at whole characters. */
 export function normalize(text: string): string {
-  return text.trim().normalize('NFKD').toLowerCase();
+  const plain = text.trim().normalize('NFKD').toLowerCase();
+  if (Buffer.byteLength(plain) <= FACET_BYTES_MAX) return plain;
+  let bytes = 0;
+  let kept = '';
+  for (const char of plain) {
+    bytes += Buffer.byteLength(char);
+    if (bytes > FACET_BYTES_MAX) break;
+    kept += char;
+  }
+  return kept;
 }

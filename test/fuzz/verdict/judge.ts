@@ -7,6 +7,7 @@ import type { Difference } from '../compare.ts';
 import type { Arena, Pair } from '../run.ts';
 import type { Evidence } from './evidence.ts';
 import { explain } from './explain.ts';
+import { explainUnsteady } from './unsteady.ts';
 import type { Verdict } from './verdict.ts';
 
 /** A pair of answers with its differences. */
@@ -27,6 +28,8 @@ export async function judge(one: Case, arena: Arena, evidence: Evidence): Promis
       : { class: 'difference', why: 'internal fields must be refused as miroir_reserved_field' };
   }
   if (differences.length === 0) return { class: 'equal', why: '' };
+  const unsteady = await explainUnsteady(one, evidence);
+  if (unsteady !== undefined) return unsteady;
   if (!arena.freedom.hasSeveralOwners) {
     return { class: 'difference', why: 'one owner in one copy must answer exactly' };
   }

@@ -8,6 +8,8 @@
  * - `vocabulary`: a keyword search whose scores depend on the words that a node knows.
  * - `spelling`: facet values equal after normalization are shown in another original spelling.
  * - `mixed-key`: a facet value that is a number in one document and a text in another.
+ * - `unsteady`: a vector search that the node itself answers otherwise when it is built anew from the
+ *   same writes: its graph of neighbours is random.
  * - `not-built`: the gateway says that it does not have this route yet.
  * - `difference`: anything else, a bug.
  */
@@ -18,6 +20,7 @@ export const CLASSES = [
   'vocabulary',
   'spelling',
   'mixed-key',
+  'unsteady',
   'not-built',
   'difference',
 ] as const;

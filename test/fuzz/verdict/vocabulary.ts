@@ -8,12 +8,12 @@
  * - values of sort, distance and vector rules are the same for each document.
  */
 import type { Tree } from '../../stories/lossless.ts';
-import { collectSamples } from '../samples.ts';
 import type { Reply } from '../server.ts';
 import { sortedText } from './arrangement.ts';
 import { compareDetails, KEYWORD_RULES, ruleNames } from './own-order.ts';
 import { hitsOf, isKeyword, omit, type SubCase, WINDOW_NAMES, windowOf } from './sub-case.ts';
 import type { Verdict } from './verdict.ts';
+import { isVocabularyBound } from './word-limits.ts';
 
 const WINDOW_MIN = 1000;
 const SHOWN_NAMES = [
@@ -96,16 +96,7 @@ function otherRule(a: Tree, b: Tree): string | undefined {
 function canChangeSets(one: SubCase): boolean {
   if (one.params['matchingStrategy'] === 'frequency') return true;
   const plan = one.evidence.plan(one.uid);
-  if (plan === undefined) return false;
-  const known = new Set(
-    collectSamples(plan.writes, plan.primaryKey).words.map((word) => word.toLowerCase()),
-  );
-  const words = String(one.params['q'])
-    .toLowerCase()
-    .split(/[^\p{L}\p{N}]+/u);
-  return words.some((word) =>
-    [...word].some((_, at) => at > 0 && known.has(word.slice(0, at)) && known.has(word.slice(at))),
-  );
+  return plan !== undefined && isVocabularyBound(String(one.params['q']), plan.writes);
 }
 
 function detailsOf(hit: Tree | undefined): Tree {
