@@ -81,7 +81,7 @@ const PLAIN_GEO = new RegExp(
 const PLAIN_GEO_BYTES_MAX = 256;
 const COMMA = 0x2c;
 
-/** Splits one payload. Call `push` for each chunk, then `finish` once. */
+/** Splits one payload. Call `push` for each chunk, then `end`, then `finish`. */
 export class DocumentSplitter {
   readonly #options: SplitOptions;
   readonly #csv: CsvConverter | undefined;
@@ -125,14 +125,33 @@ export class DocumentSplitter {
     else this.#convert((csv) => csv.push(chunk));
   }
 
-  /** Ends the body and judges it. `spooled` holds exactly the bytes that the sink was given. */
+  /** Ends the body: its last bytes, if any are held back, go to the sink. */
+  end(): void {
+    if (this.#csv !== undefined && this.#receivedBytes > 0) this.#convert((csv) => csv.finish());
+  }
+
+  /** Judges the body after `end`. `spooled` holds exactly the bytes that the sink was given. */
   finish(spooled: ByteSource): SplitResult {
+    const steps = this.finishInSteps(spooled);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done === true) return value;
+    }
+  }
+
+  /**
+   * As `finish`, giving way between steps: what was left to the exact reader may be the whole payload,
+   * and whoever drives this can let other work in. A step is at most one document or one buffer.
+   */
+  *finishInSteps(spooled: ByteSource): Generator<undefined, SplitResult> {
     if (this.#receivedBytes === 0) {
       return { kind: 'rejected', rejection: missingPayload(this.#options.format) };
     }
-    if (this.#csv !== undefined) this.#convert((csv) => csv.finish());
     const window = new ByteWindow(spooled);
-    while (this.#rejection === undefined && this.#place !== 'end') this.#advance(spooled, window);
+    while (this.#rejection === undefined && this.#place !== 'end') {
+      this.#advance(spooled, window);
+      yield undefined;
+    }
     return this.#conclude();
   }
 

@@ -5,7 +5,7 @@
 /** Reads are synchronous: they come from memory or from pages the system has just been given. */
 export interface ByteSource {
   readonly byteLength: number;
-  /** Copies bytes from `offset` on into `target` and returns how many; fewer only at the end. */
+  /** Copies bytes from `offset` on into `target` and returns how many; at least one before the end. */
   read(offset: number, target: Uint8Array): number;
 }
 
@@ -64,6 +64,11 @@ export class ByteWindow {
       return Buffer.from(this.#window.buffer, this.#window.byteOffset + start, end - start);
     }
     const bytes = Buffer.allocUnsafe(end - start);
-    return bytes.subarray(0, this.#source.read(start, bytes));
+    for (let done = 0; done < bytes.length; ) {
+      const count = this.#source.read(start + done, bytes.subarray(done));
+      if (count === 0) return bytes.subarray(0, done);
+      done += count;
+    }
+    return bytes;
   }
 }

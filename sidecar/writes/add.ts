@@ -3,6 +3,7 @@
  * goes to the nodes in shares. Order of refusals as on a node: parameters, uid, content type, body.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { assertNever } from '../../core/assert.ts';
 import {
   DocumentSplitter,
@@ -24,6 +25,8 @@ import { readTargets, rowsByNode } from './targets.ts';
 const TASK_TYPE = 'documentAdditionOrUpdate';
 /** Control names another primary key at most once per change of the index; more is a loop. */
 const SPLITS_MAX = 4;
+/** Work of so many milliseconds at a stretch is felt by other requests. */
+const TURN_MS = 10;
 
 /** POST /indexes/{index_uid}/documents. */
 export function handleDocumentReplace(
@@ -114,8 +117,7 @@ async function takeIn(
     splitter.push(chunk);
     await spool.flush();
   }
-  await spool.seal();
-  return splitter.finish(spool);
+  return finish(splitter, spool);
 }
 
 /** Judges the spooled body once more, with another primary key. CSV is NDJSON by now. */
@@ -137,7 +139,21 @@ async function splitAgain(
     splitter.push(reader.block);
     offset += reader.block.length;
   }
-  return splitter.finish(spool);
+  return finish(splitter, spool);
+}
+
+/** Ends the body and judges what is left of it, without keeping other requests waiting. */
+async function finish(splitter: DocumentSplitter, spool: Spool): Promise<SplitResult> {
+  splitter.end();
+  await spool.seal();
+  const steps = splitter.finishInSteps(spool);
+  for (let sinceMs = performance.now(); ; ) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    if (performance.now() - sinceMs < TURN_MS) continue;
+    await nextTurn();
+    sinceMs = performance.now();
+  }
 }
 
 async function write(

@@ -15,6 +15,11 @@ import { MiroirError } from '../../core/errors.ts';
 import type { ByteSource } from '../../core/json/byte-source.ts';
 
 const BLOCK_BYTES = 256 * 1024;
+/** Bytes that all spools of this process together keep in memory before they go on to disk. */
+const TOTAL_MEMORY_BYTES = 128 * 1024 * 1024;
+
+/** Bytes in memory of all spools. */
+let memoryInUse = 0;
 
 /** Where and how much. */
 export interface SpoolOptions {
@@ -59,11 +64,13 @@ export class Spool implements ByteSource {
       from += count;
     }
     this.#memoryBytes += bytes.length;
+    memoryInUse += bytes.length;
   }
 
   /** Moves bytes to disk if too many are in memory. Throws miroir_storage_full. */
   async flush(): Promise<void> {
-    const isOverLimit = this.byteLength > this.#options.memoryBytes;
+    const isOverLimit =
+      this.byteLength > this.#options.memoryBytes || memoryInUse > TOTAL_MEMORY_BYTES;
     if (!isOverLimit || this.#memoryBytes < BLOCK_BYTES) return;
     await this.#writeOut();
   }
@@ -85,8 +92,13 @@ export class Spool implements ByteSource {
     } catch (error) {
       throw storageError(error);
     }
+    this.#dropMemory();
+  }
+
+  #dropMemory(): void {
     this.#blocks = [];
     this.#lastBlockUsed = BLOCK_BYTES;
+    memoryInUse -= this.#memoryBytes;
     this.#memoryBytes = 0;
   }
 
@@ -135,7 +147,7 @@ export class Spool implements ByteSource {
 
   /** Gives memory and disk back. */
   async close(): Promise<void> {
-    this.#blocks = [];
+    this.#dropMemory();
     const file = this.#file;
     this.#file = undefined;
     await file?.close();

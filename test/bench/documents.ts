@@ -57,6 +57,7 @@ async function splitOnly(): Promise<void> {
   for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
     splitter.push(bytes.subarray(at, at + CHUNK_BYTES));
   }
+  splitter.end();
   const result = splitter.finish({
     byteLength: bytes.length,
     read: (offset, target) => bytes.copy(target, 0, offset),
@@ -85,6 +86,7 @@ async function splitAndSplice(): Promise<void> {
     splitter.push(bytes.subarray(at, at + CHUNK_BYTES));
     await spool.flush();
   }
+  splitter.end();
   await spool.seal();
   const result = splitter.finish(spool);
   if (result.kind !== 'ok') throw new Error('the corpus splits');

@@ -43,6 +43,7 @@ export function splitPayload(payload: string | Buffer, how: SplitCase = {}): Spl
   for (let at = 0; at < bytes.length; at += cutBytes) {
     splitter.push(bytes.subarray(at, at + cutBytes));
   }
+  splitter.end();
   let spooled: Buffer | undefined;
   const whole = (): Buffer => {
     spooled ??= Buffer.concat(parts);

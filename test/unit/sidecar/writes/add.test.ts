@@ -124,6 +124,19 @@ test('a payload on disk arrives as one in memory does, in parts', async () => {
   }
 });
 
+test('CSV on disk keeps its last line', async () => {
+  const stage = await makeStage(1);
+  try {
+    const rows = Array.from({ length: 30_000 }, (_, i) => `${i},${'x'.repeat(50)}`);
+    await handleDocumentReplace(requestOf(`id,v\n${rows.join('\n')}`, 'text/csv'), stage.context());
+    const documents = documentsOf(stage.received[0] as Received);
+    assert.is(documents.length, 30_000);
+    assert.is(documents.at(-1)?.['id'], '29999');
+  } finally {
+    await stage.close();
+  }
+});
+
 test('failures take their place in the lane and reach no node', async () => {
   const stage = await makeStage();
   try {
