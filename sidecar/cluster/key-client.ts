@@ -10,7 +10,7 @@ import {
 import { keyRefresher } from '../auth/key-refresh.ts';
 import { callUnary, channelOptions, controlError } from './channel.ts';
 
-const REFRESH_DEADLINE_MS = 5_000;
+const REFRESH_DEADLINE_MS = 2_000;
 const CALL_DEADLINE_MS = 30_000;
 
 /** What routes and the judge use of control about keys. */

@@ -10,6 +10,9 @@ import type { GatewayReply } from '../http/exchange.ts';
 import type { RouteContext } from './context.ts';
 import { bytesReply, type HeaderPair } from './reply.ts';
 
+/** What is left of a request's time is never less: a call needs some. */
+const DEADLINE_MIN_MS = 10;
+
 /** The parts of a call a route chooses. */
 export interface Question {
   readonly method: NodeCall['method'];
@@ -39,7 +42,7 @@ export async function askNode(
     method: question.method,
     path: question.path,
     headers,
-    deadlineMs: services.config.reads.timeout_ms,
+    deadlineMs: Math.max(DEADLINE_MIN_MS, context.deadlineAtMs - performance.now()),
     signal: request.signal,
     ...(question.body === undefined ? {} : { body: question.body }),
   });
@@ -110,6 +113,14 @@ function count(context: RouteContext, nodeId: NodeId, outcome: NodeOutcome): voi
 
 /** The route's last fixed word: `search`, `documents`, `stats`. */
 function operationOf(template: string): string {
-  const words = template.split('/').filter((word) => word !== '' && !word.startsWith('{'));
-  return words.at(-1) ?? 'root';
+  let operation = operations.get(template);
+  if (operation === undefined) {
+    const words = template.split('/').filter((word) => word !== '' && !word.startsWith('{'));
+    operation = words.at(-1) ?? 'root';
+    operations.set(template, operation);
+  }
+  return operation;
 }
+
+/** As many as there are routes. */
+const operations = new Map<string, string>();

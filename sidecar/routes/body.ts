@@ -28,13 +28,28 @@ export function requireJsonType(request: GatewayRequest): void {
 export async function readBody(request: GatewayRequest): Promise<Buffer> {
   if (!request.hasBody) return Buffer.alloc(0);
   const chunks: Uint8Array[] = [];
+  let bodyBytes = 0;
   try {
-    for await (const chunk of request.body) chunks.push(chunk);
+    for await (const chunk of request.body) {
+      bodyBytes += chunk.length;
+      if (bodyBytes > BODY_BYTES_MAX) throw tooLarge();
+      chunks.push(chunk);
+    }
   } catch (error) {
     // A node words a broken body differently where it reads JSON whole.
     throw error instanceof BodyError ? error.forJsonBody() : error;
   }
   return chunks.length === 1 ? asBuffer(chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks);
+}
+
+/** Bodies that are parsed whole: longer ones would hold up every other request of the worker. */
+const BODY_BYTES_MAX = 32 * 1024 * 1024;
+
+function tooLarge(): MiroirError {
+  return new MiroirError(
+    'payload_too_large',
+    `The provided payload reached the size limit. The maximum accepted payload size is ${BODY_BYTES_MAX / 1024 / 1024} MiB.`,
+  );
 }
 
 /** What came of parsing a body. */

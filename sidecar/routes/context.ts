@@ -38,6 +38,8 @@ export interface RouteContext {
   readonly query: string;
   /** The route's template. */
   readonly template: string;
+  /** When reads give up, by the clock of `performance.now()`: retries share one allowance. */
+  readonly deadlineAtMs: number;
 }
 
 /** Answers one route. */

@@ -28,8 +28,10 @@ export function makeDispatcher(routes: readonly Route[], services: Services): Ha
       const view = requireView(services, route);
       const access = await judgeRoute(route, request, params['index_uid'], { services, view });
       if (route.handler === undefined) throw notBuilt(route);
-      const context = { request, services, view, access, params, query, template: route.template };
-      return await route.handler(context);
+      const { template } = route;
+      const deadlineAtMs = performance.now() + services.config.reads.timeout_ms;
+      const asked = { request, services, view, access, params, query };
+      return await route.handler({ ...asked, template, deadlineAtMs });
     } catch (error) {
       if (error instanceof MiroirError) return errorReply(route.template, error);
       throw error;

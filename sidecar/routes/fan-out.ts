@@ -5,6 +5,7 @@
  * refusal of the question itself (4xx) ends the whole: the other nodes would say the same.
  */
 import { MiroirError } from '../../core/errors.ts';
+import { composeFilter, inFilter } from '../../core/filter/index.ts';
 import { type CoveringSet, coveringSet, type ShardRead } from '../../core/placement/index.ts';
 import { encodeShard, SHARD_FIELD } from '../../core/reserved/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
@@ -82,6 +83,8 @@ export async function fanOut<Purpose extends string>(
 }
 
 const EMPTY = new Uint8Array(0);
+/** Characters of the list of missing shards that fit in a header with room to spare. */
+const NAMED_MAX = 1_024;
 
 /** Asks other copies for the shards of nodes that failed, once. */
 async function retry<Purpose extends string>(
@@ -128,20 +131,13 @@ async function askTarget<Purpose extends string>(
   return { kind: 'answered', bodies };
 }
 
-/**
- * Adds the internal filter as an item of the outer array, where everything is ANDed: never joined into a
- * text, so no filter of a client can reach out of its own item. A filter of a wrong type stays as it is
- * and is refused by the node.
- */
+/** The body with our filter beside the client's, as items of one array, so that neither reaches the other. */
 export function withShardFilter(
   body: Readonly<Record<string, unknown>>,
   shards: readonly number[],
 ): Record<string, unknown> {
-  const expression = `${SHARD_FIELD} IN [${shards.map((shard) => `"${encodeShard(shard)}"`).join(', ')}]`;
-  const { filter } = body;
-  if (filter === undefined || filter === null) return { ...body, filter: [expression] };
-  if (typeof filter === 'string') return { ...body, filter: [expression, filter] };
-  return Array.isArray(filter) ? { ...body, filter: [expression, ...filter] } : { ...body };
+  const filter = inFilter(SHARD_FIELD, shards.map(encodeShard));
+  return { ...body, filter: composeFilter(body['filter'], filter) };
 }
 
 /** Names what is missing, or throws where nothing or too little is there. */
@@ -159,8 +155,9 @@ function judgeCoverage(
     throw found.error ?? noCopy(found.missing.length);
   }
   const shards = ranges([...found.missing].sort((left, right) => left - right));
+  const named = shards.length > NAMED_MAX ? `${shards.slice(0, NAMED_MAX)}...` : shards;
   const reason = found.error?.code === 'miroir_node_timeout' ? 'timeout' : 'unreachable';
-  return [coverage, ['x-miroir-degraded', `shards=${shards}; reason=${reason}`]];
+  return [coverage, ['x-miroir-degraded', `shards=${named}; reason=${reason}`]];
 }
 
 function noCopy(count: number): MiroirError {

@@ -3,6 +3,7 @@
  * no node sees it before the task is enqueued; then the write takes its place in the lane.
  */
 import { MiroirError } from '../../core/errors.ts';
+import { isReservedName } from '../../core/reserved/index.ts';
 import { WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
 import { mayCreateIndex, mayUseIndex } from '../auth/access.ts';
 import { invalidKey } from '../auth/bearer.ts';
@@ -10,6 +11,7 @@ import type { GatewayReply } from '../http/exchange.ts';
 import { beginControlWrite } from './begin.ts';
 import type { RouteContext } from './context.ts';
 import { readJsonBody } from './json-body.ts';
+import { reservedField } from './reserved-names.ts';
 import {
   booleanField,
   checkArray,
@@ -155,11 +157,7 @@ function immutableField(name: string, accepted: string): MiroirError | undefined
 }
 
 function refuseReservedField(primaryKey: string | null): void {
-  if (primaryKey === null || !primaryKey.includes('_miroir_')) return;
-  throw new MiroirError(
-    'miroir_reserved_field',
-    `\`${primaryKey}\` begins with \`_miroir_\`, which is reserved for the gateway.`,
-  );
+  if (primaryKey !== null && isReservedName(primaryKey)) throw reservedField(primaryKey);
 }
 
 function textOrNull(value: unknown): string | null {

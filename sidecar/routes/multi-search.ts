@@ -115,7 +115,9 @@ async function refuse(
     }
   }
   const status = said['code'] === 'index_not_found' ? 400 : failed.answer.status;
-  const message = `Inside \`.queries[${failed.place}]\`: ${String(said['message'])}`;
+  // Here a node does not say which indexes a key or token may use.
+  const text = status === 403 ? invalidKey().message : String(said['message']);
+  const message = `Inside \`.queries[${failed.place}]\`: ${text}`;
   const body = Buffer.from(JSON.stringify({ ...said, message }));
   const headers = failed.answer.headers.filter(([name]) => name === 'retry-after');
   return bytesReply(context.template, status, [body], headers);

@@ -4,7 +4,6 @@
  * one says that everything else is right; any other error is the client's. Nothing can come of the
  * question, since it always fails, and it needs no more rights than the change itself.
  */
-import { MiroirError } from '../../core/errors.ts';
 import { findReservedSetting } from '../../core/settings/index.ts';
 import { WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
 import { mayCreateIndex } from '../auth/access.ts';
@@ -16,6 +15,7 @@ import type { RouteContext, RouteHandler } from './context.ts';
 import { parseJsonBody } from './json-body.ts';
 import { indexPath } from './missing-index.ts';
 import { bytesReply } from './reply.ts';
+import { reservedField } from './reserved-names.ts';
 import { SETTING_NAMES, type SettingName } from './settings-names.ts';
 import { parseIndexUid, refuseReservedUid } from './uid.ts';
 
@@ -74,12 +74,7 @@ async function beginChange(
   const uid = parseIndexUid(context.params['index_uid'] ?? '');
   refuseReservedUid(uid);
   const reserved = findReservedSetting(change);
-  if (reserved !== undefined) {
-    throw new MiroirError(
-      'miroir_reserved_field',
-      `\`${reserved}\` begins with \`_miroir_\`, which is reserved for the gateway.`,
-    );
-  }
+  if (reserved !== undefined) throw reservedField(reserved);
   return beginControlWrite(context, {
     kind: WriteKind.SETTINGS_UPDATE,
     indexUid: uid,

@@ -1,7 +1,9 @@
 /** The uid of an index as a node accepts it, and the texts of its refusals. */
 import { MiroirError } from '../../core/errors.ts';
+import { isReservedName } from '../../core/reserved/index.ts';
 import type { ClusterView, IndexEntry } from '../../core/topology.ts';
 import type { IndexUid } from '../../core/types.ts';
+import { reservedField } from './reserved-names.ts';
 
 /** Letters, digits, `-`, `_`; a node's text says 512 bytes, its code 400. */
 const UID = /^[A-Za-z0-9_-]{1,400}$/;
@@ -46,9 +48,5 @@ export function findIndex(view: ClusterView, uid: IndexUid): IndexEntry | undefi
 
 /** Throws miroir_reserved_field for a uid that clients may not create. */
 export function refuseReservedUid(uid: string): void {
-  if (!uid.startsWith('_miroir_')) return;
-  throw new MiroirError(
-    'miroir_reserved_field',
-    `\`${uid}\` begins with \`_miroir_\`, which is reserved for the gateway.`,
-  );
+  if (isReservedName(uid)) throw reservedField(uid);
 }
