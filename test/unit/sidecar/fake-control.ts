@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import { Server, ServerCredentials, type ServerWritableStream } from '@grpc/grpc-js';
-import { encodeShard } from '../../../core/reserved/index.ts';
 import {
   type Cluster,
   type ClusterServiceServer,
@@ -224,6 +223,3 @@ export function fakeIndex(
     ...more,
   };
 }
-
-/** Digits of a shard as documents hold them. */
-export const shardDigits = encodeShard;
