@@ -3,7 +3,6 @@ export { handleDocumentReplace, handleDocumentUpdate } from './add.ts';
 export { type Clock, systemClock, type WriteContext } from './context.ts';
 export { handleDocumentDelete, handleDocumentDeleteBatch } from './delete-by-id.ts';
 export {
-  editPrefix,
   handleDocumentDeleteAll,
   handleDocumentDeleteByFilter,
   handleDocumentEdit,

@@ -129,7 +129,7 @@ function editDetails(script: string, texts: Omit<EditTexts, 'function'>): string
  * What every edit begins with on nodes: the version of each document it touches. Always of the same
  * number of characters, since it moves the positions in error texts.
  */
-export function editPrefix(seq: number): string {
+function editPrefix(seq: number): string {
   return `doc.${VERSION_FIELD} = "${encodeVersion({ seq, position: 0 })}"; `;
 }
 

@@ -8,6 +8,7 @@ import {
   decodeExpiresAt,
   decodeShard,
   decodeVersion,
+  EXPIRES_AT_FIELD,
   encodeExpiresAt,
   encodeShard,
   encodeVersion,
@@ -84,6 +85,7 @@ test('a document with its tail is a document with both fields last', () => {
 test('names are reserved by their beginning', () => {
   assert.ok(isReservedName('_miroir_'));
   assert.ok(isReservedName('_miroir_anything'));
+  assert.ok(isReservedName(EXPIRES_AT_FIELD));
   assert.not.ok(isReservedName('_miroir'));
   assert.not.ok(isReservedName('x_miroir_'));
 });

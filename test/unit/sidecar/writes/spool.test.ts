@@ -139,7 +139,7 @@ test('a document larger than a part is a part alone', () => {
 });
 
 test('an upload of 300 MB grows the process by less than 150 MB', () => {
-  const program = join(fileURLToPath(import.meta.url), '..', 'large-upload.js');
+  const program = join(fileURLToPath(import.meta.url), '..', 'upload', 'main.js');
   const { stdout, stderr, status } = spawnSync(process.execPath, [program], { timeout: 60_000 });
   assert.is(status, 0, stderr.toString());
   const { growthBytes, sentBytes } = JSON.parse(stdout.toString()) as Record<string, number>;

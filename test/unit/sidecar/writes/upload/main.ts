@@ -2,8 +2,8 @@
  * Writes 300 MB of documents through the handler and prints how far the resident memory grew. The nodes
  * are servers in this same process, so that what they hold counts too. Run by spool.test.ts.
  */
-import { handleDocumentReplace } from '../../../../sidecar/writes/index.ts';
-import { makeStage, requestOf } from './stage.ts';
+import { handleDocumentReplace } from '../../../../../sidecar/writes/index.ts';
+import { makeStage, requestOf } from '../stage.ts';
 
 const UPLOAD_BYTES = 300_000_000;
 const CHUNK_BYTES = 64 * 1024;
