@@ -52,7 +52,7 @@ export function encodeUnavailable(): Buffer {
 
 /** ProcessingResponse.streamed_immediate_response, its head. */
 export function encodeStreamedHead(status: number, headers: HeaderList, isEnd: boolean): Buffer {
-  const all: HeaderList = [[':status', String(status)], ...headers];
+  const all: HeaderList = [[':status', String(status)], ...headers.map(safe)];
   const mapBytes = all.reduce((sum, header) => sum + bytesFieldBytes(headerBytes(header)), 0);
   const headBytes = bytesFieldBytes(mapBytes) + (isEnd ? 2 : 0);
   const writer = new MessageWriter(bytesFieldBytes(bytesFieldBytes(headBytes)));
@@ -116,7 +116,8 @@ interface Mutation {
 }
 
 /** HeaderMutation.set_headers, each replacing what is there. */
-function setHeaders(headers: HeaderList): Mutation {
+function setHeaders(list: HeaderList): Mutation {
+  const headers = list.map(safe);
   const optionBytes = (header: HeaderList[number]) => bytesFieldBytes(headerBytes(header)) + 2;
   return {
     bytes: headers.reduce((sum, header) => sum + bytesFieldBytes(optionBytes(header)), 0),
@@ -128,6 +129,16 @@ function setHeaders(headers: HeaderList): Mutation {
       }
     },
   };
+}
+
+/** What cannot stand in a header, and what would become something else as Latin-1. */
+const UNSAFE = /[^\t\x20-\x7e\x80-\xff]/;
+const EVERY_UNSAFE = new RegExp(UNSAFE.source, 'g');
+
+/** A header that no value can break out of: such characters are replaced, never cut to a byte. */
+function safe(header: HeaderList[number]): HeaderList[number] {
+  const [name, value] = header;
+  return UNSAFE.test(value) ? [name, value.replace(EVERY_UNSAFE, '?')] : header;
 }
 
 /** HeaderValue{key 1, raw_value 3}; a byte a character, as HTTP headers are Latin-1. */

@@ -15,7 +15,7 @@
  */
 import { CLUSTER_HEADER } from '../../core/sockets.ts';
 import type { AccessRecorder, Ending } from '../http/access-record.ts';
-import type { Answerer } from '../http/answer.ts';
+import { type Answerer, discardReply } from '../http/answer.ts';
 import { incomplete } from '../http/body-error.ts';
 import { BodyQueue } from '../http/body-queue.ts';
 import type { GatewayReply } from '../http/exchange.ts';
@@ -144,6 +144,7 @@ export class ExtprocStream {
     const reply = await this.services.answer(request);
     if (this.phase !== 'working') {
       this.record(request, undefined, 'client-gone');
+      await discardReply(reply);
       return;
     }
     try {
@@ -151,6 +152,7 @@ export class ExtprocStream {
     } catch (error) {
       this.refuse('answer could not be sent', error);
       this.record(request, reply, 'client-gone');
+      await discardReply(reply);
     }
   }
 
@@ -163,6 +165,7 @@ export class ExtprocStream {
       await drainBody(body, request.headers, maxBytes);
       if (this.phase !== 'working') {
         this.record(request, reply, 'client-gone');
+        await discardReply(reply);
         return;
       }
     }

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Ending } from './access-record.ts';
+import { discardReply } from './answer.ts';
 import type { GatewayReply } from './exchange.ts';
 
 /** One waiting answer. */
@@ -48,6 +49,7 @@ export class LargeReplies {
     const large = this.take(name);
     if (large === undefined) return;
     large.abandon();
+    void discardReply(large.reply);
     large.ended('client-gone');
   }
 }

@@ -204,6 +204,29 @@ tests.test(
   60_000,
 );
 
+tests.test(
+  'a worker that is not ready gets requests only if none is',
+  async () => {
+    const gateway = await started({ workers: 2 });
+    const { pid } = (await call(`${gateway.url}/seen`)).json;
+    for (let isOff = false; !isOff; ) {
+      const here = (await call(`${gateway.url}/seen`)).json.pid === pid;
+      if (here) isOff = (await call(`${gateway.url}/ready?is=false`)).status === 200;
+    }
+    await sleep(2500);
+    const pids = new Set<number>();
+    for (let count = 0; count < 20; count += 1)
+      pids.add((await call(`${gateway.url}/seen`)).json.pid);
+    assert.is(pids.size, 1);
+    await call(`${gateway.url}/ready?is=false`);
+    await sleep(2500);
+    const base = `http://127.0.0.1:${gateway.metricsPort}`;
+    assert.is((await call(`${base}/readyz`)).status, 503);
+    assert.is((await call(`${gateway.url}/plain`)).status, 200, 'it could say so itself');
+  },
+  60_000,
+);
+
 tests.test('a bad configuration is one line and exit 1', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'miroir-gw-'));
   const file = join(folder, 'miroir.json');

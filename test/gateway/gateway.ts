@@ -153,9 +153,14 @@ class Part {
   readonly child: ChildProcess;
   errors = '';
   private output = '';
+  private isStopping = false;
 
   constructor(program: string, args: readonly string[]) {
     this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child.once('exit', (code, signal) => {
+      if (code === 0 || this.isStopping || signal === 'SIGKILL') return;
+      console.log(`${program} ended by itself: ${code ?? signal}\n${this.errors}`);
+    });
     this.child.stdout?.on('data', (chunk: Buffer) => {
       this.output += chunk.toString();
     });
@@ -177,6 +182,7 @@ class Part {
 
   async stop(): Promise<void> {
     const { child } = this;
+    this.isStopping = true;
     child.stdout?.destroy();
     child.stderr?.destroy();
     if (child.exitCode !== null || child.signalCode !== null) return;

@@ -8,6 +8,7 @@ import { runWorker } from '../../sidecar/process/run-worker.ts';
 const MEBIBYTE = 1024 ** 2;
 /** What the tests ask about afterwards. */
 const seen = { aborted: 0, streamsEnded: 0, requests: 0 };
+let isReady = true;
 
 type Route = (request: GatewayRequest, query: URLSearchParams) => Promise<GatewayReply>;
 
@@ -96,6 +97,10 @@ const routes: Record<string, Route> = {
     }
     return json({});
   },
+  '/ready': async (_, query) => {
+    isReady = query.get('is') !== 'false';
+    return json({ isReady });
+  },
   '/hold': async (_, query) => {
     await sleep(Number(query.get('ms')));
     return json({ ok: true });
@@ -112,7 +117,7 @@ await runWorker(async () => ({
     if (route === undefined) throw new MiroirError('miroir_not_found', `no route ${path}`);
     return await route(request, new URLSearchParams(query));
   },
-  isReady: () => true,
+  isReady: () => isReady,
   view: () => undefined,
   close: async () => {},
 }));

@@ -25,11 +25,14 @@ const tests = suite('ext_proc codec');
 const runs = { seed, numRuns: 60 };
 
 const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
+/** What may stand in a header value. */
+const text = (bytes: Uint8Array) =>
+  latin1(bytes.map((byte) => (byte < 32 || byte === 127 ? 32 : byte)));
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,40}$/);
 /** Long ones need lengths of two and three bytes. */
 const value = fc
   .oneof(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ minLength: 20_000, maxLength: 20_001 }))
-  .map(latin1);
+  .map(text);
 const headers = fc.uniqueArray(fc.tuple(name, value), { maxLength: 8, selector: ([key]) => key });
 const body = fc.oneof(
   fc.uint8Array({ maxLength: 300 }),
@@ -185,6 +188,15 @@ tests.test('every answer is read back by the generated codec', () => {
     }),
     runs,
   );
+});
+
+tests.test('no value breaks out of its header', () => {
+  for (const bad of ['a\r\nx-evil: 1', 'a\u010ab', 'a\u0000', '\u007f', '\ud83d']) {
+    const message = encodeStreamedHead(200, [['x-name', bad]], true);
+    const head = decodeResponse(message);
+    assert.not.match(latin1(message).slice(latin1(message).indexOf('x-name')), /[\r\n\0\u007f]/);
+    assert.is(head.$case, 'streamedImmediateResponse');
+  }
 });
 
 tests.test('a request sent on is read back: headers, an empty body, trailers', () => {
