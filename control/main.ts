@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig, type MiroirConfig, readSecret } from '../core/config/index.ts';
 import { createLogger, createMetrics } from '../core/telemetry/index.ts';
+import { ListenError } from './api/index.ts';
 import { startControl } from './app.ts';
 import { DamagedValue, UnusableStore } from './store/index.ts';
 import { TopologyError } from './topology/index.ts';
@@ -12,7 +13,7 @@ import { TopologyError } from './topology/index.ts';
 const STOP_LIMIT_MS = 10_000;
 
 /** Problems that a person must solve: shown as one line without a stack. */
-const CLEAR_ERRORS = [ConfigError, UnusableStore, DamagedValue, TopologyError];
+const CLEAR_ERRORS = [ConfigError, ListenError, UnusableStore, DamagedValue, TopologyError];
 
 function fail(error: unknown): never {
   const isClear = CLEAR_ERRORS.some((kind) => error instanceof kind);

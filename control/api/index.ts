@@ -1,5 +1,5 @@
 /** The gRPC face of control. */
-export { type Api, startApi } from './server.ts';
+export { type Api, ListenError, startApi } from './server.ts';
 export type { Secrets } from './view-messages.ts';
 export { WatchHub } from './watch-hub.ts';
 export { WriteService } from './write-service.ts';

@@ -1,5 +1,12 @@
 /** The gRPC server: services, health, and options that notice dead peers (measured defaults stay silent). */
-import { Server, ServerCredentials, type ServerWritableStream, status } from '@grpc/grpc-js';
+import {
+  logVerbosity,
+  Server,
+  ServerCredentials,
+  type ServerWritableStream,
+  setLogVerbosity,
+  status,
+} from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import {
   ClusterServiceService,
@@ -38,8 +45,15 @@ export interface Api {
   close(): Promise<void>;
 }
 
-/** Starts listening. Rejects if the address cannot be had. */
+/** The address cannot be had. `message` is one clear line. */
+export class ListenError extends Error {
+  override name = 'ListenError';
+}
+
+/** Starts listening. Rejects with ListenError. */
 export async function startApi(options: ApiOptions): Promise<Api> {
+  // What goes wrong is told by us, in one place and one shape.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
     'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
     'grpc.max_send_message_length': VIEW_BYTES_MAX,
@@ -89,9 +103,13 @@ function addServices(server: Server, options: ApiOptions): void {
 
 function bind(server: Server, address: string): Promise<number> {
   return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => {
+      const reason = error.message.includes('EADDRINUSE') ? 'it is in use' : error.message;
+      reject(new ListenError(`control.listen: cannot listen on ${address}: ${reason}`));
+    };
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
       if (error === null) resolve(port);
-      else reject(error);
+      else fail(error);
     });
   });
 }

@@ -134,6 +134,7 @@ function makeTask(state: State, input: BeginInput, intent: Intent): TaskRecord {
   // Tasks from here on must not take part in the renaming that this one brings.
   if (isSwap || intent.swaps.length > 0) closeGroups(state, intent.names);
   const group = isSwap ? null : groupFor(state, input.indexUid, seq);
+  const newName = newNameOf(input);
   return {
     uid: seq,
     batchUid: null,
@@ -145,6 +146,7 @@ function makeTask(state: State, input: BeginInput, intent: Intent): TaskRecord {
       input.kind === 'settingsUpdate' && isObject(input.body)
         ? toClientDetails({}, input.body)
         : input.details,
+    newNameGroup: newName === null ? null : groupFor(state, newName, seq),
     swapGroups: isSwap ? swapGroupsOf(state, input, seq) : [],
     error: null,
     enqueuedAt: intent.enqueuedAt,
@@ -152,6 +154,13 @@ function makeTask(state: State, input: BeginInput, intent: Intent): TaskRecord {
     finishedAt: null,
     customMetadata: input.customMetadata,
   };
+}
+
+/** The name that a PATCH of an index asks for. */
+function newNameOf(input: BeginInput): string | null {
+  if (input.kind !== 'indexUpdate' || !isObject(input.body)) return null;
+  const { uid } = input.body;
+  return typeof uid === 'string' ? uid : null;
 }
 
 function swapGroupsOf(state: State, input: BeginInput, seq: number): TaskRecord['swapGroups'] {

@@ -43,6 +43,8 @@ export interface TaskSummary {
   readonly type: string;
   status: TaskRecord['status'];
   readonly group: number | null;
+  /** Further groups it is listed under: of a rename's new name, of a swap's indexes. */
+  readonly otherGroups: readonly number[];
   batchUid: number | null;
   canceledBy: number | null;
   readonly enqueuedMs: number;

@@ -127,6 +127,8 @@ export interface TaskRecord {
   readonly type: string;
   canceledBy: number | null;
   details: JsonObject | null;
+  /** Group of the new name of a rename: it is listed under that as well. */
+  readonly newNameGroup: number | null;
   /** Name groups of the swaps' indexes, in the place of details.swaps. */
   readonly swapGroups: readonly { readonly groups: readonly number[]; readonly rename: boolean }[];
   error: TaskError | null;

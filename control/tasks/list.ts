@@ -44,6 +44,8 @@ export function listTasks(state: State, query: TaskQuery): TaskPage {
   const take = (summary: TaskSummary | undefined): void => {
     if (summary === undefined || !matches(summary)) return;
     total += 1;
+    // As on a node: a swap counts for the indexes it names, and is not shown among their tasks.
+    if (summary.group === null && query.indexUids.length > 0) return;
     if (!isFrom(summary.uid, query)) return;
     if (page.length < query.limit) page.push(summary.uid);
     else next ??= summary.uid;
@@ -84,28 +86,34 @@ function matcher(state: State, query: TaskQuery): (summary: TaskSummary) => bool
   const statuses = new Set(query.statuses);
   const batches = new Set(query.batchUids);
   const cancelers = new Set(query.canceledBy);
-  const isNameNeeded = query.indexUids.length > 0 || query.allowedIndexes.length > 0;
-  const groups = isNameNeeded ? allowedGroups(state, query) : undefined;
+  const { indexUids, allowedIndexes } = query;
+  const wanted =
+    indexUids.length === 0 ? undefined : groupsOf(state, (name) => indexUids.includes(name));
+  const allowed =
+    allowedIndexes.length === 0
+      ? undefined
+      : groupsOf(state, (name) => isAllowed(name, allowedIndexes));
   return (summary) =>
     (types.size === 0 || types.has(summary.type)) &&
     (statuses.size === 0 || statuses.has(summary.status)) &&
     (batches.size === 0 || (summary.batchUid !== null && batches.has(summary.batchUid))) &&
     (cancelers.size === 0 || (summary.canceledBy !== null && cancelers.has(summary.canceledBy))) &&
-    (groups === undefined || (summary.group !== null && groups.has(summary.group))) &&
+    (wanted === undefined || isListedUnder(summary, wanted)) &&
+    (allowed === undefined || (summary.group !== null && allowed.has(summary.group))) &&
     isBetween(summary.enqueuedMs, query.afterEnqueuedMs, query.beforeEnqueuedMs) &&
     isBetween(summary.startedMs, query.afterStartedMs, query.beforeStartedMs) &&
     isBetween(summary.finishedMs, query.afterFinishedMs, query.beforeFinishedMs);
 }
 
-function allowedGroups(state: State, query: TaskQuery): Set<number> {
-  const wanted = new Set(query.indexUids);
-  const allowed = new Set<number>();
-  for (const { id } of state.groups) {
-    const name = groupName(state, id);
-    if (wanted.size > 0 && !wanted.has(name)) continue;
-    if (isAllowed(name, query.allowedIndexes)) allowed.add(id);
-  }
-  return allowed;
+function groupsOf(state: State, isWanted: (name: string) => boolean): Set<number> {
+  return new Set(
+    state.groups.filter(({ id }) => isWanted(groupName(state, id))).map(({ id }) => id),
+  );
+}
+
+function isListedUnder(summary: TaskSummary, groups: ReadonlySet<number>): boolean {
+  if (summary.group !== null && groups.has(summary.group)) return true;
+  return summary.otherGroups.some((group) => groups.has(group));
 }
 
 /** Comparisons with NaN (no such time yet) are false, as on a node. */

@@ -32,6 +32,10 @@ export function summarize(task: TaskRecord): TaskSummary {
     type: task.type,
     status: task.status,
     group: task.group,
+    otherGroups: [
+      ...(task.newNameGroup === null ? [] : [task.newNameGroup]),
+      ...task.swapGroups.flatMap(({ groups }) => groups),
+    ],
     batchUid: task.batchUid,
     canceledBy: task.canceledBy,
     enqueuedMs: timeMs(task.enqueuedAt),

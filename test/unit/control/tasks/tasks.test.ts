@@ -67,6 +67,7 @@ function task(state: State, changes: Partial<TaskRecord> & { name?: string } = {
     type: 'documentAdditionOrUpdate',
     canceledBy: null,
     details: null,
+    newNameGroup: null,
     swapGroups: [],
     error: null,
     enqueuedAt: formatTime(BigInt(uid) * 1_000_000_000n),
@@ -195,6 +196,21 @@ test('lists page in both directions and count what the filters leave', () => {
   assert.equal(none, { uids: [], total: 0, from: null, next: null });
   assert.equal(listTasks(state, { ...EMPTY_QUERY, uids: [3, 7, 5] }).uids, [7, 5, 3]);
   assert.is(listTasks(state, { ...EMPTY_QUERY, limit: 0 }).total, 50);
+});
+
+test('a swap counts for its indexes and is not shown; a rename is listed under both names', () => {
+  const state = emptyState();
+  task(state, { name: 'a' });
+  const groups = ['a', 'b'].map((name) => groupFor(state, name, 1));
+  task(state, { group: null, type: 'indexSwap', swapGroups: [{ groups, rename: false }] });
+  task(state, { name: 'a', type: 'indexUpdate', newNameGroup: groupFor(state, 'c', 2) });
+  const found = (uid: string) => {
+    const { uids, total } = listTasks(state, { ...EMPTY_QUERY, indexUids: [uid] });
+    return { uids, total };
+  };
+  assert.equal(found('a'), { uids: [2, 0], total: 3 });
+  assert.equal(found('b'), { uids: [], total: 1 });
+  assert.equal(found('c'), { uids: [2], total: 1 });
 });
 
 test('times compare strictly, and a task that has not begun has no start', () => {
