@@ -49,6 +49,15 @@ export class DocumentTable {
     return bytes;
   }
 
+  /** Whether a later row has the same primary key. */
+  isReplacedLater(row: number): boolean {
+    const { hashLows, hashHighs } = this;
+    for (let later = row + 1; later < this.count; later += 1) {
+      if (hashLows[later] === hashLows[row] && hashHighs[later] === hashHighs[row]) return true;
+    }
+    return false;
+  }
+
   #grow(): void {
     const rows = this.lengths.length * 2;
     assert(rows <= 2 ** 26, 'a payload has a bounded number of documents');

@@ -30,8 +30,10 @@ import {
   type TaskFailure,
   valueFailure,
 } from './failures.ts';
+import { PlainShapes } from './plain-shapes.ts';
 import { keyCandidates, keyLevels, type Span } from './primary-key.ts';
 import { type PayloadPlace, readPayloadStep } from './read-payload.ts';
+import { UNDECIDED_BYTES_MAX, UndecidedBytes } from './undecided-bytes.ts';
 import type { ValueFault } from './value-faults.ts';
 
 /** What a payload comes to. */
@@ -68,17 +70,8 @@ export interface SplitOptions {
   readonly sink: (bytes: Uint8Array) => void;
 }
 
-const BUFFER_BYTES_AT_FIRST = 256 * 1024;
-/** Larger documents are left to the exact reader. */
-const BUFFER_BYTES_MAX = 32 * 1024 * 1024;
 /** So many faulty values are remembered; all of them would have to be replaced later to be harmless. */
 const VALUE_FAULTS_MAX = 64;
-const PLAIN_COORDINATE = '\\s*:\\s*-?\\d{1,3}(?:\\.\\d{1,30})?\\s*';
-/** A place as nearly everyone writes it. */
-const PLAIN_GEO = new RegExp(
-  `^\\{\\s*(?:"lat"${PLAIN_COORDINATE},\\s*"lng"|"lng"${PLAIN_COORDINATE},\\s*"lat")${PLAIN_COORDINATE}\\}$`,
-);
-const PLAIN_GEO_BYTES_MAX = 256;
 const COMMA = 0x2c;
 
 /** Splits one payload. Call `push` for each chunk, then `end`, then `finish`. */
@@ -87,8 +80,7 @@ export class DocumentSplitter {
   readonly #csv: CsvConverter | undefined;
   readonly #table = new DocumentTable();
   readonly #hash: HashHalves = { low: 0, high: 0 };
-  /** Walks the object in `_vectors`. */
-  readonly #vectorsScanner = new DocumentScanner([]);
+  readonly #shapes: PlainShapes;
   #scanner: DocumentScanner;
   #primaryKey: string | undefined;
   #receivedBytes = 0;
@@ -101,11 +93,7 @@ export class DocumentSplitter {
   /** Rows of the table whose values indexing will choke on, and what it will say. */
   readonly #valueFaults: { row: number; fault: ValueFault }[] = [];
 
-  /** Bytes not yet decided: from `#cursor` to `#filled`; `#buffer[0]` is byte `#base` of the spool. */
-  #buffer: Buffer = Buffer.alloc(BUFFER_BYTES_AT_FIRST);
-  #base = 0;
-  #cursor = 0;
-  #filled = 0;
+  readonly #undecided = new UndecidedBytes();
   /** Scanning again pays only when there are so many bytes. */
   #worthBytes = 0;
 
@@ -115,6 +103,7 @@ export class DocumentSplitter {
       options.format === 'csv' ? new CsvConverter(options.csvDelimiter ?? COMMA) : undefined;
     this.#place = options.format === 'json' ? 'start' : 'lines';
     this.#primaryKey = options.primaryKey;
+    this.#shapes = new PlainShapes(options.checksGeo);
     this.#scanner = makeScanner(options.primaryKey);
   }
 
@@ -169,53 +158,29 @@ export class DocumentSplitter {
     if (bytes.length === 0) return;
     this.#options.sink(bytes);
     if (this.#isStopped || this.#rejection !== undefined || this.#place === 'end') return;
-    this.#compact();
-    if (!this.#makeRoom(bytes.length)) {
-      this.#isStopped = true;
-      return;
-    }
-    this.#buffer.set(bytes, this.#filled);
-    this.#filled += bytes.length;
-    if (this.#filled - this.#cursor >= this.#worthBytes) this.#scan();
-  }
-
-  /** Moves what is undecided to the front of the buffer. */
-  #compact(): void {
-    if (this.#cursor === 0) return;
-    this.#buffer.copyWithin(0, this.#cursor, this.#filled);
-    this.#base += this.#cursor;
-    this.#filled -= this.#cursor;
-    this.#cursor = 0;
-  }
-
-  /** Grows the buffer for so many more bytes and the closing zero; false if it would get too large. */
-  #makeRoom(bytes: number): boolean {
-    const needed = this.#filled + bytes + 1;
-    if (needed <= this.#buffer.length) return true;
-    if (needed > BUFFER_BYTES_MAX) return false;
-    const larger = Buffer.alloc(
-      Math.min(BUFFER_BYTES_MAX, Math.max(needed, this.#buffer.length * 2)),
-    );
-    this.#buffer.copy(larger, 0, 0, this.#filled);
-    this.#buffer = larger;
-    return true;
+    if (!this.#undecided.append(bytes)) this.#isStopped = true;
+    else if (this.#undecided.count >= this.#worthBytes) this.#scan();
   }
 
   /** Scans documents until the buffer holds no whole one, or until something is not plainly right. */
   #scan(): void {
-    this.#buffer[this.#filled] = 0;
+    const bytes = this.#undecided;
+    bytes.buffer[bytes.filled] = 0;
     this.#worthBytes = 0;
-    const isAllUtf8 = isUtf8(this.#buffer.subarray(this.#cursor, this.#filled));
+    const isAllUtf8 = isUtf8(bytes.buffer.subarray(bytes.cursor, bytes.filled));
     for (;;) {
       if (this.#rejection !== undefined || this.#documentCount > POSITION_LIMIT) return;
       const start = this.#findDocument();
-      if (start < 0) return;
-      const end = this.#scanner.scan(this.#buffer, start, this.#filled);
-      if (end === SCAN_INCOMPLETE) {
-        this.#worthBytes = (this.#filled - this.#cursor) * 2;
+      if (start < 0) {
+        this.#worthBytes = bytes.count * 2;
         return;
       }
-      if (end < 0 || (!isAllUtf8 && !isUtf8(this.#buffer.subarray(start, end)))) {
+      const end = this.#scanner.scan(bytes.buffer, start, bytes.filled);
+      if (end === SCAN_INCOMPLETE) {
+        this.#worthBytes = bytes.count * 2;
+        return;
+      }
+      if (end < 0 || (!isAllUtf8 && !isUtf8(bytes.buffer.subarray(start, end)))) {
         this.#isStopped = true;
         return;
       }
@@ -226,7 +191,7 @@ export class DocumentSplitter {
       }
       if (this.#place === 'start') this.#place = 'single-end';
       else if (this.#place === 'array-first') this.#place = 'array-next';
-      this.#cursor = end;
+      bytes.cursor = end;
     }
   }
 
@@ -235,34 +200,37 @@ export class DocumentSplitter {
    * if the payload ends here, or if something else is (then scanning stops).
    */
   #findDocument(): number {
-    let at = this.#skipBlanks(this.#cursor);
-    if (at === this.#filled) return -1;
-    const byte = this.#buffer[at];
+    const bytes = this.#undecided;
+    let at = this.#skipBlanks(bytes.cursor);
+    bytes.cursor = at;
+    if (at === bytes.filled) return -1;
+    const byte = bytes.buffer[at];
     if (this.#place === 'start' && byte === 0x5b) {
       this.#place = 'array-first';
-      this.#cursor = at + 1;
+      bytes.cursor = at + 1;
       at = this.#skipBlanks(at + 1);
-      if (at === this.#filled) return -1;
+      if (at === bytes.filled) return -1;
     } else if (this.#place === 'array-next' && byte === COMMA) {
       at = this.#skipBlanks(at + 1);
-      if (at === this.#filled) return -1;
+      if (at === bytes.filled) return -1;
     } else if (this.#place === 'array-next' && byte === 0x5d) {
       this.#place = 'end';
-      this.#cursor = at + 1;
+      bytes.cursor = at + 1;
       return -1;
     } else if (this.#place === 'array-next' || this.#place === 'single-end') {
       this.#isStopped = true;
       return -1;
     }
-    if (this.#buffer[at] === 0x7b) return at;
+    if (bytes.buffer[at] === 0x7b) return at;
     this.#isStopped = true;
     return -1;
   }
 
   #skipBlanks(from: number): number {
+    const { buffer } = this.#undecided;
     let at = from;
     for (;;) {
-      const byte = this.#buffer[at] as number;
+      const byte = buffer[at] as number;
       if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at;
       at += 1;
     }
@@ -271,12 +239,16 @@ export class DocumentSplitter {
   /** Takes a document that the scanner found; false if a name in it is no text. */
   #takeScanned(start: number, end: number): boolean {
     const scanner = this.#scanner;
+    const bytes = this.#undecided;
     const isFirst = this.#documentCount === 0 && this.#primaryKey === undefined;
     const isPlain =
-      !scanner.isSuspect && !scanner.hasReserved && !isFirst && this.#hasPlainShapes();
+      !scanner.isSuspect &&
+      !scanner.hasReserved &&
+      !isFirst &&
+      this.#shapes.areSure(scanner, bytes.buffer, bytes.filled);
     if (isPlain && scanner.keyIsPlain) {
-      hashPrimaryKeyInto(this.#buffer.subarray(scanner.keyStart, scanner.keyEnd), this.#hash);
-      this.#table.add(this.#base + start, end - start, this.#hash.low, this.#hash.high);
+      hashPrimaryKeyInto(bytes.buffer.subarray(scanner.keyStart, scanner.keyEnd), this.#hash);
+      this.#table.add(bytes.base + start, end - start, this.#hash.low, this.#hash.high);
       this.#documentCount += 1;
       return true;
     }
@@ -285,26 +257,12 @@ export class DocumentSplitter {
       return true;
     }
     try {
-      this.#take(new ByteWindow(this.#buffer), { start, end }, this.#base);
+      this.#take(new ByteWindow(bytes.buffer), { start, end }, bytes.base);
       return true;
     } catch (error) {
       if (error instanceof JsonFault) return false;
       throw error;
     }
-  }
-
-  /** Whether `_vectors` and `_geo` of the scanned document are surely of a shape that a node takes. */
-  #hasPlainShapes(): boolean {
-    const { vectorsStart, geoStart, geoEnd } = this.#scanner;
-    const buffer = this.#buffer;
-    if (geoStart >= 0 && this.#options.checksGeo) {
-      if (geoEnd - geoStart > PLAIN_GEO_BYTES_MAX) return false;
-      if (!PLAIN_GEO.test(buffer.toString('latin1', geoStart, geoEnd))) return false;
-    }
-    if (vectorsStart < 0) return true;
-    if (buffer[vectorsStart] !== 0x7b) return false;
-    this.#vectorsScanner.scan(buffer, vectorsStart, this.#filled);
-    return this.#vectorsScanner.hasOnlyLists && !this.#vectorsScanner.isSuspect;
   }
 
   /** Takes a document after an exact look. `base` is the place of the window's first byte in the spool. */
@@ -341,12 +299,13 @@ export class DocumentSplitter {
       };
       return;
     }
-    const before = this.#base + this.#cursor;
+    const before = this.#undecided.offset;
     const placeBefore = this.#place;
-    if (!this.#isStopped && this.#load(spooled)) this.#scan();
-    if (this.#base + this.#cursor > before || this.#place !== placeBefore) return;
-    const isAllLoaded = this.#base + this.#filled === spooled.byteLength;
-    if (!this.#isStopped && !isAllLoaded && this.#makeRoom(this.#filled)) return;
+    if (!this.#isStopped && this.#undecided.load(spooled)) this.#scan();
+    if (this.#undecided.offset > before || this.#place !== placeBefore) return;
+    const isAllLoaded = this.#undecided.isAllLoaded(spooled);
+    if (!this.#isStopped && !isAllLoaded && this.#undecided.makeRoom(this.#undecided.filled))
+      return;
     this.#isStopped = false;
     const step = readPayloadStep(window, this.#place, before);
     if (step.kind === 'rejected') {
@@ -355,36 +314,16 @@ export class DocumentSplitter {
     }
     if (step.kind === 'document') this.#takeExact(window, step.span);
     this.#place = step.next;
-    this.#goTo(step.offset);
+    this.#undecided.goTo(step.offset);
   }
 
   #takeExact(window: ByteWindow, span: Span): void {
-    const isLarge = span.end - span.start > BUFFER_BYTES_MAX;
+    const isLarge = span.end - span.start > UNDECIDED_BYTES_MAX;
     if (isLarge) this.#take(window, span, 0);
     else {
       const bytes = window.slice(span.start, span.end);
       this.#take(new ByteWindow(bytes), { start: 0, end: bytes.length }, span.start);
     }
-  }
-
-  #goTo(offset: number): void {
-    if (offset <= this.#base + this.#filled) {
-      this.#cursor = offset - this.#base;
-      return;
-    }
-    this.#base = offset;
-    this.#cursor = 0;
-    this.#filled = 0;
-  }
-
-  /** Fills the buffer from the spool; false if there is nothing to scan. */
-  #load(spooled: ByteSource): boolean {
-    if (this.#base + this.#filled < spooled.byteLength) {
-      this.#compact();
-      const free = this.#buffer.subarray(this.#filled, this.#buffer.length - 1);
-      this.#filled += spooled.read(this.#base + this.#filled, free);
-    }
-    return this.#cursor < this.#filled;
   }
 
   #conclude(): SplitResult {
@@ -401,23 +340,10 @@ export class DocumentSplitter {
     const { ignoresValues, laterReplaces, indexUid } = this.#options;
     if (ignoresValues) return undefined;
     const found = this.#valueFaults.find(
-      ({ row }) => !laterReplaces || !isReplacedLater(this.#table, row),
+      ({ row }) => !laterReplaces || !this.#table.isReplacedLater(row),
     );
     return found === undefined ? undefined : valueFailure(indexUid, found.fault);
   }
-}
-
-/** Whether a later row has the same primary key. */
-function isReplacedLater(table: DocumentTable, row: number): boolean {
-  for (let later = row + 1; later < table.count; later += 1) {
-    if (
-      table.hashLows[later] === table.hashLows[row] &&
-      table.hashHighs[later] === table.hashHighs[row]
-    ) {
-      return true;
-    }
-  }
-  return false;
 }
 
 function makeScanner(primaryKey: string | undefined): DocumentScanner {

@@ -141,6 +141,11 @@ test('bombs cost no more than their size', () => {
   assert.match(verdict(closed), /^task internal: .*recursion limit exceeded/);
   const names = `[{${Array.from({ length: 100_000 }, (_, i) => `"id":${i}`).join(',')}}]`;
   assert.is(verdict(names), 'ok 1');
+  const blanks = ' '.repeat(20_000_000);
+  assert.is(
+    verdict(`[${blanks}{"id":1}${blanks},${blanks}{"id":2}]`, { cutBytes: 65_536 }),
+    'ok 2',
+  );
   assert.ok(performance.now() - startedAt < 10_000, 'slow');
 });
 
