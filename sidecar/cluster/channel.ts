@@ -87,9 +87,14 @@ export function controlError(error: unknown): unknown {
   if (!isUnreachable(error) && (error as Partial<ServiceError>).code !== status.CANCELLED) {
     return error;
   }
+  return controlUnavailable(error);
+}
+
+/** What a client sees of a write that control could not take. */
+export function controlUnavailable(cause: unknown): MiroirError {
   return new MiroirError(
     'miroir_control_unavailable',
     'The control service cannot be reached, so nothing was written. Searches go on.',
-    { cause: error, retryAfterSeconds: 1 },
+    { cause, retryAfterSeconds: 1 },
   );
 }

@@ -45,7 +45,7 @@ export class Cluster {
     this.#path = options.path;
     this.sidecarId = `w${options.workerIndex}-${randomBytes(8).toString('hex')}`;
     const { address } = config.control;
-    this.writes = new GrpcWriteClient(address, this.sidecarId);
+    this.writes = new GrpcWriteClient(address, this.sidecarId, () => this.#watch.lost);
     const reach = (position: Position): Promise<void> => this.reach(position);
     this.tasks = new GrpcTaskClient(address, reach);
     this.keys = new GrpcKeyClient(address, {

@@ -17,6 +17,8 @@ import { applyDelta, comparePositions, fromView, type HeldView } from './view.ts
 const SILENCE_MS = 3_000;
 const PAUSE_MIN_MS = 100;
 const PAUSE_MAX_MS = 2_000;
+/** A restart of control may take so long before calls that wait for an answer are given up. */
+const GRACE_MS = 2_000;
 
 /** What a follower needs. */
 export interface WatchOptions {
@@ -39,11 +41,22 @@ export class Watch {
   #pauseMs = PAUSE_MIN_MS;
   #endAttempt: (() => void) | undefined;
   #pause: NodeJS.Timeout | undefined;
+  #lost = new AbortController();
+  #grace: NodeJS.Timeout | undefined;
 
   constructor(options: WatchOptions) {
     this.#options = options;
     this.#held = options.held;
+    this.#startGrace();
     this.#attempt();
+  }
+
+  /**
+   * Fires when control has been gone for 2 s: calls to it will get no answer. A control that hangs keeps
+   * its connections open, so the calls themselves would not notice.
+   */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
   }
 
   /** Whether the stream lives and its whole view was taken: what is held is at most 3 s old. */
@@ -54,7 +67,20 @@ export class Watch {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#pause);
+    clearTimeout(this.#grace);
     this.#endAttempt?.();
+  }
+
+  #startGrace(): void {
+    this.#grace ??= setTimeout(() => this.#lost.abort(), GRACE_MS);
+  }
+
+  #follow(): void {
+    clearTimeout(this.#grace);
+    this.#grace = undefined;
+    if (this.#lost.signal.aborted) this.#lost = new AbortController();
+    this.#isFollowing = true;
+    this.#pauseMs = PAUSE_MIN_MS;
   }
 
   #attempt(): void {
@@ -100,8 +126,7 @@ export class Watch {
     if (held !== undefined && comparePositions(position, held.view.position) < 0) return false;
     if (event.$case === 'view') {
       this.#held = fromView(position, event.value);
-      this.#isFollowing = true;
-      this.#pauseMs = PAUSE_MIN_MS;
+      this.#follow();
       this.#options.logger.info({ position: positionText(position) }, 'following control');
     } else {
       if (held === undefined) return false;
@@ -115,6 +140,7 @@ export class Watch {
     const wasFollowing = this.#isFollowing;
     this.#isFollowing = false;
     if (this.#isClosed) return;
+    this.#startGrace();
     if (wasFollowing)
       this.#options.logger.warn({ reason }, 'lost control; going on with what is held');
     this.#pause = setTimeout(() => this.#attempt(), this.#pauseMs);

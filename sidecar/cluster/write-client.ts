@@ -17,12 +17,14 @@ import {
   callUnary,
   channelOptions,
   controlError,
+  controlUnavailable,
   isUnreachable,
   type UnaryMethod,
 } from './channel.ts';
 
 const BEGIN_DEADLINE_MS = 60_000;
 const RENEW_DEADLINE_MS = 2_000;
+const GONE_DEADLINE_MS = 2_000;
 const REPORT_DEADLINE_MS = 60_000;
 /** Pauses between tries; a restart of control of about a second goes unnoticed. */
 const RETRY_PAUSES_MS = [50, 150, 300, 500] as const;
@@ -44,10 +46,13 @@ export interface WriteClient {
 export class GrpcWriteClient implements WriteClient {
   readonly #client: WriteServiceClient;
   readonly #sidecarId: string;
+  readonly #lost: () => AbortSignal;
   #requestNumber = 0n;
 
-  constructor(address: string, sidecarId: string) {
+  /** `lost` gives the signal that fires when control stays away; calls end with it. */
+  constructor(address: string, sidecarId: string, lost: () => AbortSignal) {
     this.#sidecarId = sidecarId;
+    this.#lost = lost;
     this.#client = new WriteServiceClient(address, credentials.createInsecure(), channelOptions());
   }
 
@@ -55,7 +60,7 @@ export class GrpcWriteClient implements WriteClient {
     this.#requestNumber += 1n;
     const request = { ...input, sidecarId: this.#sidecarId, requestNumber: this.#requestNumber };
     const method: UnaryMethod<BeginRequest, BeginResponse> = this.#client.begin.bind(this.#client);
-    return callWithRetries(method, request, BEGIN_DEADLINE_MS, signal);
+    return this.#callWithRetries(method, request, BEGIN_DEADLINE_MS, signal);
   }
 
   async renew(seqs: readonly bigint[], signal?: AbortSignal): Promise<RenewResponse> {
@@ -75,28 +80,42 @@ export class GrpcWriteClient implements WriteClient {
     const method: UnaryMethod<ReportRequest, ReportResponse> = this.#client.report.bind(
       this.#client,
     );
-    return callWithRetries(method, request, REPORT_DEADLINE_MS, signal);
+    return this.#callWithRetries(method, request, REPORT_DEADLINE_MS, signal);
   }
 
   close(): void {
     this.#client.close();
   }
-}
 
-/** Tries again while control is unreachable, for about a second in all; both calls bear repeating. */
-async function callWithRetries<Request, Response>(
-  method: UnaryMethod<Request, Response>,
-  request: Request,
-  deadlineMs: number,
-  signal: AbortSignal | undefined,
-): Promise<Response> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      return await callUnary(method, request, { deadlineMs, signal });
-    } catch (error) {
-      const pauseMs = RETRY_PAUSES_MS[tries];
-      if (pauseMs === undefined || !isUnreachable(error)) throw controlError(error);
-      await delay(pauseMs, undefined, signal === undefined ? {} : { signal });
+  /** Tries again while control is unreachable, for about a second in all; both calls bear repeating. */
+  async #callWithRetries<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
+    deadlineMs: number,
+    client: AbortSignal | undefined,
+  ): Promise<Response> {
+    const lost = this.#lost();
+    // Control that was gone may be back before it is followed again: ask, but do not wait long.
+    const isGone = lost.aborted;
+    const limits = {
+      deadlineMs: isGone ? GONE_DEADLINE_MS : deadlineMs,
+      signal: isGone ? client : AbortSignal.any(client === undefined ? [lost] : [client, lost]),
+    };
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await callUnary(method, request, limits);
+      } catch (error) {
+        if (lost.aborted && !isGone) throw controlUnavailable(error);
+        const pauseMs = RETRY_PAUSES_MS[tries];
+        if (pauseMs === undefined || !isUnreachable(error)) throw controlError(error);
+        await delay(pauseMs, undefined, signalOption(limits.signal)).catch(() => {
+          throw controlUnavailable(error);
+        });
+      }
     }
   }
+}
+
+function signalOption(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
 }

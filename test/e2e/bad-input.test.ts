@@ -267,7 +267,8 @@ e2e.test(
   'HEAD and HTTP/1.0 are answered',
   async () => {
     const head = await sendRaw('HEAD /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-    assert.match(head, /^HTTP\/1\.1 200/);
+    assert.match(head, /^HTTP\/1\.1 405/, 'a node takes HEAD on no route');
+    assert.not.match(head, '{');
     const old = await sendRaw('GET /health HTTP/1.0\r\n\r\n');
     assert.match(old, /^HTTP\/1\.[01] 200/);
     assert.match(old, 'available');
