@@ -3,18 +3,20 @@
  * order of the queries. The first query that fails makes the error, in a node's words. Federated queries
  * rank hits of several indexes against each other, which no merge here does yet: 501.
  */
-import { MiroirError } from '../../core/errors.ts';
+import { errorBody, MiroirError } from '../../core/errors.ts';
 import { cleanMessage } from '../../core/ranking/index.ts';
+import type { IndexUid } from '../../core/types.ts';
 import { mayUseIndex } from '../auth/access.ts';
 import { invalidKey } from '../auth/bearer.ts';
 import type { GatewayReply } from '../http/exchange.ts';
-import { type Answered, askAnyNode, type Question, relay } from './ask.ts';
+import { type Answered, askAnyNode, askNode, type Question, relay } from './ask.ts';
 import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
 import { parseJsonBody } from './json-body.ts';
 import { indexPath } from './missing-index.ts';
-import { bytesReply, errorReply, type HeaderPair } from './reply.ts';
+import { bytesReply, errorReply, type HeaderPair, jsonReply } from './reply.ts';
 import { search } from './search.ts';
+import { findIndex, indexNotFound } from './uid.ts';
 
 /** Searches at once of one request. */
 const CONCURRENCY = 8;
@@ -27,6 +29,9 @@ export async function postMultiSearch(context: RouteContext): Promise<GatewayRep
   const untouched: Question = { method: 'POST', path: '/multi-search', body: bytes };
   const queries = readQueries(body);
   if (queries === undefined) return relayOrRefuse(context, untouched);
+  if (isObject(body) && isObject(body['federation'])) {
+    return refuseFederated(context, queries, untouched);
+  }
   const answers = await searchAll(context, queries);
   for (const [place, answer] of answers.entries()) {
     if (answer.status === 200) continue;
@@ -43,18 +48,12 @@ interface Query {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** The queries; undefined if a node will refuse the body as a whole. Throws for federated ones. */
+/** The queries; undefined if a node will refuse the body as a whole. */
 function readQueries(body: unknown): Query[] | undefined {
   if (!isObject(body) || !Array.isArray(body['queries'])) return undefined;
   const { queries, federation, ...others } = body;
   if (Object.keys(others).length > 0) return undefined;
-  if (federation !== undefined && federation !== null) {
-    if (!isObject(federation)) return undefined;
-    throw new MiroirError(
-      'miroir_not_implemented',
-      '`POST /multi-search` with `federation` is not built yet. Send the queries without it.',
-    );
-  }
+  if (federation !== undefined && federation !== null && !isObject(federation)) return undefined;
   const read = (queries as unknown[]).map((query) => {
     if (!isObject(query) || typeof query['indexUid'] !== 'string') return undefined;
     const { indexUid, ...rest } = query;
@@ -132,6 +131,36 @@ async function relayOrRefuse(context: RouteContext, untouched: Question): Promis
   const answer = await askAnyNode(context, untouched);
   if (answer.status >= 400) return relay(context, answer);
   throw new MiroirError('bad_request', 'The queries of this request are not understood.');
+}
+
+/**
+ * Federated queries are refused: by a node where it would refuse them too, else as not built. A node that
+ * merely does not hold an index is no judge of the rest.
+ */
+async function refuseFederated(
+  context: RouteContext,
+  queries: readonly Query[],
+  untouched: Question,
+): Promise<GatewayReply> {
+  for (const nodeId of context.view.nodes.keys()) {
+    const outcome = await askNode(context, nodeId, untouched);
+    if (outcome.kind !== 'answered') continue;
+    if (outcome.status === 200 && queries.length > 0) break;
+    const words = errorOfBytes(outcome.body);
+    if (words['code'] === 'index_not_found') continue;
+    return relay(context, outcome.status === 200 ? outcome : cleaned(outcome, words));
+  }
+  const missing = queries.findIndex(
+    ({ indexUid }) => findIndex(context.view, indexUid as IndexUid) === undefined,
+  );
+  if (missing >= 0) {
+    const message = `Inside \`.queries[${missing}]\`: ${indexNotFound(queries[missing]?.indexUid ?? '').message}`;
+    return jsonReply(context.template, 400, errorBody('index_not_found', message));
+  }
+  throw new MiroirError(
+    'miroir_not_implemented',
+    '`POST /multi-search` with `federation` is not built yet. Send the queries without it.',
+  );
 }
 
 /** `{"results":[{"indexUid":…, <members of the search>}, …]}`, each answer's bytes as they are. */

@@ -84,11 +84,18 @@ function refuseFacetsOfNothing(entry: IndexEntry, body: JsonObject): void {
   const { facets } = body;
   if (!Array.isArray(facets) || !facets.includes('*')) return;
   const rules = entry.settings['filterableAttributes'];
-  if (Array.isArray(rules) && rules.length > 0) return;
+  if (Array.isArray(rules) && rules.some(hasPatterns)) return;
   throw new MiroirError(
     'invalid_search_facets',
     'Invalid facet distribution: Pattern `*` is not filterable. This index does not have configured filterable attributes.',
   );
+}
+
+/** A rule of filterableAttributes may be a name, or an object with a list of patterns that may be empty. */
+function hasPatterns(rule: unknown): boolean {
+  if (!isObject(rule)) return true;
+  const patterns = rule['attributePatterns'];
+  return !Array.isArray(patterns) || patterns.length > 0;
 }
 
 /** One node holds everything: its bytes, minus the gateway's fields. */

@@ -49,7 +49,7 @@ async function similar(
 ): Promise<GatewayReply> {
   const entry = readableIndex(context);
   if (entry === undefined) return refuseMissingIndex(context, untouched);
-  if (!isObject(body)) return relayUnread(context, entry, untouched);
+  if (!isObject(body) || !isUnderstood(body)) return relayUnread(context, entry, untouched);
   refuseReservedNames(body);
   const covering = coveringFor(entry, body);
   const read = onlyRead(covering);
@@ -96,6 +96,33 @@ async function similarOnOne(
   if (answer.status !== 200) return relayRefusal(context, target.entry, { answer, untouched });
   return bytesReply(context.template, 200, stripSearch(plan, answer.body).chunks);
 }
+
+/** Whether every member is known and of its kind; anything else is for a node to refuse. */
+function isUnderstood(body: JsonObject): boolean {
+  return Object.entries(body).every(([name, value]) => {
+    const isOfKind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
+    return isOfKind?.(value) === true;
+  });
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isFlag = (value: unknown): boolean => typeof value === 'boolean';
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  id: (value) => isText(value) || Number.isSafeInteger(value),
+  embedder: isText,
+  offset: isCount,
+  limit: isCount,
+  attributesToRetrieve: (value) => value === null || (Array.isArray(value) && value.every(isText)),
+  retrieveVectors: isFlag,
+  filter: () => true,
+  showRankingScore: isFlag,
+  showRankingScoreDetails: isFlag,
+  showPerformanceDetails: isFlag,
+  rankingScoreThreshold: (value) =>
+    value === null || (typeof value === 'number' && value >= 0 && value <= 1),
+};
 
 /** The document's first vector, read with the gateway's own key: it is never shown. */
 async function readVector(
