@@ -102,8 +102,13 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
     callKeys: (call) => keyCalls.call(call),
   });
   const ticking = setInterval(() => {
+    const now = readNow();
+    const [oldest] = state.open.values();
     metrics.taskRegistrySize.set(state.summaries.length);
-    if (state.open.size > 0) runner.submit({ kind: 'tick', now: readNow() });
+    metrics.taskProcessingAge.set(
+      oldest === undefined ? 0 : (now.steadyMs - oldest.begunAtMs) / 1000,
+    );
+    if (oldest !== undefined) runner.submit({ kind: 'tick', now });
   }, TICK_MS);
   return {
     address: api.address,

@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig, type MiroirConfig, readSecret } from '../core/config/index.ts';
-import { createLogger, createMetrics } from '../core/telemetry/index.ts';
+import { createLogger, createMetrics, serveMetrics } from '../core/telemetry/index.ts';
 import { ListenError } from './api/index.ts';
 import { startControl } from './app.ts';
 import { DamagedValue, UnusableStore } from './store/index.ts';
@@ -40,12 +40,13 @@ async function main(): Promise<void> {
   };
   process.on('unhandledRejection', broken);
   process.on('uncaughtException', broken);
-  const control = await startControl({
-    config,
-    logger,
-    metrics: createMetrics({ withRuntime: true }),
-    onBroken: broken,
-  });
+  const metrics = createMetrics({ withRuntime: true, program: 'control' });
+  const metricsPort = await serveMetrics(config.telemetry, metrics.registry).catch(
+    (error: Error) => {
+      throw new ConfigError('telemetry.metrics_port', error.message);
+    },
+  );
+  const control = await startControl({ config, logger, metrics, onBroken: broken });
   let isStopping = false;
   const stop = (): void => {
     if (isStopping) return;
@@ -58,7 +59,8 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  process.stdout.write(`${JSON.stringify({ ready: true, address: control.address })}\n`);
+  const ready = { ready: true, address: control.address, metrics_port: metricsPort };
+  process.stdout.write(`${JSON.stringify(ready)}\n`);
   logger.info({ address: control.address }, 'control serves');
 }
 

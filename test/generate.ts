@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { configReference } from './generators/config-reference.ts';
 import { errorsReference } from './generators/errors-reference.ts';
 import { helmGolden, helmSchema, helmValues } from './generators/helm.ts';
+import { metricsReference } from './generators/metrics-reference.ts';
 import { projectRoot } from './kit/paths.ts';
 
 interface GeneratedFile {
@@ -16,6 +17,7 @@ interface GeneratedFile {
 
 const GENERATORS: readonly (() => GeneratedFile[])[] = [
   () => [{ path: 'docs/reference/errors.md', text: errorsReference() }],
+  () => [{ path: 'docs/reference/metrics.md', text: metricsReference() }],
   () => [{ path: 'docs/reference/config.md', text: configReference() }],
   () => [
     { path: 'helm/miroir/values.yaml', text: helmValues() },

@@ -4,7 +4,9 @@
  * Children are bound once and kept, so counting a request costs two map look-ups.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ClusterView } from '../topology.ts';
 import { miroirVersion } from './version.ts';
+import { figuresOf, type ViewFigures } from './view-figures.ts';
 
 const SECONDS_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 const FAN_OUT_BUCKETS = [1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128];
@@ -28,26 +30,23 @@ export interface Metrics {
   readonly requestsInFlight: Gauge;
   /** The same object for the same id; node ids come from the topology. */
   node(nodeId: string): NodeMetrics;
-  readonly shardCoverage: Gauge;
-  readonly degradedShards: Gauge;
-  readonly shardDistribution: Gauge<'node_id'>;
-  readonly copies: Gauge<'state'>;
+  /** Shards, copies and settings version are read from the view at each scrape. To be called once. */
+  followView(read: () => ClusterView | undefined): void;
   readonly fanOutSize: Histogram;
   readonly partialResponses: Counter;
   readonly retries: Counter;
-  readonly hedges: Counter<'outcome'>;
-  readonly narrowablePlans: Counter<'narrowed'>;
   readonly tasks: Counter<'status'>;
   readonly taskRegistrySize: Gauge;
   /** Age of the oldest task that is not terminal, in seconds; 0 if there is none. */
   readonly taskProcessingAge: Gauge;
   readonly laneWait: Histogram;
-  readonly settingsVersion: Gauge;
   readonly registry: Registry;
 }
 
 /** What a process may choose. */
 interface MetricsOptions {
+  /** Leaves out what only the other program counts; default: everything. */
+  readonly program?: 'sidecar' | 'control';
   /** Adds the figures of the Node.js runtime (event loop, heap, garbage collection). */
   readonly withRuntime?: boolean;
 }
@@ -57,6 +56,10 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const registry = new Registry();
   if (options.withRuntime === true) collectDefaultMetrics({ register: registry });
   const make = makers(registry);
+  // What only the other program counts is made but not shown: a 0 there would mean something.
+  const unseen = makers(new Registry());
+  const makeFor = (program: 'sidecar' | 'control') =>
+    options.program === undefined || options.program === program ? make : unseen;
   new Gauge({
     name: 'miroir_build_info',
     help: 'Always 1; the version is in the labels.',
@@ -66,11 +69,11 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   }).set({ version: miroirVersion, node_version: process.version }, 1);
   return {
     registry,
-    ...requestMetrics(make),
+    ...requestMetrics(makeFor('sidecar')),
     node: nodeMetrics(make),
-    ...shardMetrics(make),
-    ...scatterMetrics(make),
-    ...taskMetrics(make),
+    followView: viewMetrics(makeFor('sidecar')),
+    ...scatterMetrics(makeFor('sidecar')),
+    ...taskMetrics(makeFor('control')),
   };
 }
 
@@ -85,8 +88,19 @@ function makers(registry: Registry) {
       labelNames: readonly Label[] = [],
     ) => new Counter({ name, help, labelNames, registers }),
     /** A gauge that every worker of a sidecar holds with the same value is averaged, not summed. */
-    shared: <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
-      new Gauge({ name, help, labelNames, registers, aggregator: 'average' }),
+    shared: <Label extends string>(
+      name: string,
+      help: string,
+      labelNames: readonly Label[] = [],
+      collect: (gauge: Gauge<Label>) => void = () => {},
+    ) =>
+      new Gauge({
+        ...{ name, help, labelNames, registers },
+        aggregator: 'average',
+        collect() {
+          collect(this);
+        },
+      }),
     gauge: <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
       new Gauge({ name, help, labelNames, registers }),
     histogram: <Label extends string>(
@@ -143,28 +157,52 @@ function nodeMetrics(make: Makers): Metrics['node'] {
   });
 }
 
-function shardMetrics(
-  make: Makers,
-): Pick<Metrics, 'shardCoverage' | 'degradedShards' | 'shardDistribution' | 'copies'> {
-  return {
-    shardCoverage: make.shared('miroir_shard_coverage', 'Shards with a copy in sync.'),
-    degradedShards: make.shared(
+function viewMetrics(make: Makers): Metrics['followView'] {
+  return (read) => {
+    let view: ClusterView | undefined;
+    let figures: ViewFigures | undefined;
+    const now = (): ViewFigures | undefined => {
+      const current = read();
+      if (current !== view) figures = current === undefined ? undefined : figuresOf(current);
+      view = current;
+      return figures;
+    };
+    const single = (name: string, help: string, pick: (given: ViewFigures) => number) =>
+      make.shared(name, help, [], (gauge) => {
+        const given = now();
+        if (given !== undefined) gauge.set(pick(given));
+      });
+    const labelled = (
+      label: string,
+      [name, help]: readonly [name: string, help: string],
+      pick: (given: ViewFigures) => ReadonlyMap<string, number>,
+    ) =>
+      make.shared(name, help, [label], (gauge) => {
+        const given = now();
+        gauge.reset();
+        for (const [value, count] of given === undefined ? [] : pick(given))
+          gauge.labels({ [label]: value }).set(count);
+      });
+    single('miroir_shard_coverage', 'Shards with a copy in sync.', (it) => it.coveredShards);
+    single(
       'miroir_degraded_shards_total',
       'Shards without a copy in sync; 0 is healthy.',
-    ),
-    shardDistribution: make.shared('miroir_shard_distribution', 'Copies on each node.', [
-      'node_id',
-    ]),
-    copies: make.shared('miroir_copies', 'Copies in each state.', ['state']),
+      (it) => it.degradedShards,
+    );
+    single(
+      'miroir_settings_version',
+      'Highest settings version in force.',
+      (it) => it.settingsVersion,
+    );
+    const onNodes = ['miroir_shard_distribution', 'Copies on each node.'] as const;
+    labelled('node_id', onNodes, (it) => it.copiesByNode);
+    labelled('state', ['miroir_copies', 'Copies in each state.'], (it) => it.copiesByState);
   };
 }
 
 function scatterMetrics(
   make: Makers,
-): Pick<
-  Metrics,
-  'fanOutSize' | 'partialResponses' | 'retries' | 'hedges' | 'narrowablePlans' | 'settingsVersion'
-> {
+): Pick<Metrics, 'fanOutSize' | 'partialResponses' | 'retries'> {
   return {
     fanOutSize: make.histogram(
       'miroir_scatter_fan_out_size',
@@ -177,13 +215,6 @@ function scatterMetrics(
       'Answers that lack at least one shard.',
     ),
     retries: make.counter('miroir_scatter_retries_total', 'Calls repeated on another copy.'),
-    hedges: make.counter('miroir_hedge_fired_total', 'Calls sent twice to be faster.', ['outcome']),
-    narrowablePlans: make.counter(
-      'miroir_query_plan_narrowable_total',
-      'Searches whose filter names documents, by whether fewer nodes were asked for it.',
-      ['narrowed'],
-    ),
-    settingsVersion: make.shared('miroir_settings_version', 'Highest settings version in force.'),
   };
 }
 

@@ -70,6 +70,8 @@ export function controlSpec(input: PartsInput): PartSpec {
       ...plainEnv(input.env),
       MIROIR_MASTER_KEY: input.masterKey,
       MIROIR_ADMIN_TOKEN: input.adminToken,
+      // A fixed port of the configuration is the sidecar's here.
+      MIROIR_TELEMETRY_METRICS_PORT: '0',
     },
   };
 }

@@ -81,7 +81,7 @@ function pip(
     let shownMegabytes = 0;
     const progress = setInterval(() => {
       const megabytes = Math.floor((folderBytes(temporary) + folderBytes(target)) / 1e6);
-      if (megabytes > shownMegabytes) install.onProgress?.(`  ${megabytes} MB`);
+      if (megabytes > shownMegabytes) install.onProgress?.(`  ${megabytes} MB on disk`);
       shownMegabytes = Math.max(shownMegabytes, megabytes);
     }, PROGRESS_MS);
     const finish = (problem: string | undefined) => {

@@ -3,6 +3,7 @@
 import { envoyAdminSocket } from '../../core/sockets.ts';
 import { miroirVersion } from '../../core/telemetry/index.ts';
 import type { Cluster } from './cluster.ts';
+import type { Part } from './part.ts';
 import { clientUrl } from './parts.ts';
 import type { RunFile, RunningPart } from './run-file.ts';
 
@@ -20,9 +21,12 @@ export function readyText(cluster: Cluster, tookMs: number): string {
     ['envoy', `${cluster.envoy.version} from ${cluster.envoy.origin}, pid ${parts.envoy.pid()}`],
     [
       'sidecar',
-      `${config.listen.workers} workers, pid ${parts.sidecar.pid()}, metrics ${metricsUrl(cluster)}`,
+      `${config.listen.workers} workers, pid ${parts.sidecar.pid()}, metrics ${metricsUrl(parts.sidecar)}`,
     ],
-    ['control', `${config.control.address}, pid ${parts.control.pid()}`],
+    [
+      'control',
+      `${config.control.address}, pid ${parts.control.pid()}, metrics ${metricsUrl(parts.control)}`,
+    ],
     ...config.nodes.map((node, position): [string, string] => {
       const part = parts.nodes[position];
       const what =
@@ -75,7 +79,8 @@ export function runFileOf(cluster: Cluster, startedAt: Date): RunFile {
     admin_token: cluster.adminToken.text,
     master_key_file: cluster.masterKey.file,
     envoy_admin_socket: envoyAdminSocket(config.listen.socket_dir),
-    sidecar_metrics_url: metricsUrl(cluster),
+    sidecar_metrics_url: metricsUrl(parts.sidecar),
+    control_metrics_url: metricsUrl(parts.control),
     parts: [
       { part: 'envoy', pid: parts.envoy.pid() ?? null, address: url },
       { part: 'sidecar', pid: parts.sidecar.pid() ?? null },
@@ -92,8 +97,8 @@ export function runFileOf(cluster: Cluster, startedAt: Date): RunFile {
   };
 }
 
-function metricsUrl(cluster: Cluster): string {
-  return `http://127.0.0.1:${String(cluster.parts.sidecar.ready()['metrics_port'])}/metrics`;
+function metricsUrl(part: Part): string {
+  return `http://127.0.0.1:${String(part.ready()['metrics_port'])}/metrics`;
 }
 
 /** Workers as the sidecar named them when it became ready: `{pid, socket}` each. */

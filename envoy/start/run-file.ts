@@ -30,6 +30,7 @@ export interface RunFile {
   readonly master_key_file: string | null;
   readonly envoy_admin_socket: string;
   readonly sidecar_metrics_url: string;
+  readonly control_metrics_url: string;
   readonly parts: readonly RunningPart[];
 }
 

@@ -31,8 +31,9 @@ export async function runWorker(startApp: (options: AppOptions) => Promise<App>)
   const logger = createLogger('sidecar', config.telemetry.log_level).child({ worker: workerIndex });
   process.on('uncaughtException', (error) => die(logger, error));
   process.on('unhandledRejection', (error) => die(logger, error));
-  const metrics = createMetrics({ withRuntime: true });
+  const metrics = createMetrics({ withRuntime: true, program: 'sidecar' });
   const app = await startApp({ config, workerIndex, logger, metrics });
+  metrics.followView(() => app.view());
   const stop = await serve({ config, workerIndex, logger, metrics }, app);
   let isStopping = false;
   const stopOnce = () => {
