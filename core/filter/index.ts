@@ -1,5 +1,5 @@
 /** Meilisearch's filter grammar, as far as the gateway must know it. Pure. */
-export { composeFilter, inFilter, quoteFilterText } from './compose.ts';
+export { composeFilter, inFilter } from './compose.ts';
 export { type Filter, parseFilter } from './parse.ts';
 export { primaryKeysOf } from './primary-keys.ts';
 export { filterNamesReserved, namesReserved, type ReservedName } from './reserved-names.ts';

@@ -6,17 +6,14 @@ export {
   type ShardRead,
 } from './covering-set.ts';
 export {
-  assertShardCount,
   type HashHalves,
   hashPrimaryKey,
   hashPrimaryKeyInto,
-  SHARD_COUNT_MAX,
   shardOf,
   shardOfKey,
 } from './hash.ts';
 export { type JoinRequest, planJoin, type ShardMove } from './join-node.ts';
 export {
-  candidateNodes,
   type OwnersRequest,
   type PlacementNode,
   planOwners,
@@ -24,10 +21,8 @@ export {
   shardLimits,
 } from './plan-owners.ts';
 export {
-  makeScorer,
   type NodeScore,
   rendezvousHash,
-  scoreNodes,
   type WeightedNode,
   weightedScore,
 } from './rendezvous.ts';

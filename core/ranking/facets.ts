@@ -63,7 +63,7 @@ export class FacetTable {
   /** Adds one answer's facets; either position may be absent (-1). */
   add(bytes: Uint8Array, distributionAt: number, statsAt: number): void {
     const stats = statsAt < 0 ? new Map<string, FacetStat>() : readStats(bytes, statsAt);
-    for (const [field, stat] of stats) this.#addStat(field, stat);
+    for (const [field, stat] of stats) this.#addStat(field, { ...stat });
     if (distributionAt < 0) return;
     const members = new Members(bytes, distributionAt);
     while (members.next()) {
@@ -94,16 +94,25 @@ export class FacetTable {
     }
   }
 
-  /** Writes the two members `facetDistribution` and `facetStats`' values. */
+  /** Adds another table's statistics to these. */
+  addStats(other: FacetTable): void {
+    for (const [field, stat] of other.#stats) this.#addStat(field, { ...stat });
+  }
+
+  /** Fields by name, each ordered and cut: shown text to count. */
+  ordered(rules: FacetRules, candidateCount: number): [string, Map<string, number>][] {
+    return [...this.fields.keys()].sort(compareUtf8).map((name) => {
+      const order = rules.orders.get(name) ?? rules.orders.get('*') ?? 'alpha';
+      const { valuesMax } = rules;
+      const field = this.fields.get(name) as FacetField;
+      return [name, orderFacet(field, { order, valuesMax, candidateCount })];
+    });
+  }
+
+  /** Writes the value of `facetDistribution`. */
   writeDistribution(writer: ByteWriter, rules: FacetRules, candidateCount: number): void {
     writer.text('{');
-    for (const [place, name] of [...this.fields.keys()].sort(compareUtf8).entries()) {
-      const order = rules.orders.get(name) ?? rules.orders.get('*') ?? 'alpha';
-      const values = orderFacet(this.fields.get(name) as FacetField, {
-        order,
-        valuesMax: rules.valuesMax,
-        candidateCount,
-      });
+    for (const [place, [name, values]] of this.ordered(rules, candidateCount).entries()) {
       if (place > 0) writer.text(',');
       writer.text(`${JSON.stringify(name)}:{`);
       let isFirst = true;
@@ -116,6 +125,7 @@ export class FacetTable {
     writer.text('}');
   }
 
+  /** Writes the value of `facetStats`. */
   writeStats(writer: ByteWriter): void {
     writer.text('{');
     for (const [place, name] of [...this.#stats.keys()].sort(compareUtf8).entries()) {

@@ -10,6 +10,14 @@ export {
 } from './documents.ts';
 export { cleanError, cleanMessage } from './errors.ts';
 export { mergeFacetSearch } from './facet-search.ts';
+export { type FederatedAnswer, mergeFederated } from './federated-merge.ts';
+export {
+  type FederatedNodeRequest,
+  type FederatedPlan,
+  type FederatedRequest,
+  federatedRequest,
+  planFederated,
+} from './federated-plan.ts';
 export { mergeSearch } from './merge-search.ts';
 export { planSearch, type SearchPlan, type SearchRequest } from './plan-search.ts';
 export {

@@ -20,6 +20,8 @@ export interface Projection {
   readonly keepsGeoDistance: boolean;
   /** `_vectors` was asked for and may be shown; else it is a field like others. */
   readonly keepsVectors: boolean;
+  /** False where the gateway writes `_federation` itself. */
+  readonly keepsFederation?: boolean;
 }
 
 /** Takes away internal fields alone: for answers to the client's own body. */

@@ -134,6 +134,7 @@ function chooseSpecial(members: Members, projection: Projection): SpecialChoice 
   }
   if (members.isNamed('_geoDistance')) return projection.keepsGeoDistance ? 'keep' : 'drop';
   if (members.isNamed('_vectors') && projection.keepsVectors) return 'keep';
+  if (projection.keepsFederation === false && members.isNamed('_federation')) return 'drop';
   return chooseField(members, projection.fields);
 }
 

@@ -1,0 +1,100 @@
+/**
+ * Weighted score values: how hits compare that were ranked by different queries, or by the two halves of
+ * a hybrid search (contract 4.2). Score details show ratios only, so where a sort stands between ranks
+ * the score of each group is worked out from them.
+ */
+import { compareSameKind } from './compare.ts';
+import { RULE_GEO, RULE_RANK, RULE_SKIPPED, RULE_SORT, RULE_VECTOR, type Rule } from './details.ts';
+import type { Hit } from './hits.ts';
+
+/** A weighted score, or a rule whose value is compared as it is. */
+export type WeightedValue = number | Rule;
+
+/** The values by which hits of different queries compare: consecutive ranks make one score. */
+export function weightedValues(hit: Hit, weight: number): WeightedValue[] {
+  const values: WeightedValue[] = [];
+  const isOneGroup = !hit.rules.some((rule) => rule.kind === RULE_SORT || rule.kind === RULE_GEO);
+  let group: Rule[] = [];
+  const closeGroup = () => {
+    if (group.length > 0) values.push((isOneGroup ? hit.score : groupScore(group)) * weight);
+    group = [];
+  };
+  for (const rule of hit.rules) {
+    if (rule.kind === RULE_RANK || rule.kind === RULE_SKIPPED) {
+      group.push(rule);
+    } else if (rule.kind === RULE_VECTOR) {
+      closeGroup();
+      values.push(Math.max(0, rule.first) * weight);
+    } else if (rule.kind === RULE_SORT || rule.kind === RULE_GEO) {
+      closeGroup();
+      values.push(rule);
+    }
+  }
+  closeGroup();
+  return values;
+}
+
+/** Score of consecutive ranks: each refines the one before within one of its steps. */
+function groupScore(rules: readonly Rule[]): number {
+  let score = 1;
+  let step = 1;
+  for (const rule of rules) {
+    const own = rule.kind === RULE_SKIPPED ? 0 : rule.score;
+    score -= (1 - own) * step;
+    step /= rule.max > 0 ? rule.max : stepsOf(own);
+  }
+  return score;
+}
+
+const STEPS_MAX = 2000;
+
+/** The denominator behind a ratio, which score details do not show. */
+function stepsOf(ratio: number): number {
+  if (ratio >= 1 || ratio <= 0) return 1;
+  for (let steps = 2; steps <= STEPS_MAX; steps += 1) {
+    const rank = ratio * steps;
+    if (Math.abs(rank - Math.round(rank)) < 1e-9) return steps;
+  }
+  return STEPS_MAX;
+}
+
+/**
+ * Negative: the left goes first. A score and a value that is none cannot be compared: `settle` decides
+ * between them.
+ */
+export function compareWeighted(
+  left: readonly WeightedValue[],
+  right: readonly WeightedValue[],
+  settle: (left: WeightedValue, right: WeightedValue, remaining: number) => number,
+): number {
+  for (let at = 0; ; at += 1) {
+    const a = left[at];
+    const b = right[at];
+    if (a === undefined && b === undefined) return 0;
+    if (a === undefined) return 1;
+    if (b === undefined) return -1;
+    const order = isComparable(a, b)
+      ? compareValues(a, b)
+      : settle(a, b, right.length - left.length);
+    if (order !== 0) return order;
+  }
+}
+
+function isComparable(left: WeightedValue, right: WeightedValue): boolean {
+  if (typeof left === 'number' || typeof right === 'number') return typeof left === typeof right;
+  return left.kind === right.kind;
+}
+
+/** In a hybrid search a score wins over a value unless it is 0. */
+export function scoreWins(left: WeightedValue, right: WeightedValue): number {
+  if (typeof left === 'number') return left === 0 ? 1 : -1;
+  if (typeof right === 'number') return right === 0 ? -1 : 1;
+  return 0;
+}
+
+function compareValues(left: WeightedValue, right: WeightedValue): number {
+  if (typeof left === 'number' && typeof right === 'number') {
+    return Math.abs(left - right) <= Number.EPSILON ? 0 : right - left;
+  }
+  return compareSameKind(left as Rule, right as Rule);
+}

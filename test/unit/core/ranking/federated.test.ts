@@ -1,0 +1,143 @@
+/**
+ * Goal: a federated search over several nodes ranks hits of all queries in one order, with the client's
+ * own places of queries, and facets by index or merged.
+ * Method: hand-made answers of two nodes, as bytes, and the one answer they stand for.
+ */
+import * as assert from 'uvu/assert';
+import {
+  federatedRequest,
+  mergeFederated,
+  planFederated,
+  type RankedIndex,
+} from '../../../../core/ranking/index.ts';
+import { suite } from '../../../kit/suite.ts';
+
+const { test, run } = suite('federated search');
+
+function index(uid: string, settings: Record<string, unknown> = {}): [string, RankedIndex] {
+  return [uid, { uid, primaryKey: 'id', settings, hasSeveralOwners: true }];
+}
+
+const ENVELOPE = { processingTimeMs: 1, requestUid: 'u' };
+
+/** A hit of one rule, `words`, whose share is the score. */
+function hit(id: number, query: { position: number; indexUid: string }, words: number): string {
+  const version = `⊐⊐⊐⊐⊐⊐⊐⊐⊐⊑⊐⊐⊐⊐⊐${String.fromCharCode(0x2290 + id)}`;
+  const details = `"words":{"order":0,"matchingWords":${words},"maxMatchingWords":4,"score":${words / 4}}`;
+  const federation = `"indexUid":"${query.indexUid}","queriesPosition":${query.position},"weightedRankingScore":${words / 4}`;
+  return `{"id":${id},"g":${id % 3},"_miroir_version":"${version}","_federation":{${federation}},"_rankingScore":${words / 4},"_rankingScoreDetails":{${details}}}`;
+}
+
+function answer(hits: readonly string[], more = ''): Buffer {
+  return Buffer.from(`{"hits":[${hits.join(',')}],"estimatedTotalHits":${hits.length}${more}}`);
+}
+
+interface Shown {
+  readonly hits: { id: number; _federation: { queriesPosition: number; indexUid: string } }[];
+  readonly estimatedTotalHits: number;
+}
+
+test('nodes are sent the queries of their indexes; places stay the client’s', () => {
+  const body = {
+    queries: [
+      { indexUid: 'a', q: 'x' },
+      { indexUid: 'b', q: 'x', filter: 'c = 1' },
+    ],
+    federation: { offset: 1, limit: 2, facetsByIndex: { a: ['f'], b: null } },
+  };
+  const plan = planFederated({ body, indexes: new Map([index('a'), index('b')]) });
+  assert.ok(plan);
+  const filters = new Map([['b', '_miroir_shard IN [x]']]);
+  const request = federatedRequest(plan, { indexes: new Set(['b']), filters });
+  assert.equal(request.positions, [1]);
+  assert.equal(request.body, {
+    federation: { offset: 0, limit: 3, facetsByIndex: { b: null } },
+    queries: [
+      {
+        indexUid: 'b',
+        q: 'x',
+        filter: ['c = 1', '_miroir_shard IN [x]'],
+        showRankingScore: true,
+        showRankingScoreDetails: true,
+      },
+    ],
+  });
+  const one = { body: answer([hit(1, { position: 0, indexUid: 'b' }, 2)]), positions: [1] };
+  const two = { body: answer([hit(2, { position: 0, indexUid: 'a' }, 4)]), positions: [0] };
+  const merged = mergeFederated({ ...plan }, [one, two], ENVELOPE);
+  const shown = JSON.parse(Buffer.concat(merged.chunks).toString()) as Shown;
+  assert.equal(shown.hits, [
+    { id: 1, g: 1, _federation: { indexUid: 'b', queriesPosition: 1, weightedRankingScore: 0.5 } },
+  ]);
+  assert.is(shown.estimatedTotalHits, 2);
+});
+
+test('weights count, equals go by query and then by age, maxTotalHits holds for each index', () => {
+  const body = {
+    queries: [
+      { indexUid: 'a', q: 'x', federationOptions: { weight: 0.5 } },
+      { indexUid: 'b', q: 'x' },
+    ],
+    federation: {},
+  };
+  const indexes = new Map([index('a', { pagination: { maxTotalHits: 2 } }), index('b')]);
+  const plan = planFederated({ body, indexes });
+  assert.ok(plan);
+  const a = { position: 0, indexUid: 'a' };
+  const b = { position: 1, indexUid: 'b' };
+  const positions = [0, 1];
+  const merged = mergeFederated(
+    plan,
+    [
+      { body: answer([hit(9, b, 3), hit(1, b, 2), hit(5, a, 4), hit(6, a, 1)]), positions },
+      { body: answer([hit(2, a, 4), hit(3, a, 4), hit(4, b, 1)]), positions },
+    ],
+    ENVELOPE,
+  );
+  const shown = JSON.parse(Buffer.concat(merged.chunks).toString()) as Shown;
+  // Score 0.5 each: query 0 of the weight 0.5 (ids 2, 3, 5 by age, at most two of them), then query 1.
+  assert.equal(
+    shown.hits.map((one) => one.id),
+    [9, 2, 3, 1, 4],
+  );
+  assert.is(shown.estimatedTotalHits, 7);
+});
+
+test('facets by index follow each index, merged ones add up what is shown alike', () => {
+  const facets = (counts: string) =>
+    `,"facetsByIndex":{"a":{"distribution":{"f":{${counts}}},"stats":{}}}`;
+  const queries = [{ indexUid: 'a', q: 'x' }];
+  const indexes = new Map([index('a', { faceting: { maxValuesPerFacet: 2 } })]);
+  const run = (federation: Record<string, unknown>) => {
+    const plan = planFederated({ body: { queries, federation }, indexes });
+    assert.ok(plan);
+    const merged = mergeFederated(
+      plan,
+      [
+        { body: answer([], facets('"x":1,"Y":2')), positions: [0] },
+        { body: answer([], facets('"w":1,"x":3')), positions: [0] },
+      ],
+      ENVELOPE,
+    );
+    return JSON.parse(Buffer.concat(merged.chunks).toString()) as Record<string, unknown>;
+  };
+  const byIndex = run({ facetsByIndex: { a: ['f'] } });
+  assert.equal(byIndex['facetsByIndex'], { a: { distribution: { f: { w: 1, x: 4 } }, stats: {} } });
+  const merged = run({ facetsByIndex: { a: ['f'] }, mergeFacets: { maxValuesPerFacet: 1 } });
+  assert.equal(merged['facetDistribution'], { f: { w: 1 } });
+  assert.is(merged['facetsByIndex'], undefined);
+});
+
+test('a body that cannot be read is left to a node', () => {
+  const indexes = new Map([index('a')]);
+  for (const body of [
+    { queries: 5, federation: {} },
+    { queries: [{ indexUid: 'unknown' }], federation: {} },
+    { queries: [5], federation: {} },
+    { queries: [] },
+  ]) {
+    assert.is(planFederated({ body, indexes }), undefined);
+  }
+});
+
+run();
