@@ -5,6 +5,6 @@ export {
   writeAbandoned,
 } from './errors.ts';
 export { applyToCatalog } from './finish.ts';
-export { targetNodes, writableOwners } from './index-record.ts';
+export { writableOwners } from './index-record.ts';
 export type { Place, Planned, WritePlan } from './plan.ts';
 export { planWrite } from './plan-write.ts';

@@ -3,4 +3,4 @@ export { DamagedValue } from './codec.ts';
 export { type DataDir, holdDataDir } from './data-dir.ts';
 export { examineFolder, noteCleanStop } from './examine.ts';
 export type { Change } from './log-entry.ts';
-export { SCHEMA_VERSION, Store, type StoreOptions, UnusableStore } from './store.ts';
+export { Store, type StoreOptions, UnusableStore } from './store.ts';

@@ -1,5 +1,5 @@
 /** The cluster's nodes: records, adoption, health. */
 export { checkNode, type NodeCheck } from './check-node.ts';
-export { MARKER_INDEX } from './marker.ts';
+
 export { Probe } from './probe.ts';
 export { newCluster, refuseCopies, TopologyError, withConfig } from './records.ts';

@@ -2,14 +2,9 @@
 export { mergeSettings } from './merge.ts';
 export { findReservedSetting } from './reserved.ts';
 export {
-  DEFAULT_FACETING,
-  DEFAULT_RANKING_RULES,
-  INTERNAL_FILTER_RULE,
   isObject,
-  NODE_FACET_VALUES_MAX,
   type OwnerInfo,
   type Settings,
-  VERSION_RANKING_RULE,
 } from './shape.ts';
 export { DEFAULT_TEMPLATE, NODE_TEMPLATE } from './templates.ts';
 export { toClientDetails, toClientSettings } from './to-client.ts';
