@@ -1,7 +1,7 @@
 /**
- * POST /multi-search without federation: each query is a search of its own, and the answers stand in the
- * order of the queries. The first query that fails makes the error, in a node's words. Federated queries
- * rank hits of several indexes against each other, which no merge here does yet: 501.
+ * POST /multi-search. Without federation each query is a search of its own, and the answers stand in the
+ * order of the queries; the first query that fails makes the error, in a node's words. Federated queries
+ * are ranked against each other (federated-search.ts).
  */
 import { errorBody, MiroirError } from '../../core/errors.ts';
 import { cleanMessage } from '../../core/ranking/index.ts';
@@ -12,6 +12,7 @@ import type { GatewayReply } from '../http/exchange.ts';
 import { type Answered, askAnyNode, askNode, type Question, relay } from './ask.ts';
 import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
+import { federatedSearch } from './federated-search.ts';
 import { parseJsonBody } from './json-body.ts';
 import { indexPath } from './missing-index.ts';
 import { bytesReply, errorReply, type HeaderPair, jsonReply } from './reply.ts';
@@ -30,7 +31,8 @@ export async function postMultiSearch(context: RouteContext): Promise<GatewayRep
   const queries = readQueries(body);
   if (queries === undefined) return relayOrRefuse(context, untouched);
   if (isObject(body) && isObject(body['federation'])) {
-    return refuseFederated(context, queries, untouched);
+    const answer = await federatedSearch(context, body, queries);
+    return answer ?? refuseFederated(context, queries, untouched);
   }
   const answers = await searchAll(context, queries);
   for (const [place, answer] of answers.entries()) {
@@ -134,8 +136,8 @@ async function relayOrRefuse(context: RouteContext, untouched: Question): Promis
 }
 
 /**
- * Federated queries are refused: by a node where it would refuse them too, else as not built. A node that
- * merely does not hold an index is no judge of the rest.
+ * Federated queries that the gateway cannot answer are refused in a node's words. A node that merely does
+ * not hold an index is no judge of the rest.
  */
 async function refuseFederated(
   context: RouteContext,
@@ -157,10 +159,9 @@ async function refuseFederated(
     const message = `Inside \`.queries[${missing}]\`: ${indexNotFound(queries[missing]?.indexUid ?? '').message}`;
     return jsonReply(context.template, 400, errorBody('index_not_found', message));
   }
-  throw new MiroirError(
-    'miroir_not_implemented',
-    '`POST /multi-search` with `federation` is not built yet. Send the queries without it.',
-  );
+  throw new MiroirError('miroir_shard_unavailable', 'A shard of these indexes cannot be read.', {
+    retryAfterSeconds: 1,
+  });
 }
 
 /** `{"results":[{"indexUid":…, <members of the search>}, …]}`, each answer's bytes as they are. */

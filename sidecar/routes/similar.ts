@@ -2,7 +2,7 @@
  * GET and POST /indexes/{uid}/similar. On several nodes the document's vector is read from the node that
  * owns it and searched for on all; on one node the question passes as it is.
  */
-import { coveringSet, shardOfKey } from '../../core/placement/index.ts';
+import { type CoveringSet, coveringSet, shardOfKey } from '../../core/placement/index.ts';
 import {
   type JsonObject,
   mergeSimilar,
@@ -23,8 +23,8 @@ import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts
 import { parseCount, parseQuery, safeQuery } from './query.ts';
 import { readFilter, readFlag, readList, readNumber } from './query-values.ts';
 import { readOne } from './read-one.ts';
-import { relayRefusal, relayUnread } from './refusal.ts';
-import { bytesReply } from './reply.ts';
+import { relayClean, relayRefusal, relayUnread } from './refusal.ts';
+import { bytesReply, jsonReply } from './reply.ts';
 import { refuseReservedNames } from './reserved-names.ts';
 import { newRequestUid } from './uuid.ts';
 
@@ -58,7 +58,9 @@ async function similar(
   const startedAt = performance.now();
   const vector = await readVector(context, entry, body);
   const { primaryKey } = entry;
-  if (vector === undefined || primaryKey === null) return relayUnread(context, entry, untouched);
+  if (vector === undefined || primaryKey === null) {
+    return withoutVector(context, { entry, body, covering, untouched });
+  }
   const plan = planSimilar({ body, index: { ...rankedIndex(entry), primaryKey }, vector });
   const path = pathOf(context, 'search');
   const result = await fanOut(context, { entry, path, requests: plan.requests, covering });
@@ -69,6 +71,39 @@ async function similar(
   const requestUid = newRequestUid(Date.now());
   const merged = mergeSimilar(plan, result.answers, { processingTimeMs, requestUid });
   return bytesReply(context.template, 200, merged.chunks, result.headers);
+}
+
+/**
+ * The document is not there, or has no vector: the node that owns its shard says which. Without a vector
+ * nothing is similar, yet all other candidates are counted.
+ */
+async function withoutVector(
+  context: RouteContext,
+  asked: { entry: IndexEntry; body: JsonObject; covering: CoveringSet; untouched: Question },
+): Promise<GatewayReply> {
+  const { entry, body, covering, untouched } = asked;
+  const shards = [shardOfKey(String(body['id']), entry.shardCount)];
+  const [read] = coveringSet(entry.owners, { shards }).reads;
+  if (read === undefined) return relayUnread(context, entry, untouched);
+  const answer = await readOne(context, { entry, nodeId: read.nodeId, shards }, untouched);
+  if (answer.status !== 200) return relayClean(context, entry, answer);
+  const { filter } = body;
+  const counted = { ...(filter === undefined ? {} : { filter }), limit: 0 };
+  const requests = [{ purpose: 'totals', body: counted }] as const;
+  const path = pathOf(context, 'search');
+  const result = await fanOut(context, { entry, path, requests, covering });
+  if (result.kind === 'refused') {
+    return relayRefusal(context, entry, { answer: result.answer, untouched });
+  }
+  const totals = (result.answers.get('totals') ?? []).map((bytes) => parse(bytes));
+  const sum = totals.reduce((total, said) => total + Number(said['estimatedTotalHits']), 0);
+  const own = parse(answer.body);
+  const value = { ...own, hits: [], estimatedTotalHits: Math.max(0, sum - 1) };
+  return jsonReply(context.template, 200, value, result.headers);
+}
+
+function parse(bytes: Uint8Array): JsonObject {
+  return JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject;
 }
 
 async function similarOnOne(
@@ -142,8 +177,7 @@ async function readVector(
   const target = { entry, nodeId: read.nodeId, shards };
   const answer = await readOne(context, target, { method: 'GET', path, token });
   if (answer.status !== 200) return undefined;
-  const said = JSON.parse(Buffer.from(answer.body).toString('utf8')) as JsonObject;
-  const vectors = said['_vectors'];
+  const vectors = parse(answer.body)['_vectors'];
   const held = isObject(vectors) ? vectors[embedder] : undefined;
   const embeddings = isObject(held) ? held['embeddings'] : held;
   if (!Array.isArray(embeddings)) return undefined;
