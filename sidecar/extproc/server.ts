@@ -24,6 +24,9 @@ export interface ExtprocServer {
 /** Envoy sends body pieces of up to 1 MiB. */
 const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 
+/** Envoy has one connection for all streams; at Node's default of 10 MB it would refuse new ones. */
+const SESSION_MEGABYTES_MAX = 1024;
+
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 const service: ServiceDefinition = {
@@ -46,7 +49,7 @@ export async function startExtprocServer(
   const server = new Server({
     'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
     'grpc.max_send_message_length': -1,
-    'grpc-node.max_session_memory': 64,
+    'grpc-node.max_session_memory': SESSION_MEGABYTES_MAX,
   });
   const health = new HealthImplementation({ '': 'NOT_SERVING' });
   health.addToServer(server);

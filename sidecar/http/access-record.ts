@@ -19,6 +19,9 @@ export type AccessRecorder = {
 /** The status under which a request without an answer is counted, as other proxies do. */
 const CLIENT_GONE_STATUS = 499;
 
+/** A client may send an id of any length. */
+const LOGGED_ID_CHARACTERS = 128;
+
 /** Logs one line a request and counts it. Neither headers nor query ever get into the line. */
 export function makeAccessRecorder(logger: Logger, metrics: Metrics): AccessRecorder {
   return {
@@ -32,7 +35,7 @@ export function makeAccessRecorder(logger: Logger, metrics: Metrics): AccessReco
       metrics.observeRequest(request.method, route, status, durationMs / 1000);
       logger.info(
         {
-          request_id: request.requestId,
+          request_id: request.requestId.slice(0, LOGGED_ID_CHARACTERS),
           method: request.method,
           route,
           status,

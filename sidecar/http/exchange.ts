@@ -16,7 +16,7 @@ export interface GatewayRequest {
   readonly hasBody: boolean;
   /**
    * The body, inflated and counted against `listen.max_body`; empty if there is none. May be read once.
-   * Throws MiroirError payload_too_large, or malformed_payload if it does not inflate.
+   * Throws BodyError: payload_too_large, or bad_request if it does not inflate or breaks off.
    */
   readonly body: AsyncIterable<Uint8Array>;
   /** Fires when the client is gone or the route's deadline passed. */
