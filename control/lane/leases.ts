@@ -67,6 +67,8 @@ export function giveUp(state: State, open: OpenIntent): void {
   // No permission was given, so nothing can have been sent.
   intent.error ??= writeAbandoned();
   for (const target of Object.values(intent.targets)) target.state = 'none';
+  // Without calls of control's own it waits for nobody any more.
+  if (intent.steps.length === 0) intent.phase = 'running';
 }
 
 function checkOpen(state: State, open: OpenIntent, now: Now): boolean {

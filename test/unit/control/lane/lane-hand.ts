@@ -1,0 +1,197 @@
+/** The reducer with a hand on it: events in, effects looked at, nodes that answer when told to. */
+import { step } from '../../../../control/lane/index.ts';
+import { takeChanges } from '../../../../control/machine/encode.ts';
+import type {
+  BeginInput,
+  BeginReply,
+  Effect,
+  MachineEvent,
+  ReportReply,
+  SendReport,
+} from '../../../../control/state/index.ts';
+import { State } from '../../../../control/state/index.ts';
+import { hashPrimaryKey } from '../../../../core/placement/index.ts';
+
+/** The reducer with a hand on it. */
+export class Hand {
+  readonly state: State;
+  effects: Effect[] = [];
+  nowMs = 1_000;
+  #ticket = 0;
+  #request = 0;
+
+  constructor(spread: number | 'all' = 'all') {
+    const nodes = ['n1', 'n2', 'n3'].map((id) => ({
+      id,
+      url: `http://${id}`,
+      group: 0,
+      weight: 1,
+      isAdopted: true,
+      lastTaskUid: -1,
+    }));
+    this.state = new State(
+      {
+        clusterId: '00',
+        nodes,
+        keys: [],
+        masterKeyHashHex: '',
+        versionJson: '',
+        experimentalFeaturesJson: '',
+      },
+      { shardCount: 8, spread, replicationFactor: 1 },
+    );
+  }
+
+  get now() {
+    return { wallNs: BigInt(this.nowMs) * 1_000_000n, steadyMs: this.nowMs };
+  }
+
+  apply(event: MachineEvent): Effect[] {
+    step(this.state, event);
+    takeChanges(this.state);
+    const { effects } = this.state;
+    this.state.effects = [];
+    this.effects.push(...effects);
+    return effects;
+  }
+
+  begin(changes: Partial<BeginInput>): { ticket: number; reply: BeginReply | undefined } {
+    this.#ticket += 1;
+    this.#request += 1;
+    const ticket = this.#ticket;
+    const effects = this.apply({
+      kind: 'begin',
+      input: { ...EMPTY, requestNumber: String(this.#request), ...changes },
+      ticket,
+      now: this.now,
+      freshIndexId: String(this.#request).padStart(32, '0'),
+    });
+    return { ticket, reply: replyTo(effects, ticket) };
+  }
+
+  /** Answers every call of control that waits, until none does. */
+  runSteps(): { nodeId: string; method: string; path: string; body: string | undefined }[] {
+    const calls = [];
+    for (let at = 0; at < this.effects.length; at += 1) {
+      const effect = this.effects[at];
+      if (effect?.kind !== 'runStep') continue;
+      this.effects.splice(at, 1);
+      at = -1;
+      const intent = this.state.open.get(effect.seq)?.intent;
+      const place =
+        intent?.steps.findIndex(
+          (item) => item.nodeId === effect.nodeId && item.state === 'unsent',
+        ) ?? -1;
+      const found = intent?.steps[place];
+      if (intent === undefined || found === undefined) continue;
+      const { nodeId, method, path } = found;
+      calls.push({ nodeId, method, path, body: intent.bodies[found.body] });
+      const node = this.state.cluster.nodes.find((item) => item.id === nodeId);
+      const uid = (node?.lastTaskUid ?? 0) + 1;
+      const outcome = { kind: 'enqueued', uid } as const;
+      this.apply({ kind: 'stepDone', seq: effect.seq, step: place, outcome, now: this.now });
+    }
+    return calls;
+  }
+
+  /** Every outstanding task of every node ends. */
+  endAll(status: 'succeeded' | 'failed' = 'succeeded', code = 'internal'): void {
+    for (const { id } of this.state.cluster.nodes) {
+      const uids = [...(this.state.outstanding.get(id)?.keys() ?? [])].sort((a, b) => a - b);
+      const tasks = uids.map((uid) => ({
+        uid,
+        status,
+        batchUid: uid,
+        startedAt: '2026-11-23T20:00:00Z',
+        finishedAt: '2026-11-23T20:00:01Z',
+        details: { receivedDocuments: 1, indexedDocuments: 1 },
+        error:
+          status === 'failed'
+            ? { message: `from ${id}`, code, type: 'invalid_request', link: '' }
+            : null,
+      }));
+      this.apply({ kind: 'nodeTasks', nodeId: id, tasks, now: this.now });
+    }
+  }
+
+  report(seq: number, results: SendReport[], isComplete = true): ReportReply | undefined {
+    this.#ticket += 1;
+    const ticket = this.#ticket;
+    this.apply({ kind: 'report', seq, results, isComplete, ticket, now: this.now });
+    return this.reportReply(ticket);
+  }
+
+  reportReply(ticket: number): ReportReply | undefined {
+    const found = this.effects.find(
+      (item) => item.kind === 'reportReply' && item.ticket === ticket,
+    );
+    return found?.kind === 'reportReply' ? found.reply : undefined;
+  }
+
+  tick(ms: number): Effect[] {
+    this.nowMs += ms;
+    return this.apply({ kind: 'tick', now: this.now });
+  }
+
+  /** A whole write through. */
+  write(uid: string, key: string): number {
+    const seq = granted(this.begin(addition(uid, key)).reply);
+    this.report(seq, this.acks(seq));
+    this.endAll();
+    return seq;
+  }
+
+  acks(seq: number): SendReport[] {
+    return Object.keys(this.state.open.get(seq)?.intent.targets ?? {}).map((nodeId) => {
+      const last = this.state.cluster.nodes.find((node) => node.id === nodeId)?.lastTaskUid ?? 0;
+      return { nodeId, part: 0, partCount: 1, outcome: { kind: 'enqueued', uid: last + 1 } };
+    });
+  }
+
+  /** Makes the index and shows it. */
+  create(uid: string): void {
+    this.begin({ kind: 'indexCreate', indexUid: uid, body: { uid } });
+    this.runSteps();
+    this.endAll();
+  }
+}
+
+const EMPTY: BeginInput = {
+  sidecarId: 's',
+  requestNumber: '1',
+  kind: 'documentsReplace',
+  indexUid: 'movies',
+  keyHashes: Buffer.alloc(0),
+  touchesAllShards: false,
+  customMetadata: null,
+  details: null,
+  primaryKey: null,
+  isPrimaryKeyExplicit: false,
+  mayCreateIndex: true,
+  failure: null,
+  failureCreatesIndex: false,
+  body: null,
+  documentCount: 0,
+};
+
+/** Parts of a Begin that adds documents with these ids. */
+export function addition(uid: string, ...keys: string[]): Partial<BeginInput> {
+  const keyHashes = Buffer.alloc(keys.length * 8);
+  for (const [at, key] of keys.entries()) {
+    keyHashes.writeBigUInt64LE(hashPrimaryKey(key), at * 8);
+  }
+  const details = { receivedDocuments: keys.length, indexedDocuments: null };
+  return { indexUid: uid, keyHashes, primaryKey: 'id', details, documentCount: keys.length };
+}
+
+/** The answer to a Begin among these effects. */
+export function replyTo(effects: readonly Effect[], ticket: number): BeginReply | undefined {
+  const found = effects.find((item) => item.kind === 'beginReply' && item.ticket === ticket);
+  return found?.kind === 'beginReply' ? found.reply : undefined;
+}
+
+/** Place of a granted write; throws if it was not granted. */
+export function granted(reply: BeginReply | undefined): number {
+  if (reply?.kind !== 'grant') throw new Error(`not granted: ${JSON.stringify(reply)}`);
+  return reply.seq;
+}
