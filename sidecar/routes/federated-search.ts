@@ -1,0 +1,148 @@
+/**
+ * POST /multi-search with federation. Each node of the queries' covering sets is sent the federation with
+ * the queries on indexes it holds (core/ranking, federated-plan); their lists are then ranked against
+ * each other. A node that cannot be asked fails the whole: a hole in one query would shift all ranks.
+ */
+
+import { inFilter } from '../../core/filter/index.ts';
+import type { ShardRead } from '../../core/placement/index.ts';
+import {
+  cleanMessage,
+  type FederatedNodeRequest,
+  type FederatedPlan,
+  federatedRequest,
+  type JsonObject,
+  mergeFederated,
+  planFederated,
+} from '../../core/ranking/index.ts';
+import { encodeShard, SHARD_FIELD } from '../../core/reserved/index.ts';
+import type { IndexEntry } from '../../core/topology.ts';
+import type { IndexUid, NodeId } from '../../core/types.ts';
+import { mayUseIndex } from '../auth/access.ts';
+import type { GatewayReply } from '../http/exchange.ts';
+import { type Answered, askNode, outcomeError, relay } from './ask.ts';
+import type { RouteContext } from './context.ts';
+import { coveringFor, rankedIndex } from './index-plan.ts';
+import { bytesReply, type HeaderPair } from './reply.ts';
+import { refuseReservedNames } from './reserved-names.ts';
+import { findIndex } from './uid.ts';
+import { newRequestUid } from './uuid.ts';
+
+/**
+ * Answers a federated search. Undefined if the body, an index or the caller's rights are such that a
+ * node has to find the words of a refusal.
+ */
+export async function federatedSearch(
+  context: RouteContext,
+  body: JsonObject,
+  queries: readonly { readonly indexUid: string; readonly body: JsonObject }[],
+): Promise<GatewayReply | undefined> {
+  const entries = new Map<string, IndexEntry>();
+  for (const { indexUid, body: query } of queries) {
+    refuseReservedNames(query);
+    const entry = findIndex(context.view, indexUid as IndexUid);
+    if (entry === undefined || !mayUseIndex(context.access, indexUid)) return undefined;
+    entries.set(indexUid, entry);
+  }
+  const federation = body['federation'] as JsonObject;
+  refuseReservedNames({ distinct: federation['distinct'] });
+  const indexes = new Map([...entries].map(([uid, entry]) => [uid, rankedIndex(entry)]));
+  const plan = planFederated({ body, indexes });
+  if (plan?.window === undefined || queries.length === 0) return undefined;
+  const startedAt = performance.now();
+  const { targets, coverage } = chooseNodes(entries, queries);
+  if (targets === undefined) return undefined;
+  const asked = await Promise.all(
+    [...targets].map(([nodeId, reads]) => askFederated(context, { plan, nodeId, reads })),
+  );
+  const refused = asked.find(({ answer }) => answer.status !== 200);
+  if (refused !== undefined) return relay(context, inClientsWords(refused));
+  const merged = mergeFederated(
+    plan,
+    asked.map(({ answer, request }) => ({ body: answer.body, positions: request.positions })),
+    {
+      processingTimeMs: Math.floor(performance.now() - startedAt),
+      requestUid: newRequestUid(Date.now()),
+      ...metadata(context, plan),
+    },
+  );
+  return {
+    ...bytesReply(context.template, 200, merged.chunks, [coverage]),
+    plan: `federation of ${queries.length} searches, ${asked.length} nodes`,
+  };
+}
+
+type Reads = ReadonlyMap<string, ShardRead>;
+
+/** What each node answers, by index; undefined if a shard has no readable copy. */
+function chooseNodes(
+  entries: ReadonlyMap<string, IndexEntry>,
+  queries: readonly { readonly indexUid: string; readonly body: JsonObject }[],
+): { targets: ReadonlyMap<NodeId, Reads> | undefined; coverage: HeaderPair } {
+  const targets = new Map<NodeId, Map<string, ShardRead>>();
+  let shardCount = 0;
+  for (const [uid, entry] of entries) {
+    const first = queries.find(({ indexUid }) => indexUid === uid);
+    const { reads, uncovered } = coveringFor(entry, first?.body ?? {});
+    shardCount += entry.shardCount;
+    if (uncovered.length > 0) return { targets: undefined, coverage: NO_COVERAGE };
+    for (const read of reads) {
+      const known = targets.get(read.nodeId) ?? new Map<string, ShardRead>();
+      targets.set(read.nodeId, known.set(uid, read));
+    }
+  }
+  return { targets, coverage: ['x-miroir-coverage', `${shardCount}/${shardCount}`] };
+}
+
+const NO_COVERAGE: HeaderPair = ['x-miroir-coverage', '0/0'];
+
+interface AskedNode {
+  readonly answer: Answered;
+  readonly request: FederatedNodeRequest;
+}
+
+async function askFederated(
+  context: RouteContext,
+  target: { readonly plan: FederatedPlan; readonly nodeId: NodeId; readonly reads: Reads },
+): Promise<AskedNode> {
+  const { plan, nodeId, reads } = target;
+  const filters = new Map<string, string>();
+  for (const [uid, read] of reads) {
+    if (read.isWhole && context.services.isFollowing()) continue;
+    filters.set(uid, inFilter(SHARD_FIELD, read.shards.map(encodeShard)));
+  }
+  const request = federatedRequest(plan, { indexes: new Set(reads.keys()), filters });
+  const outcome = await askNode(context, nodeId, {
+    method: 'POST',
+    path: '/multi-search',
+    body: JSON.stringify(request.body),
+  });
+  if (outcome.kind !== 'answered' || outcome.status >= 500) throw outcomeError(outcome);
+  return { answer: outcome, request };
+}
+
+/** A node counts only the queries it was sent. */
+function inClientsWords({ answer, request }: AskedNode): Answered {
+  const said = JSON.parse(Buffer.from(answer.body).toString('utf8')) as Record<string, unknown>;
+  const message = cleanMessage(String(said['message']), {}).replace(
+    /\.queries\[(\d+)\]/g,
+    (_, place: string) => `.queries[${request.positions[Number(place)] ?? place}]`,
+  );
+  return { ...answer, body: Buffer.from(JSON.stringify({ ...said, message })) };
+}
+
+function metadata(context: RouteContext, plan: FederatedPlan): { metadataJson?: string } {
+  const header = context.request.headers.get('meili-include-metadata')?.trim().toLowerCase();
+  if (header !== 'true' && header !== '1') return {};
+  const list = plan.queries.map(({ indexUid, body }) => {
+    const primaryKey = plan.indexes.get(indexUid)?.primaryKey ?? null;
+    const query = body['q'];
+    return {
+      ...(typeof query === 'string' ? { query } : {}),
+      queryUid: newRequestUid(Date.now()),
+      indexUid,
+      ...(primaryKey === null ? {} : { primaryKey }),
+    };
+  });
+  return { metadataJson: JSON.stringify(list) };
+}
