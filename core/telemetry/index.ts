@@ -6,7 +6,7 @@ export {
   metricsSnapshot,
   metricsText,
 } from './expose.ts';
-export { serveMetrics, serveMetrics } from './listener.ts';
+export { serveMetrics } from './listener.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { miroirVersion } from './version.ts';
