@@ -97,7 +97,7 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
     runner,
     writes,
     watchers,
-    position: () => store.position,
+    viewPosition: () => watchers.viewPosition,
     refreshKeys: () => keys.refresh(),
     callKeys: (call) => keyCalls.call(call),
   });

@@ -74,7 +74,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 }
 
 function addServices(server: Server, options: ApiOptions): void {
-  const { runner, watchers, position, refreshKeys } = options;
+  const { runner, watchers, viewPosition, refreshKeys } = options;
   server.addService(WriteServiceService, options.writes.handlers);
   server.addService(TaskServiceService, taskHandlers(options));
   server.addService(KeysServiceService, keyHandlers(options.callKeys));
@@ -94,7 +94,7 @@ function addServices(server: Server, options: ApiOptions): void {
         .then(async (isRead) => {
           if (!isRead) return answer(unavailable);
           await runner.settled();
-          return answer(null, { position: toPosition(position()) });
+          return answer(null, { position: toPosition(viewPosition()) });
         })
         .catch(() => answer(unavailable));
     },

@@ -22,12 +22,13 @@ export interface TaskServiceOptions {
   readonly state: State;
   readonly store: Pick<Store, 'get'>;
   readonly runner: Pick<Runner, 'settled'>;
-  readonly position: () => Position;
+  /** What a reader must have seen to know all that finished tasks did. */
+  readonly viewPosition: () => Position;
 }
 
 /** Handlers for the gRPC server. */
 export function taskHandlers(options: TaskServiceOptions): TaskServiceServer {
-  const { state, runner, position } = options;
+  const { state, runner, viewPosition } = options;
   return {
     getTask: (call, answer) => {
       const uid = Number(call.request.uid);
@@ -36,7 +37,7 @@ export function taskHandlers(options: TaskServiceOptions): TaskServiceServer {
           const taskJson = taskBytes(options, uid, call.request.allowedIndexes);
           answer(null, {
             ...(taskJson === undefined ? {} : { taskJson }),
-            position: toPosition(position()),
+            position: toPosition(viewPosition()),
           });
         },
         () => answer({ code: status.UNAVAILABLE, details: 'the store failed' }),
@@ -51,7 +52,7 @@ export function taskHandlers(options: TaskServiceOptions): TaskServiceServer {
             total: BigInt(page.total),
             ...(page.from === null ? {} : { from: BigInt(page.from) }),
             ...(page.next === null ? {} : { next: BigInt(page.next) }),
-            position: toPosition(position()),
+            position: toPosition(viewPosition()),
           });
         },
         () => answer({ code: status.UNAVAILABLE, details: 'the store failed' }),

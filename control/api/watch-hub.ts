@@ -40,11 +40,18 @@ export class WatchHub {
   readonly #options: WatchHubOptions;
   readonly #watchers = new Set<Watcher>();
   readonly #heartbeat: NodeJS.Timeout;
+  #viewPosition: Position;
 
   constructor(options: WatchHubOptions) {
     this.#options = options;
     this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
     this.#heartbeat.unref();
+    this.#viewPosition = options.position();
+  }
+
+  /** Of the last commit that changed what watchers see: whoever is as new has seen all there is. */
+  get viewPosition(): Position {
+    return this.#viewPosition;
   }
 
   get watcherCount(): number {
@@ -80,6 +87,7 @@ export class WatchHub {
 
   /** Tells all watchers of a commit. The message is made once. */
   publish(change: ViewChange): void {
+    this.#viewPosition = change.position;
     const message = this.#delta(change.uids, change.isClusterChanged);
     for (const watcher of this.#watchers) {
       if (!watcher.isFull && watcher.missedUids.size === 0 && !watcher.isClusterMissed) {

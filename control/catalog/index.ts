@@ -8,3 +8,4 @@ export { applyToCatalog } from './finish.ts';
 export { writableOwners } from './index-record.ts';
 export type { Place, Planned, WritePlan } from './plan.ts';
 export { planWrite } from './plan-write.ts';
+export { settingsSteps } from './steps.ts';

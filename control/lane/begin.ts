@@ -123,6 +123,7 @@ function makeIntent(
     ),
     phase: 'waiting',
     error: plan.error,
+    isUndone: false,
     isAbandoned: false,
     floors: {},
   };

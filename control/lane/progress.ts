@@ -16,6 +16,7 @@ import {
 } from '../tasks/index.ts';
 import { hasEnded, hasOpenTargets, hasUnsentSteps, mustWait } from './conflicts.ts';
 import { errorOf, isDecided, reportReply } from './outcome.ts';
+import { addUndoSteps } from './undo.ts';
 
 /** How long a granted write may be silent. */
 export const LEASE_MS = 5_000;
@@ -33,6 +34,11 @@ export function progress(state: State, seqs: Iterable<number>, now: Now): void {
       removeFromNames(state.unorderedByName, open.intent);
     }
     const isOver = hasEnded(open.intent) && !hasEarlierBarrier(state, open.intent);
+    if (isOver && addUndoSteps(state, open.intent)) {
+      for (const name of open.intent.names) addToName(state.unorderedByName, name, seq);
+      startSteps(state, open.intent);
+      continue;
+    }
     if (isOver) {
       finish(state, open, now);
       for (const ended of heldBack(state, open.intent)) queue.add(ended);

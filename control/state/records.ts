@@ -104,13 +104,15 @@ export interface Intent {
   readonly swaps: readonly Swap[];
   /** Index updates to another primary key: documents are counted first, and none may be there. */
   readonly mustBeEmpty: boolean;
-  readonly bodies: readonly string[];
+  bodies: readonly string[];
   steps: Step[];
   targets: Record<string, Target>;
   /** waiting -> (counting) -> preparing -> granted -> running. */
   phase: 'waiting' | 'counting' | 'preparing' | 'granted' | 'running';
   /** Decided already, whatever nodes say. */
   error: TaskError | null;
+  /** A settings change that failed on some nodes is being taken back on the others. */
+  isUndone: boolean;
   /** The sidecar's lease ran out, or it gave up. */
   isAbandoned: boolean;
   /** Highest task uid known per node when the intent was set free: its own tasks are above. */

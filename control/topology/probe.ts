@@ -1,14 +1,16 @@
 /**
  * Health of one node: asked each second. A node is used after checkNode found it usable, is taken as down
- * after two failures in a row, and is checked again before it is used once more.
+ * after two refused connections or four silences in a row, and is checked again before it is used once more.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ControlNode } from '../nodes/index.ts';
 import type { NodeCheck } from './check-node.ts';
 
 const PERIOD_MS = 1_000;
-const DEADLINE_MS = 2_000;
-const FAILURES_MAX = 2;
+const DEADLINE_MS = 3_000;
+/** A node that is silent may only be busy; one that refuses connections is gone. */
+const SILENCES_MAX = 4;
+const REFUSALS_MAX = 2;
 
 /** What a probe reports to. */
 export interface ProbeOptions {
@@ -68,9 +70,10 @@ export class Probe {
         this.#failures = 0;
         return;
       }
-      this.#failures += 1;
+      const isRefusal = answer.kind === 'failed' && answer.isSurelyUndone;
+      this.#failures += isRefusal ? SILENCES_MAX / REFUSALS_MAX : 1;
       const reason = answer.kind === 'answer' ? `health is ${answer.status}` : answer.reason;
-      if (this.#failures >= FAILURES_MAX) this.#set(false, reason);
+      if (this.#failures >= SILENCES_MAX) this.#set(false, reason);
       return;
     }
     const check = await this.#options.check(signal);

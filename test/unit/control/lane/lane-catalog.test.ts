@@ -153,6 +153,39 @@ test('settings in force follow the tasks, failed changes leave no trace', () => 
   assert.equal(index()?.pending, []);
 });
 
+test('settings that fail on one node are taken back on the others, and later writes wait for it', () => {
+  const hand = new Hand();
+  hand.create('movies');
+  const change = (body: object) =>
+    hand.begin({ kind: 'settingsUpdate', indexUid: 'movies', body: body as never });
+  change({ stopWords: ['a'], typoTolerance: { enabled: false } });
+  hand.runSteps();
+  hand.endAll();
+  change({ stopWords: ['b'], embedders: { x: {} }, typoTolerance: { disableOnNumbers: true } });
+  hand.runSteps();
+  hand.endOn('n1', 'failed', 'vector_embedding_error');
+  hand.endOn('n2', 'succeeded');
+  const { seq } = hand.state.open.get(2)?.intent ?? { seq: -1 };
+  assert.is(hand.state.summaries[seq]?.status, 'processing');
+  hand.endOn('n3', 'succeeded');
+  const waiting = hand.begin({ kind: 'documentsDeleteAll', touchesAllShards: true });
+  assert.is(waiting.reply, undefined);
+  const calls = hand.runSteps();
+  assert.equal(
+    calls.map((call) => call.nodeId),
+    ['n2', 'n3'],
+  );
+  assert.equal(JSON.parse(calls[0]?.body ?? ''), {
+    stopWords: ['a'],
+    embedders: null,
+    typoTolerance: { disableOnNumbers: null, enabled: false },
+  });
+  assert.is(replyTo(hand.effects, waiting.ticket)?.kind, 'grant');
+  hand.endAll();
+  assert.is(hand.state.summaries[seq]?.status, 'failed');
+  assert.equal(hand.state.entryOf('movies')?.index.settings['stopWords'], ['a']);
+});
+
 test('another primary key waits until all before it was applied, and is refused over documents', () => {
   const hand = new Hand();
   hand.create('movies');

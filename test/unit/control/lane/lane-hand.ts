@@ -96,22 +96,23 @@ export class Hand {
 
   /** Every outstanding task of every node ends. */
   endAll(status: 'succeeded' | 'failed' = 'succeeded', code = 'internal'): void {
-    for (const { id } of this.state.cluster.nodes) {
-      const uids = [...(this.state.outstanding.get(id)?.keys() ?? [])].sort((a, b) => a - b);
-      const tasks = uids.map((uid) => ({
-        uid,
-        status,
-        batchUid: uid,
-        startedAt: '2026-11-23T20:00:00Z',
-        finishedAt: '2026-11-23T20:00:01Z',
-        details: { receivedDocuments: 1, indexedDocuments: 1 },
-        error:
-          status === 'failed'
-            ? { message: `from ${id}`, code, type: 'invalid_request', link: '' }
-            : null,
-      }));
-      this.apply({ kind: 'nodeTasks', nodeId: id, tasks, now: this.now });
-    }
+    for (const { id } of this.state.cluster.nodes) this.endOn(id, status, code);
+  }
+
+  /** Every outstanding task of one node ends. */
+  endOn(id: string, status: 'succeeded' | 'failed', code = 'internal'): void {
+    const uids = [...(this.state.outstanding.get(id)?.keys() ?? [])].sort((a, b) => a - b);
+    const error = { message: `from ${id}`, code, type: 'invalid_request', link: '' };
+    const tasks = uids.map((uid) => ({
+      uid,
+      status,
+      batchUid: uid,
+      startedAt: '2026-11-23T20:00:00Z',
+      finishedAt: '2026-11-23T20:00:01Z',
+      details: { receivedDocuments: 1, indexedDocuments: 1 },
+      error: status === 'failed' ? error : null,
+    }));
+    this.apply({ kind: 'nodeTasks', nodeId: id, tasks, now: this.now });
   }
 
   report(seq: number, results: SendReport[], isComplete = true): ReportReply | undefined {
