@@ -7,6 +7,7 @@ import { inFilter } from '../filter/compose.ts';
 import { ByteWriter, decodeString } from '../json/slice.ts';
 import { VERSION_FIELD } from '../reserved/index.ts';
 import { readAnswers } from './answer.ts';
+import { isFilterable } from './filterable.ts';
 import { HeadMerge } from './heads.ts';
 import { compareHits, type Hit } from './hits.ts';
 import { nodeLists, type Projection, searchProjection } from './projection.ts';
@@ -34,6 +35,8 @@ export interface SimilarPlan {
   readonly id: string;
   readonly primaryKey: string;
   readonly hitsTotalMax: number;
+  /** Whether the document itself may be left out by the client's filter. */
+  readonly isFiltered: boolean;
 }
 
 /** What planSimilar works from. */
@@ -68,12 +71,19 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
   const self = [...(Array.isArray(filter) ? filter : filters.filter === undefined ? [] : [filter])];
   self.push(inFilter(index.primaryKey, [String(id)]));
   const count = { attributesToRetrieve: [index.primaryKey], limit: 0 };
+  const requests: PurposeRequest<SimilarPurpose>[] = [
+    { purpose: 'main', body: main },
+    { purpose: 'totals', body: { ...semantic, ...filters, ...count } },
+  ];
+  // Without a filter the document is a candidate; with one, it can be asked for only where nodes filter
+  // on primary keys. Elsewhere it shows as the hit most similar to itself.
+  const isFiltered = filters.filter !== undefined;
+  if (isFiltered && isFilterable(index.primaryKey, index.settings)) {
+    requests.push({ purpose: 'self', body: { ...semantic, ...count, filter: self } });
+  }
   return {
-    requests: [
-      { purpose: 'main', body: main },
-      { purpose: 'totals', body: { ...semantic, ...filters, ...count } },
-      { purpose: 'self', body: { ...semantic, ...count, filter: self } },
-    ],
+    requests,
+    isFiltered,
     window,
     projection,
     id: String(id),
@@ -84,7 +94,7 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
 
 /**
  * Merges the nodes' answers. Whether the document itself is a candidate comes from `isSelfCandidate`,
- * else from the `self` answers, else from the hits.
+ * else from the absence of a filter, the `self` answers, or the hits.
  */
 export function mergeSimilar(
   plan: SimilarPlan,
@@ -107,7 +117,8 @@ export function mergeSimilar(
   const self = answers.get('self');
   const isCandidate =
     envelope.isSelfCandidate ??
-    (self === undefined ? isSelfSeen : readAnswers(self).some((answer) => answer.total > 0));
+    (!plan.isFiltered ||
+      (self === undefined ? isSelfSeen : readAnswers(self).some((answer) => answer.total > 0)));
   const candidates = totals.reduce((sum, answer) => sum + answer.total, 0) - (isCandidate ? 1 : 0);
   const total = Math.min(candidates, plan.hitsTotalMax);
   const shown = hits.slice(window.start, window.end);
