@@ -2,6 +2,7 @@
 
 const NS_PER_SECOND = 1_000_000_000n;
 const SECONDS_PER_DAY = 86_400n;
+const DOT = 46;
 
 /** RFC 3339 in UTC, digits after the second without trailing zeros. `ns` counts since 1970. */
 export function formatTime(ns: bigint): string {
@@ -26,6 +27,11 @@ export function parseTime(text: string): bigint | undefined {
 /** Milliseconds with fraction, for comparing; NaN for null. */
 export function timeMs(text: string | null): number {
   if (text === null) return Number.NaN;
+  // Ours and the nodes' dates are in UTC; a million of them are read at a start.
+  if (text.charCodeAt(19) === DOT && text.endsWith('Z')) {
+    const whole = Date.parse(`${text.slice(0, 19)}Z`);
+    return whole + Number(`0${text.slice(19, -1)}`) * 1_000;
+  }
   const ns = parseTime(text);
   return ns === undefined ? Number.NaN : Number(ns) / 1e6;
 }

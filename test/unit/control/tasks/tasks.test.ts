@@ -21,6 +21,7 @@ import {
   startOf,
   swapGroupNames,
   type TaskQuery,
+  timeMs,
 } from '../../../../control/tasks/index.ts';
 import { suite } from '../../../kit/suite.ts';
 
@@ -110,6 +111,19 @@ test('dates have up to nine digits and no trailing zeros', () => {
   for (const text of texts) assert.is(formatTime(parseTime(text) ?? 0n), text);
   assert.is(parseTime('2026-11-23T21:39:05+02:00'), parseTime('2026-11-23T19:39:05Z'));
   assert.is(parseTime('yesterday'), undefined);
+});
+
+test('times compare as their dates do', () => {
+  const texts = ['2026-11-23T19:39:03.5Z', '2026-11-23T19:39:03.500001Z', '2026-11-23T19:39:04Z'];
+  const times = texts.map(timeMs);
+  assert.equal(
+    times,
+    [...times].sort((a, b) => a - b),
+  );
+  for (const text of texts) {
+    assert.ok(Math.abs(timeMs(text) - Number(parseTime(text) ?? 0n) / 1e6) < 0.001);
+  }
+  assert.ok(Number.isNaN(timeMs(null)) && Number.isNaN(timeMs('2026-99-99T00:00:00.1Z')));
 });
 
 test('durations are printed as nodes print them', () => {
