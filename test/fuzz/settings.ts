@@ -28,7 +28,8 @@ const DEFAULT_RULES = [
 /** Makes settings. */
 export function makeSettings(rng: Rng, about: SettingsFor): Obj {
   const { samples } = about;
-  const settings: Obj = {};
+  // the default gives up after 1.5 s, and a busy machine would then answer otherwise
+  const settings: Obj = { searchCutoffMs: 60_000 };
   const maybe = (probability: number, name: string, make: () => Json | undefined) => {
     if (!rng.chance(probability)) return;
     const value = make();

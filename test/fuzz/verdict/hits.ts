@@ -112,7 +112,8 @@ export function valuesAt(tree: Tree, path: readonly string[]): string[] {
 }
 
 function scalarValue(value: Tree): string[] {
-  if (value === null || value === '') return [];
+  // an empty text is a value of its own for distinct, though no filter finds it
+  if (value === null) return [];
   if (value instanceof NumberText) {
     const number = Number(value.text);
     return [`n${Object.is(number, -0) ? '-0' : number}`];

@@ -1,11 +1,11 @@
 /** Explains other answers to facet search and to the search for similar documents. */
 import { NumberText, type Tree } from '../../stories/lossless.ts';
-import { isObj } from '../json.ts';
+import { isObj, type Json, type Obj } from '../json.ts';
 import type { Arena } from '../run.ts';
 import { type Candidate, faultOf, isSameList } from './arrangement.ts';
 import type { Evidence } from './evidence.ts';
 import { type Count, explainFacet, orderOf } from './facets.ts';
-import { rankOf } from './hits.ts';
+import { normalize, rankOf } from './hits.ts';
 import type { Case } from './judge.ts';
 import { hitsOf, listAt, omit } from './sub-case.ts';
 import type { Verdict } from './verdict.ts';
@@ -29,8 +29,8 @@ export async function explainFacetSearch(
   const all = facetCounts(free.tree);
   const after = facetCounts(one.target.tree);
   if (typeof evidence.settings(uid)['distinctAttribute'] === 'string') {
-    const known = new Map(all);
-    const wrong = after.find(([value, n]) => n < 1 || n > (known.get(value) ?? 0));
+    const known = new Map(all.map(([value, n]): Count => [normalize(value), n]));
+    const wrong = after.find(([value, n]) => n < 1 || n > (known.get(normalize(value)) ?? 0));
     return wrong === undefined
       ? { class: 'estimate', why: 'facet search under distinct' }
       : no(`more ${wrong[0]} than there are`);
@@ -52,8 +52,8 @@ export async function explainSimilar(
   uid: string,
 ): Promise<Verdict> {
   const no = (why: string): Verdict => ({ class: 'difference', why });
-  const { body } = one.request;
-  if (!isObj(body) || one.differences.some(({ pointer }) => !/^\/hits/.test(pointer))) {
+  const body = similarParams(one);
+  if (body === undefined || one.differences.some(({ pointer }) => !/^\/hits/.test(pointer))) {
     return no('more than hits differs');
   }
   if (!evidence.isChurned(uid)) return no('out of order, though no document was replaced');
@@ -85,4 +85,26 @@ function facetCounts(tree: Tree | undefined): Count[] {
     const count = hit instanceof Map ? hit.get('count') : undefined;
     return [String(value), count instanceof NumberText ? Number(count.text) : -1];
   });
+}
+
+const LISTS = new Set(['attributesToRetrieve']);
+
+/** Parameters in the form of the POST. */
+function similarParams(one: Case): Obj | undefined {
+  const { request } = one;
+  if (request.method === 'POST') return isObj(request.body) ? request.body : undefined;
+  const params: Obj = {};
+  for (const [key, value] of Object.entries(request.query ?? {})) {
+    params[key] = LISTS.has(key) ? value.split(',') : jsonOrText(value);
+  }
+  if (params['id'] !== undefined) params['id'] = request.query?.['id'] ?? '';
+  return params;
+}
+
+function jsonOrText(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
 }
