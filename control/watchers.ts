@@ -26,6 +26,9 @@ export class Watchers {
   readonly #options: WatchersOptions;
   readonly #probes = new Map<string, Probe>();
   #featuresTimer: NodeJS.Timeout | undefined;
+  /** Of the nodes in use; empty before the first. */
+  #version = '';
+  readonly #upNodes = new Set<string>();
 
   constructor(options: WatchersOptions) {
     this.#options = options;
@@ -40,11 +43,13 @@ export class Watchers {
 
   /**
    * Checks every node once, for at most 10 s; those that do not answer are tried again in the background.
-   * Throws TopologyError if a node must not be used. `onUp` runs when a node comes up.
+   * Throws TopologyError if a node must not be used in a new cluster; in one that has served before, the
+   * others go on serving and the log says why. `onUp` runs when a node comes up.
    */
   async start(onUp: () => Promise<boolean>): Promise<void> {
     const { nodes, runner, signal } = this.#options;
     const refusals: string[] = [];
+    const isFirstStart = !this.#options.state.cluster.nodes.some((node) => node.isAdopted);
     let isStarting = true;
     for (const node of nodes.values()) {
       runner.submit({ kind: 'nodeHealth', nodeId: node.id, isUp: false });
@@ -68,7 +73,7 @@ export class Watchers {
       new Promise((resolve) => setTimeout(resolve, START_WAIT_MS).unref()),
     ]);
     const [refusal] = refusals;
-    if (refusal !== undefined) {
+    if (refusal !== undefined && isFirstStart) {
       this.close();
       throw new TopologyError(refusal);
     }
@@ -88,15 +93,17 @@ export class Watchers {
 
   async #check(node: ControlNode, signal: AbortSignal): Promise<NodeCheck> {
     const { state, runner } = this.#options;
-    const check = await checkNode(node, state.cluster, signal);
+    const check = await checkNode(node, {
+      cluster: state.cluster,
+      claimVersion: (versionJson) => {
+        this.#version ||= versionJson;
+        return this.#version;
+      },
+      signal,
+    });
     if (check.kind !== 'usable') return check;
-    if (state.cluster.versionJson === '') {
+    if (state.cluster.versionJson !== check.versionJson) {
       runner.submit({ kind: 'cluster', change: { versionJson: check.versionJson } });
-      await runner.settled();
-      // Another node may have been the first meanwhile, with another version.
-      if (state.cluster.versionJson !== check.versionJson) {
-        return checkNode(node, state.cluster, signal);
-      }
     }
     if (check.adoptedTaskUid !== null) {
       const lastTaskUid = check.adoptedTaskUid;
@@ -112,6 +119,9 @@ export class Watchers {
     const { runner, logger, metrics } = this.#options;
     runner.submit({ kind: 'nodeHealth', nodeId: node.id, isUp: health.isUp });
     metrics.node(node.id).setHealthy(health.isUp);
+    if (health.isUp) this.#upNodes.add(node.id);
+    // Once the last node of a version is gone, the next to come may bring another.
+    else if (this.#upNodes.delete(node.id) && this.#upNodes.size === 0) this.#version = '';
     if (health.isUp) logger.info({ node: node.id, url: node.url }, 'node is up');
     else logger.warn({ node: node.id, url: node.url, reason: health.reason }, 'node is down');
   }

@@ -17,12 +17,17 @@ export type NodeCheck =
   | { readonly kind: 'unreachable'; readonly reason: string }
   | { readonly kind: 'refused'; readonly words: string };
 
+/** What a node is checked against. */
+export interface CheckOptions {
+  readonly cluster: ClusterRecord;
+  /** Version of the nodes in use; the first to be used sets it. Returns what holds from now on. */
+  readonly claimVersion: (versionJson: string) => string;
+  readonly signal: AbortSignal;
+}
+
 /** Checks a node, adopting it if it is fresh. */
-export async function checkNode(
-  node: ControlNode,
-  cluster: ClusterRecord,
-  signal: AbortSignal,
-): Promise<NodeCheck> {
+export async function checkNode(node: ControlNode, options: CheckOptions): Promise<NodeCheck> {
+  const { cluster, claimVersion, signal } = options;
   const version = await node.call({ method: 'GET', path: '/version', signal });
   if (version.kind !== 'answer') return { kind: 'unreachable', reason: version.reason };
   if (version.status === 401 || version.status === 403) {
@@ -34,7 +39,7 @@ export async function checkNode(
   if (version.status !== 200) {
     return { kind: 'unreachable', reason: `GET /version answered ${version.status}` };
   }
-  const mixed = versionFault(version.text, cluster.versionJson);
+  const mixed = versionFault(version.text, claimVersion(version.text));
   if (mixed !== undefined) return refused(node, mixed);
   const record = cluster.nodes.find((item) => item.id === node.id);
   const marker = await readMarker(node, signal);
@@ -84,7 +89,6 @@ function refused(node: ControlNode, words: string): NodeCheck {
 
 /** Words if a node's version is another than the cluster's. */
 function versionFault(own: string, known: string): string | undefined {
-  if (known === '') return undefined;
   const version = (text: string): string => {
     try {
       return String((JSON.parse(text) as Record<string, unknown>)['pkgVersion']);

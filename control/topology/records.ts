@@ -24,7 +24,7 @@ export function newCluster(config: MiroirConfig, clusterId: string): ClusterReco
     clusterId,
     nodes: config.nodes.map((node) => ({
       id: node.id,
-      url: node.url,
+      url: baseUrl(node.url),
       group: node.group,
       weight: node.weight,
       isAdopted: false,
@@ -35,6 +35,11 @@ export function newCluster(config: MiroirConfig, clusterId: string): ClusterReco
     versionJson: '',
     experimentalFeaturesJson: '',
   };
+}
+
+/** Without a slash at its end. */
+function baseUrl(url: string): string {
+  return url.replace(/\/+$/, '');
 }
 
 /**
@@ -57,6 +62,9 @@ export function withConfig(cluster: ClusterRecord, config: MiroirConfig): Cluste
   }
   return {
     ...cluster,
-    nodes: cluster.nodes.map((node) => ({ ...node, url: wanted.get(node.id)?.url ?? node.url })),
+    nodes: cluster.nodes.map((node) => ({
+      ...node,
+      url: baseUrl(wanted.get(node.id)?.url ?? node.url),
+    })),
   };
 }
