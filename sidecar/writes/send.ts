@@ -62,7 +62,7 @@ export async function sendShares(
   write: GrantedWrite,
   shares: readonly NodeShare[],
 ): Promise<SendOutcome> {
-  const lease = holdLease(context, write.seq, write.beganAtMs);
+  const lease = await holdLease(context, write.seq, write.beganAtMs);
   try {
     const sent = await Promise.all(
       shares.map((share) => sendShare(context, write, share, lease.signal)),
