@@ -11,7 +11,13 @@ const CONNECTIONS = 16;
 /** What a call came to. */
 export type NodeAnswer =
   | { readonly kind: 'answer'; readonly status: number; readonly text: string }
-  | { readonly kind: 'failed'; readonly reason: string; readonly isSurelyUndone: boolean };
+  | {
+      readonly kind: 'failed';
+      readonly reason: string;
+      readonly isSurelyUndone: boolean;
+      /** It did not answer in time: it may only be busy. */
+      readonly isSilence: boolean;
+    };
 
 /** A call without what every call has. */
 export interface ControlCall {
@@ -62,17 +68,13 @@ export class ControlNode {
           text: Buffer.from(outcome.body).toString('utf8'),
         };
       case 'refused':
-        return { kind: 'failed', reason: outcome.reason, isSurelyUndone: true };
+        return failed(outcome.reason, { isSurelyUndone: true });
       case 'reset':
-        return { kind: 'failed', reason: outcome.reason, isSurelyUndone: false };
+        return failed(outcome.reason, {});
       case 'timeout':
-        return {
-          kind: 'failed',
-          reason: `silent for ${outcome.afterMs} ms`,
-          isSurelyUndone: false,
-        };
+        return failed(`silent for ${outcome.afterMs} ms`, { isSilence: true });
       default:
-        return { kind: 'failed', reason: outcome.kind, isSurelyUndone: false };
+        return failed(outcome.kind, {});
     }
   }
 
@@ -94,6 +96,14 @@ export class ControlNode {
   close(): Promise<void> {
     return this.#client.close();
   }
+}
+
+function failed(
+  reason: string,
+  how: { readonly isSurelyUndone?: boolean; readonly isSilence?: boolean },
+): NodeAnswer {
+  const { isSurelyUndone = false, isSilence = false } = how;
+  return { kind: 'failed', reason, isSurelyUndone, isSilence };
 }
 
 /** An empty one is a client's own: it sent none. */

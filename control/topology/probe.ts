@@ -8,7 +8,7 @@ import type { NodeCheck } from './check-node.ts';
 
 const PERIOD_MS = 1_000;
 const DEADLINE_MS = 3_000;
-/** A node that is silent may only be busy; one that refuses connections is gone. */
+/** A node that is silent may only be busy; one that cuts or refuses connections is gone. */
 const SILENCES_MAX = 4;
 const REFUSALS_MAX = 2;
 
@@ -70,8 +70,8 @@ export class Probe {
         this.#failures = 0;
         return;
       }
-      const isRefusal = answer.kind === 'failed' && answer.isSurelyUndone;
-      this.#failures += isRefusal ? SILENCES_MAX / REFUSALS_MAX : 1;
+      const isBusy = answer.kind === 'failed' && answer.isSilence;
+      this.#failures += isBusy ? 1 : SILENCES_MAX / REFUSALS_MAX;
       const reason = answer.kind === 'answer' ? `health is ${answer.status}` : answer.reason;
       if (this.#failures >= SILENCES_MAX) this.#set(false, reason);
       return;
