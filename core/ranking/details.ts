@@ -31,7 +31,9 @@ export const RULE_VERSION = 6;
 
 /** Kinds of a sort value, in the order in which they sort (null is last in both directions). */
 export const VALUE_NUMBER = 0;
+/** See VALUE_NUMBER. */
 export const VALUE_TEXT = 1;
+/** See VALUE_NUMBER. */
 export const VALUE_NULL = 2;
 
 /** Result of one ranking rule for one hit. One shape for all kinds, so that engines keep it fast. */

@@ -15,7 +15,7 @@ import { StartError } from './error.ts';
 import type { Guard } from './guard.ts';
 import { lastWords, logBytes, openLog } from './logs.ts';
 
-const PAUSE_FIRST_MS = 500;
+const PAUSE_FIRST_MS = 1_000;
 const PAUSE_MAX_MS = 30_000;
 const STEADY_MS = 60_000;
 const READY_LINE_MAX = 64 * 1024;
