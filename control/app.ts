@@ -87,7 +87,7 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
   });
   performer.start(runner);
   runner.resume();
-  const nodeWatch = new Watchers({ state, nodes, runner, logger, metrics, signal });
+  const nodeWatch = new Watchers({ state, nodes, runner, now: readNow, logger, metrics, signal });
   const { keys, keyCalls } = setUpKeys({ state, nodeWatch, runner, signal });
   await nodeWatch.start(() => keys.refresh());
   const api = await startApi({

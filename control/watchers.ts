@@ -5,7 +5,7 @@
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import type { Runner } from './machine/index.ts';
 import type { ControlNode } from './nodes/index.ts';
-import type { State } from './state/index.ts';
+import type { Now, State } from './state/index.ts';
 import { checkNode, type NodeCheck, Probe, TopologyError } from './topology/index.ts';
 
 const START_WAIT_MS = 10_000;
@@ -16,6 +16,7 @@ export interface WatchersOptions {
   readonly state: State;
   readonly nodes: ReadonlyMap<string, ControlNode>;
   readonly runner: Runner;
+  readonly now: () => Now;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly signal: AbortSignal;
@@ -47,12 +48,12 @@ export class Watchers {
    * others go on serving and the log says why. `onUp` runs when a node comes up.
    */
   async start(onUp: () => Promise<boolean>): Promise<void> {
-    const { nodes, runner, signal } = this.#options;
+    const { nodes, runner, now, signal } = this.#options;
     const refusals: string[] = [];
     const isFirstStart = !this.#options.state.cluster.nodes.some((node) => node.isAdopted);
     let isStarting = true;
     for (const node of nodes.values()) {
-      runner.submit({ kind: 'nodeHealth', nodeId: node.id, isUp: false });
+      runner.submit({ kind: 'nodeHealth', nodeId: node.id, isUp: false, now: now() });
       const probe = new Probe({
         node,
         check: (probeSignal) => this.#check(node, probeSignal),
@@ -116,8 +117,8 @@ export class Watchers {
     node: ControlNode,
     health: { readonly isUp: boolean; readonly reason: string },
   ): void {
-    const { runner, logger, metrics } = this.#options;
-    runner.submit({ kind: 'nodeHealth', nodeId: node.id, isUp: health.isUp });
+    const { runner, now, logger, metrics } = this.#options;
+    runner.submit({ kind: 'nodeHealth', nodeId: node.id, isUp: health.isUp, now: now() });
     metrics.node(node.id).setHealthy(health.isUp);
     if (health.isUp) this.#upNodes.add(node.id);
     // Once the last node of a version is gone, the next to come may bring another.

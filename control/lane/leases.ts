@@ -49,6 +49,42 @@ export function cancelBegin(
   if (open.beginTickets.length === 0) open.leaseUntilMs = event.now.steadyMs + RETURN_MS;
 }
 
+/** A node went down: writes that wait for their permission and need it are refused at once. */
+export function nodeHealth(
+  state: State,
+  event: Extract<MachineEvent, { kind: 'nodeHealth' }>,
+): void {
+  if (event.isUp) {
+    state.downNodes.delete(event.nodeId);
+    return;
+  }
+  state.downNodes.add(event.nodeId);
+  const moved: number[] = [];
+  for (const open of state.open.values()) {
+    const isWaiting = open.beginTickets.length > 0 && open.intent.phase !== 'granted';
+    if (!isWaiting || open.intent.targets[event.nodeId] === undefined) continue;
+    refuseWaiting(state, open, {
+      code: 'miroir_shard_unavailable',
+      message: `The write needs node \`${event.nodeId}\`, which does not answer. Nothing was written.`,
+    });
+    moved.push(open.intent.seq);
+  }
+  progress(state, moved, event.now);
+}
+
+function refuseWaiting(
+  state: State,
+  open: OpenIntent,
+  refusal: { readonly code: string; readonly message: string },
+): void {
+  for (const ticket of open.beginTickets) {
+    state.beginTickets.delete(ticket);
+    state.emit({ kind: 'beginReply', ticket, reply: { kind: 'refusal', ...refusal } });
+  }
+  open.beginTickets.length = 0;
+  giveUp(state, open);
+}
+
 /** Gives a write up: nothing more of it may be sent. */
 export function giveUp(state: State, open: OpenIntent): void {
   const { intent } = open;
@@ -88,14 +124,10 @@ function checkOpen(state: State, open: OpenIntent, now: Now): boolean {
   const isGone = open.beginTickets.length === 0 && now.steadyMs >= open.leaseUntilMs;
   const isTooLong = now.steadyMs - open.begunAtMs >= PERMISSION_WAIT_MS;
   if (!isGone && !isTooLong) return false;
-  for (const ticket of open.beginTickets) {
-    state.beginTickets.delete(ticket);
-    const message =
-      'The write waited too long for earlier writes to the same documents. Nothing was written.';
-    const reply = { kind: 'refusal', code: 'miroir_overloaded', message } as const;
-    state.emit({ kind: 'beginReply', ticket, reply });
-  }
-  open.beginTickets.length = 0;
-  giveUp(state, open);
+  refuseWaiting(state, open, {
+    code: 'miroir_overloaded',
+    message:
+      'The write waited too long for earlier writes to the same documents. Nothing was written.',
+  });
   return true;
 }

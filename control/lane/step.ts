@@ -2,7 +2,7 @@
 import { assertNever } from '../../core/assert.ts';
 import type { MachineEvent, State } from '../state/index.ts';
 import { begin } from './begin.ts';
-import { cancelBegin, renew, tick } from './leases.ts';
+import { cancelBegin, nodeHealth, renew, tick } from './leases.ts';
 import { counted, nodeTasks, stepDone } from './node-work.ts';
 import { report, tagsFound } from './report.ts';
 
@@ -37,8 +37,7 @@ export function step(state: State, event: MachineEvent): void {
       nodeTasks(state, event);
       return;
     case 'nodeHealth':
-      if (event.isUp) state.downNodes.delete(event.nodeId);
-      else state.downNodes.add(event.nodeId);
+      nodeHealth(state, event);
       return;
     case 'cluster':
       state.cluster = { ...state.cluster, ...event.change };

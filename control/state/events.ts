@@ -116,7 +116,12 @@ export type MachineEvent =
       readonly tasks: readonly NodeTask[];
       readonly now: Now;
     }
-  | { readonly kind: 'nodeHealth'; readonly nodeId: string; readonly isUp: boolean }
+  | {
+      readonly kind: 'nodeHealth';
+      readonly nodeId: string;
+      readonly isUp: boolean;
+      readonly now: Now;
+    }
   /** Topology, keys or node versions changed. */
   | { readonly kind: 'cluster'; readonly change: Partial<ClusterRecord> }
   | { readonly kind: 'nodeAdopted'; readonly nodeId: string; readonly lastTaskUid: number };

@@ -210,13 +210,13 @@ test('a node that is down refuses what needs it without taking a place', () => {
   const hand = new Hand();
   hand.create('movies');
   const places = hand.state.nextSeq;
-  hand.apply({ kind: 'nodeHealth', nodeId: 'n2', isUp: false });
+  hand.apply({ kind: 'nodeHealth', nodeId: 'n2', isUp: false, now: hand.now });
   const { reply } = hand.begin({ kind: 'documentsDeleteAll', touchesAllShards: true });
   assert.is(reply?.kind === 'refusal' ? reply.code : '', 'miroir_shard_unavailable');
   const fresh = hand.begin({ kind: 'indexCreate', indexUid: 'new', body: {} });
   assert.is(fresh.reply?.kind, 'refusal');
   assert.is(hand.state.nextSeq, places);
-  hand.apply({ kind: 'nodeHealth', nodeId: 'n2', isUp: true });
+  hand.apply({ kind: 'nodeHealth', nodeId: 'n2', isUp: true, now: hand.now });
   assert.is(
     hand.begin({ kind: 'documentsDeleteAll', touchesAllShards: true }).reply?.kind,
     'grant',

@@ -74,6 +74,19 @@ test('a wait without end is refused in time', () => {
   assert.is(hand.state.open.get(first)?.intent.isAbandoned, false, 'the renewed one lives');
 });
 
+test('a write that waits for a node that goes down is told at once', () => {
+  const hand = new Hand();
+  hand.create('movies');
+  const first = granted(hand.begin(addition('movies', '1')).reply);
+  const waiting = hand.begin(addition('movies', '1'));
+  const [nodeId] = Object.keys(hand.state.open.get(first)?.intent.targets ?? {});
+  hand.apply({ kind: 'nodeHealth', nodeId: nodeId ?? '', isUp: false, now: hand.now });
+  const reply = replyTo(hand.effects, waiting.ticket);
+  assert.is(reply?.kind === 'refusal' ? reply.code : '', 'miroir_shard_unavailable');
+  assert.is(hand.state.summaries[first + 1]?.status, 'failed');
+  assert.is(hand.state.open.has(first), true, 'the one that is under way goes on');
+});
+
 test('a lease that runs out opens a look-up on each node; nothing found, the write is given up', () => {
   const hand = new Hand();
   hand.create('movies');
