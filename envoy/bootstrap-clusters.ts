@@ -11,6 +11,15 @@ const REQUESTS_PER_CONNECTION = 800;
 /** Envoy's default of 1024 would refuse streams in a burst; the listener's limits come first. */
 const STREAMS_MAX = 100_000;
 
+/**
+ * One worker is preferred while there is little to do, because a process that just ran answers sooner
+ * than one that slept (0.2 ms of 0.8 measured with one client); with more to do the others soon weigh as
+ * much: weight / (active + 1) ^ bias. Under full load the first then has about three requests to the
+ * others' one at hand, which cost neither throughput nor tail latency with 32 clients.
+ */
+const FIRST_WORKER_WEIGHT = 10;
+const ACTIVE_REQUEST_BIAS = 2;
+
 /** All clusters of the bootstrap. */
 export function clusters(config: GatewayConfig): object[] {
   const { socket_dir: socketDir, workers } = config.listen;
@@ -25,6 +34,12 @@ function sidecarCluster(paths: readonly string[]): object {
   return {
     ...cluster('sidecar', paths),
     lb_policy: 'LEAST_REQUEST',
+    least_request_lb_config: {
+      active_request_bias: {
+        default_value: ACTIVE_REQUEST_BIAS,
+        runtime_key: 'miroir.active_request_bias',
+      },
+    },
     typed_extension_protocol_options: httpOptions({
       common_http_protocol_options: {
         max_requests_per_connection: REQUESTS_PER_CONNECTION,
@@ -89,7 +104,12 @@ function cluster(name: string, paths: readonly string[]): object {
     load_assignment: {
       cluster_name: name,
       endpoints: [
-        { lb_endpoints: paths.map((path) => ({ endpoint: { address: { pipe: { path } } } })) },
+        {
+          lb_endpoints: paths.map((path, index) => ({
+            endpoint: { address: { pipe: { path } } },
+            load_balancing_weight: index === 0 ? FIRST_WORKER_WEIGHT : 1,
+          })),
+        },
       ],
     },
     circuit_breakers: {

@@ -79,7 +79,8 @@ function externalProcessor(): object {
           retry_on: 'connect-failure,refused-stream',
           num_retries: 3,
           retry_back_off: { base_interval: '0.005s', max_interval: '0.05s' },
-          host_selection_retry_max_attempts: 3,
+          // The preferred worker is picked ten times in eleven; try until it is another.
+          host_selection_retry_max_attempts: 50,
           retry_host_predicate: [
             {
               name: 'envoy.retry_host_predicates.previous_hosts',

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -158,8 +159,8 @@ class Part {
   constructor(program: string, args: readonly string[]) {
     this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.once('exit', (code, signal) => {
-      if (code === 0 || this.isStopping || signal === 'SIGKILL') return;
-      console.log(`${program} ended by itself: ${code ?? signal}\n${this.errors}`);
+      if (this.isStopping) return;
+      console.log(`## ${args.at(-1)} of ${program} ended: ${code ?? signal}`);
     });
     this.child.stdout?.on('data', (chunk: Buffer) => {
       this.output += chunk.toString();
@@ -202,11 +203,26 @@ async function waitForPort(
     if (envoy.child.exitCode !== null) throw new Error(`envoy ended: ${envoy.child.exitCode}`);
     const port = await admin('/listeners?format=json').then(portOf, () => undefined);
     const clusters = port === undefined ? '' : await admin('/clusters');
-    // Health checks must have passed once, else the first requests would find no worker.
-    if (port !== undefined && /sidecar::.*health_flags::healthy/.test(clusters)) return port;
+    // The port is known before it is listened on; and health checks must have passed once, else the
+    // first requests would find no worker.
+    if (
+      port !== undefined &&
+      /sidecar::.*health_flags::healthy/.test(clusters) &&
+      (await takesConnections(port))
+    )
+      return port;
     await sleep(50);
   }
   throw new Error('envoy did not start');
+}
+
+function takesConnections(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
 }
 
 function portOf(text: string): number | undefined {
