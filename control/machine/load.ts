@@ -54,8 +54,11 @@ export function loadState(
     if (group.isOpen) state.groupOfName.set(group.name, group.id);
   }
   for (const { value } of store.range(PREFIX.task)) {
-    const summary = summarize(decodeJson<TaskRecord>(value));
+    const task = decodeJson<TaskRecord>(value);
+    const summary = summarize(task);
     state.summaries.push(summary);
+    // A sidecar that still renews such a write has to hear that it is gone.
+    if (task.error?.code === 'miroir_write_abandoned') state.givenUp.add(task.uid);
     state.nextBatchUid = Math.max(state.nextBatchUid, (summary.batchUid ?? -1) + 1);
   }
   state.nextSeq = state.summaries.length;

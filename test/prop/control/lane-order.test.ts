@@ -6,7 +6,8 @@
  */
 import * as assert from 'uvu/assert';
 import { seed, suite } from '../../kit/suite.ts';
-import { type BegunWrite, World } from './model-world.ts';
+import { World } from './model-world.ts';
+import type { BegunWrite } from './model-writes.ts';
 
 const SEEDS = 120;
 const STEPS = 250;

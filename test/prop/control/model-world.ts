@@ -7,29 +7,19 @@ import { step } from '../../../control/lane/index.ts';
 import { takeChanges } from '../../../control/machine/encode.ts';
 import { loadCluster, loadState } from '../../../control/machine/index.ts';
 import type {
-  BeginInput,
   BeginReply,
   ClusterRecord,
   Effect,
   MachineEvent,
   Now,
   State,
-  WriteKind,
 } from '../../../control/state/index.ts';
-import { hashPrimaryKey } from '../../../core/placement/index.ts';
 import { ModelNode } from './model-node.ts';
+import { type BegunWrite, drawWrite } from './model-writes.ts';
 
+const LEASE_MS = 5_000;
 const PLACEMENT = { shardCount: 8, spread: 2, replicationFactor: 1 } as const;
-const NAMES = ['a', 'b', 'c'];
-const KEYS = ['1', '2', '3', '4', '5', '6'];
 const DAY_NS = 1_795_000_000_000_000_000n;
-
-/** A write as the checks remember it, judged by nothing of the lane. */
-export interface BegunWrite {
-  readonly input: BeginInput;
-  readonly keys: readonly string[];
-  readonly names: readonly string[];
-}
 
 /** A sidecar's work on one granted write. */
 interface Sender {
@@ -40,6 +30,8 @@ interface Sender {
   left: string[];
   readonly sent: { nodeId: string; uid: number | null }[];
   isSilent: boolean;
+  /** By its own clock, from the moment it asked. */
+  leaseUntilMs: number;
 }
 
 /** The world. */
@@ -51,7 +43,7 @@ export class World {
   state: State;
   #pending: Effect[] = [];
   readonly #senders = new Map<number, Sender>();
-  readonly #tickets = new Map<number, BegunWrite>();
+  readonly #tickets = new Map<number, { readonly write: BegunWrite; readonly askedMs: number }>();
   #inherited = new Set<number>();
   #ticket = 0;
   #fresh = 0;
@@ -136,10 +128,10 @@ export class World {
   }
 
   #begin(): void {
-    const write = this.#drawWrite();
+    const write = drawWrite(this.#random, this.#ticket + 1);
     this.#ticket += 1;
     this.#fresh += 1;
-    this.#tickets.set(this.#ticket, write);
+    this.#tickets.set(this.#ticket, { write, askedMs: this.#nowMs });
     const seq = this.state.nextSeq;
     this.#apply({
       kind: 'begin',
@@ -149,54 +141,6 @@ export class World {
       freshIndexId: this.#fresh.toString(16).padStart(32, '0'),
     });
     if (this.state.nextSeq > seq) this.begun.set(seq, write);
-  }
-
-  #drawWrite(): BegunWrite {
-    const kinds: WriteKind[] = [
-      'documentsReplace',
-      'documentsReplace',
-      'documentsReplace',
-      'documentsReplace',
-      'documentsDeleteById',
-      'documentsDeleteAll',
-      'settingsUpdate',
-      'indexCreate',
-      'indexDelete',
-      'indexSwap',
-      'indexUpdate',
-    ];
-    const kind = this.#pick(kinds);
-    const uid = this.#pick(NAMES);
-    const other = this.#pick(NAMES.filter((name) => name !== uid));
-    const hasKeys = kind === 'documentsReplace' || kind === 'documentsDeleteById';
-    const keys = hasKeys ? [this.#pick(KEYS), this.#pick(KEYS)] : [];
-    const hashes = Buffer.alloc(keys.length * 8);
-    for (const [at, key] of keys.entries()) hashes.writeBigUInt64LE(hashPrimaryKey(key), at * 8);
-    const bodies: Partial<Record<WriteKind, unknown>> = {
-      indexSwap: [{ indexes: [uid, other] }],
-      indexUpdate: { uid: other },
-      indexCreate: { uid },
-      settingsUpdate: { stopWords: [String(this.#fresh)] },
-    };
-    const input: BeginInput = {
-      sidecarId: 's',
-      requestNumber: String(this.#ticket + 1),
-      kind,
-      indexUid: kind === 'indexSwap' ? '' : uid,
-      keyHashes: hashes,
-      touchesAllShards: kind === 'documentsDeleteAll',
-      customMetadata: null,
-      details: hasKeys ? { receivedDocuments: 2, indexedDocuments: null } : null,
-      primaryKey: kind === 'documentsReplace' ? 'id' : null,
-      isPrimaryKeyExplicit: false,
-      mayCreateIndex: this.#random() < 0.9,
-      failure: null,
-      failureCreatesIndex: false,
-      body: bodies[kind] ?? null,
-      documentCount: keys.length,
-    };
-    const names = kind === 'indexSwap' || kind === 'indexUpdate' ? [uid, other] : [uid];
-    return { input, keys, names };
   }
 
   /** One effect, any of those that wait. */
@@ -213,17 +157,18 @@ export class World {
   }
 
   #takeReply(ticket: number, reply: BeginReply): void {
-    const write = this.#tickets.get(ticket);
+    const asked = this.#tickets.get(ticket);
     this.#tickets.delete(ticket);
-    if (reply.kind !== 'grant' || write === undefined) return;
+    if (reply.kind !== 'grant' || asked === undefined) return;
     const open = this.state.open.get(reply.seq);
     this.#senders.set(reply.seq, {
       seq: reply.seq,
       tag: reply.tag,
-      indexUid: write.input.indexUid,
+      indexUid: asked.write.input.indexUid,
       left: Object.keys(open?.intent.targets ?? {}),
       sent: [],
       isSilent: false,
+      leaseUntilMs: asked.askedMs + LEASE_MS,
     });
   }
 
@@ -285,7 +230,7 @@ export class World {
       return;
     }
     // A sidecar whose lease is over sends nothing any more (it destroys its sockets).
-    if (this.state.open.get(sender.seq)?.intent.isAbandoned === true) {
+    if (this.#nowMs >= sender.leaseUntilMs) {
       this.#senders.delete(sender.seq);
       return;
     }
@@ -357,12 +302,26 @@ export class World {
   #pass(ms: number): void {
     this.#nowMs += ms;
     this.#apply({ kind: 'tick', now: this.#now() });
-    // Sidecars that live renew each second.
-    const seqs = [...this.#senders.values()]
-      .filter((item) => !item.isSilent)
-      .map((item) => item.seq);
+    this.#renew();
+  }
+
+  /** Sidecars that live renew; a lease that is gone, here or there, ends the sending. */
+  #renew(): void {
+    const live = [...this.#senders.values()].filter(
+      (item) => !item.isSilent && this.#nowMs < item.leaseUntilMs,
+    );
     this.#ticket += 1;
-    this.#apply({ kind: 'renew', seqs, ticket: this.#ticket, now: this.#now() });
+    const ticket = this.#ticket;
+    const seqs = live.map((item) => item.seq);
+    this.#apply({ kind: 'renew', seqs, ticket, now: this.#now() });
+    const answer = this.#pending.find(
+      (effect) => effect.kind === 'renewReply' && effect.ticket === ticket,
+    );
+    const lost = answer?.kind === 'renewReply' ? answer.lost : [];
+    for (const sender of live) {
+      if (lost.includes(sender.seq)) this.#senders.delete(sender.seq);
+      else sender.leaseUntilMs = this.#nowMs + LEASE_MS;
+    }
   }
 
   #stored(): Parameters<typeof loadState>[0] {
