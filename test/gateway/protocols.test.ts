@@ -27,7 +27,9 @@ tests.test('HTTP/1.0 is answered, with and without keep-alive', async () => {
   const kept = await raw(gateway.port, one + one);
   assert.is(kept.statuses.length, 2);
   assert.not.ok(kept.isClosed);
-  const large = await raw(gateway.port, 'GET /bytes?n=40000000 HTTP/1.0\r\n\r\n', { waitMs: 4000 });
+  const large = await raw(gateway.port, 'GET /bytes?n=40000000 HTTP/1.0\r\n\r\n', {
+    waitMs: 15_000,
+  });
   assert.is(large.body.length, 40_000_000);
 });
 

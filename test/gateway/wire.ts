@@ -61,7 +61,18 @@ export interface RawAnswer {
   readonly isClosed: boolean;
 }
 
-/** Sends `bytes` as they are and collects for `waitMs`, or until the other side closes. */
+/** How long nothing must come after a whole answer for the exchange to be over. */
+const QUIET_MS = 150;
+
+/** Whether the last answer in `text` has all the bytes its length announces. */
+function endsWhole(text: string): boolean {
+  const lastHead = text.lastIndexOf('HTTP/1.');
+  const headEnd = text.indexOf('\r\n\r\n', lastHead);
+  const length = /\r\ncontent-length: (\d+)\r/.exec(text.slice(lastHead, headEnd + 2))?.[1];
+  return headEnd >= 0 && length !== undefined && text.length >= headEnd + 4 + Number(length);
+}
+
+/** Sends `bytes` as they are and collects until all is answered, closed, or `waitMs` are over. */
 export async function raw(
   port: number,
   bytes: string | readonly string[],
@@ -70,8 +81,15 @@ export async function raw(
   const socket = await open(port);
   let text = '';
   let isClosed = false;
+  let quietTimer: NodeJS.Timeout | undefined;
+  let onQuiet: () => void = () => undefined;
+  const quiet = new Promise<void>((resolve) => {
+    onQuiet = resolve;
+  });
   socket.on('data', (chunk: Buffer) => {
     text += chunk.toString('latin1');
+    clearTimeout(quietTimer);
+    if (text.length < 1_000_000 && endsWhole(text)) quietTimer = setTimeout(onQuiet, QUIET_MS);
   });
   const closed = new Promise<void>((resolve) => {
     socket.on('close', () => {
@@ -84,7 +102,8 @@ export async function raw(
     if (typeof bytes !== 'string') await sleep(50);
   }
   if (options.halfClose === true) socket.end();
-  await Promise.race([closed, sleep(options.waitMs ?? 600)]);
+  await Promise.race([closed, quiet, sleep(options.waitMs ?? 1500)]);
+  clearTimeout(quietTimer);
   socket.destroy();
   return {
     text,
