@@ -9,6 +9,7 @@ import type { GatewayReply, GatewayRequest, Handler } from '../http/exchange.ts'
 import type { Route, Services } from './context.ts';
 import { emptyReply, errorReply } from './reply.ts';
 import { Router } from './router.ts';
+import { TenantCheck } from './tenant-check.ts';
 
 /** Label of paths that no route has: never the path itself, which a client invents. */
 const UNKNOWN = 'unknown';
@@ -17,6 +18,7 @@ const OWN_PREFIX = '/_miroir/';
 /** Answers requests by a table of routes. */
 export function makeDispatcher(routes: readonly Route[], services: Services): Handler {
   const router = new Router(routes);
+  const tenants = new TenantCheck();
   return async (request) => {
     const found = router.find(request.method, request.target);
     if (found.kind === 'unknown-path') return unknownPath(request);
@@ -31,7 +33,9 @@ export function makeDispatcher(routes: readonly Route[], services: Services): Ha
       const { template } = route;
       const deadlineAtMs = performance.now() + services.config.reads.timeout_ms;
       const asked = { request, services, view, access, params, query };
-      return await route.handler({ ...asked, template, deadlineAtMs });
+      const context = { ...asked, template, deadlineAtMs };
+      const refused = access.isJudgedByNode ? await tenants.refusal(context) : undefined;
+      return refused ?? (await route.handler(context));
     } catch (error) {
       if (error instanceof MiroirError) return errorReply(route.template, error);
       throw error;
