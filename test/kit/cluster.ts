@@ -4,10 +4,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Pool } from 'undici';
+import { freePort } from '../../envoy/start/ports.ts';
 import { buildRoot } from './paths.ts';
 
 const START_LIMIT_MS = 240_000;
@@ -130,17 +130,7 @@ export async function startCluster(flags: readonly string[] = []): Promise<TestC
 }
 
 /** A TCP port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
-}
+export { freePort };
 
 /** One request over a pool; bytes and texts are sent as they are, anything else as JSON. */
 export async function request(
