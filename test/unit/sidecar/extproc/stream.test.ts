@@ -9,6 +9,7 @@ import {
   ProcessingRequest,
   ProcessingResponse,
 } from '../../../../proto/gen/envoy/service/ext_proc/v3/ext_proc.ts';
+import { FrameReader } from '../../../../sidecar/extproc/frame-reader.ts';
 import { ExtprocStream, type StreamServices } from '../../../../sidecar/extproc/stream.ts';
 import { makeAnswerer } from '../../../../sidecar/http/answer.ts';
 import type { GatewayReply, GatewayRequest, Handler } from '../../../../sidecar/http/exchange.ts';
@@ -35,9 +36,12 @@ function harness(handler: Handler) {
     onFault: (reason) => log.push(`fault ${reason}`),
   };
   const peer = {
-    write: (message: Buffer) => {
-      const { response } = ProcessingResponse.decode(message);
-      if (response !== undefined) sent.push(response);
+    write: (bytes: Buffer) => {
+      const reader = new FrameReader(1e9, (message) => {
+        const { response } = ProcessingResponse.decode(message);
+        if (response !== undefined) sent.push(response);
+      });
+      reader.push(bytes);
       return true;
     },
     drained: async () => undefined,
