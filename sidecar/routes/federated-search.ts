@@ -25,7 +25,7 @@ import type { RouteContext } from './context.ts';
 import { coveringFor, rankedIndex } from './index-plan.ts';
 import { bytesReply, type HeaderPair } from './reply.ts';
 import { refuseReservedNames } from './reserved-names.ts';
-import { findIndex } from './uid.ts';
+import { findIndex, refuseReservedUid } from './uid.ts';
 import { newRequestUid } from './uuid.ts';
 
 /**
@@ -46,6 +46,7 @@ export async function federatedSearch(
   }
   const federation = body['federation'] as JsonObject;
   refuseReservedNames({ distinct: federation['distinct'] });
+  refuseReservedFacets(federation['facetsByIndex']);
   const indexes = new Map([...entries].map(([uid, entry]) => [uid, rankedIndex(entry)]));
   const plan = planFederated({ body, indexes });
   if (plan?.window === undefined || queries.length === 0) return undefined;
@@ -70,6 +71,15 @@ export async function federatedSearch(
     ...bytesReply(context.template, 200, merged.chunks, [coverage]),
     plan: `federation of ${queries.length} searches, ${asked.length} nodes`,
   };
+}
+
+/** Nodes know the marker and would count the gateway's fields: neither is there for a client. */
+function refuseReservedFacets(facetsByIndex: unknown): void {
+  if (typeof facetsByIndex !== 'object' || facetsByIndex === null) return;
+  for (const [uid, facets] of Object.entries(facetsByIndex)) {
+    refuseReservedUid(uid);
+    refuseReservedNames({ facets });
+  }
 }
 
 type Reads = ReadonlyMap<string, ShardRead>;

@@ -14,6 +14,7 @@ import { parseJsonBody } from './json-body.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
 import { relayRefusal, relayUnread } from './refusal.ts';
 import { jsonReply } from './reply.ts';
+import { refuseReservedNames } from './reserved-names.ts';
 import { ownersOf } from './stats.ts';
 
 const LIMIT_DEFAULT = 20;
@@ -29,6 +30,7 @@ export async function postFields(context: RouteContext): Promise<GatewayReply> {
   const untouched: Question = { method: 'POST', path, body: bytes };
   const entry = readableIndex(context);
   if (entry === undefined) return refuseMissingIndex(context, untouched);
+  if (isObject(body) && isObject(body['filter'])) refuseReservedNames(body['filter']);
   const request = readRequest(body);
   if (request === undefined) return relayUnread(context, entry, untouched);
   const question: Question = { method: 'POST', path, body: JSON.stringify(request.asked) };

@@ -11,8 +11,10 @@ import {
   type SplitResult,
 } from '../../core/documents/index.ts';
 import { errorBody, MiroirError } from '../../core/errors.ts';
+import { isReservedName } from '../../core/reserved/index.ts';
 import { type Grant, WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
 import type { GatewayReply, GatewayRequest } from '../http/exchange.ts';
+import { reservedField } from '../routes/reserved-names.ts';
 import { parseIndexUid, refuseReservedUid } from '../routes/uid.ts';
 import { begin, KEYS_MAX, sentReply, taskReply, type WriteIntent } from './begin.ts';
 import type { WriteContext } from './context.ts';
@@ -52,6 +54,8 @@ async function handleAddition(
   const params = readAdditionParams(context.query);
   const uid = parseIndexUid(context.indexUid);
   refuseReservedUid(uid);
+  const { primaryKey } = params;
+  if (primaryKey !== undefined && isReservedName(primaryKey)) throw reservedField(primaryKey);
   const format = readFormat(request.headers.get('content-type'), params.csvDelimiter);
   const { spool_dir, spool_memory } = context.config.writes;
   const spool = new Spool({ folder: spool_dir, memoryBytes: spool_memory });

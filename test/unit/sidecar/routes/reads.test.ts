@@ -160,6 +160,15 @@ test('a client that names an internal field is refused; a value that looks like 
     raw: '{"facets":["\\u005fmiroir_shard"]}',
   });
   assert.is(escaped.json.code, 'miroir_reserved_field');
+  const fields = await served.call('POST', '/indexes/striped/fields', {
+    body: { filter: { attributePatterns: ['_miroir_*'] } },
+  });
+  assert.is(fields.json.code, 'miroir_reserved_field');
+  for (const facetsByIndex of [{ striped: ['_miroir_shard'] }, { _miroir_node: ['id'] }]) {
+    const body = { federation: { facetsByIndex }, queries: [{ indexUid: 'striped' }] };
+    const federated = await served.call('POST', '/multi-search', { body });
+    assert.is(federated.json.code, 'miroir_reserved_field', JSON.stringify(facetsByIndex));
+  }
   assert.is((await search('striped', { q: '_miroir_shard' })).status, 200);
   assert.is((await search('striped', { filter: 'kind = "_miroir_shard"' })).status, 200);
 });

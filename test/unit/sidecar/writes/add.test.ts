@@ -191,6 +191,18 @@ test("refusals before a task: no Begin, a node's own words", async () => {
   }
 });
 
+test('a primary key that the gateway keeps for itself is refused before the body', async () => {
+  const stage = await makeStage();
+  try {
+    const context = stage.context({ query: 'primaryKey=_miroir_shard' });
+    const error = await mustThrow(handleDocumentReplace(requestOf('[{"a":1}]'), context));
+    assert.is(error.code, 'miroir_reserved_field');
+    assert.is(stage.begins.length, 0);
+  } finally {
+    await stage.close();
+  }
+});
+
 test('control may name another primary key: the spooled body is judged again', async () => {
   const stage = await makeStage();
   try {
