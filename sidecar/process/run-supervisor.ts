@@ -2,7 +2,7 @@
  * The sidecar's first process: starts the workers and keeps them running, says when they are ready,
  * adds up their metrics, and lets them finish at SIGTERM or SIGINT. It touches no request.
  */
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig, type MiroirConfig } from '../../core/config/index.ts';
 import { createLogger } from '../../core/telemetry/index.ts';
@@ -70,12 +70,15 @@ function readConfig(): { config: MiroirConfig; file: string | undefined } {
   }
 }
 
-/** Whoever can open the sockets can pose as Envoy: the folder is for this user alone. */
+/**
+ * Whoever can open the sockets can pose as Envoy: the folder is for this user alone. One that belongs to
+ * another user, such as a volume of a pod, is taken as it is; the sockets in it are still ours alone.
+ */
 function prepareSocketDir(socketDir: string): void {
   try {
     // Not recursive: under /proc, Node 20 would try for ever.
     if (!existsSync(socketDir)) mkdirSync(socketDir, { mode: 0o700 });
-    chmodSync(socketDir, 0o700);
+    if (statSync(socketDir).uid === process.getuid?.()) chmodSync(socketDir, 0o700);
   } catch (error) {
     process.stderr.write(`sidecar: listen.socket_dir: ${(error as Error).message}\n`);
     process.exit(1);

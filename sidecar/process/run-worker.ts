@@ -28,6 +28,8 @@ const DRAIN_MS_MAX = 10_000;
 /** Runs this process as a worker until it is told to stop. `startApp` makes what answers requests. */
 export async function runWorker(startApp: (options: AppOptions) => Promise<App>): Promise<void> {
   const { config, workerIndex } = readArguments();
+  // Sockets, spooled bodies and snapshots are for this user alone.
+  process.umask(0o077);
   const logger = createLogger('sidecar', config.telemetry.log_level).child({ worker: workerIndex });
   process.on('uncaughtException', (error) => die(logger, error));
   process.on('unhandledRejection', (error) => die(logger, error));

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -209,6 +209,8 @@ tests.test(
   'a worker that is not ready gets requests only if none is',
   async () => {
     const gateway = await started({ workers: 2 });
+    for (const socket of [extprocSocket(gateway.folder, 0), httpSocket(gateway.folder, 1)])
+      assert.is(statSync(socket).mode & 0o777, 0o700, 'others could pose as Envoy');
     const { pid } = (await call(`${gateway.url}/seen`)).json;
     for (let isOff = false; !isOff; ) {
       const here = (await call(`${gateway.url}/seen`)).json.pid === pid;
