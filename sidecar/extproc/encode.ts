@@ -1,6 +1,5 @@
 /**
- * Writes the answers we send on an ext_proc stream, each into one exactly sized buffer, the five bytes
- * that gRPC puts before a message included. Written by hand
+ * Writes the answers we send on an ext_proc stream, each into one exactly sized buffer. Written by hand
  * for the same reason as decode.ts, and checked against the generated codec in the same tests.
  *
  * Header values travel as `raw_value`.
@@ -51,60 +50,30 @@ export function encodeUnavailable(): Buffer {
   return writer.buffer;
 }
 
-/**
- * ProcessingResponse.streamed_immediate_response: the head and, unless it ends the answer, the first
- * piece of the body, as two messages in one buffer.
- */
-export function encodeStreamedHead(
-  status: number,
-  headers: HeaderList,
-  body: FirstPiece | undefined,
-): Buffer {
+/** ProcessingResponse.streamed_immediate_response, its head. */
+export function encodeStreamedHead(status: number, headers: HeaderList, isEnd: boolean): Buffer {
   const all: HeaderList = [[':status', String(status)], ...headers.map(safe)];
   const mapBytes = all.reduce((sum, header) => sum + bytesFieldBytes(headerBytes(header)), 0);
-  const headBytes = bytesFieldBytes(mapBytes) + (body === undefined ? 2 : 0);
-  const responseBytes = bytesFieldBytes(headBytes);
-  const messageBytes = bytesFieldBytes(responseBytes);
-  const more = body === undefined ? 0 : framedBytes(streamedBodyBytes(body));
-  const writer = new MessageWriter(messageBytes, more);
-  writer.openField(11, responseBytes);
+  const headBytes = bytesFieldBytes(mapBytes) + (isEnd ? 2 : 0);
+  const writer = new MessageWriter(bytesFieldBytes(bytesFieldBytes(headBytes)));
+  writer.openField(11, bytesFieldBytes(headBytes));
   writer.openField(1, headBytes);
   writer.openField(1, mapBytes);
   for (const header of all) writer.header(1, header);
-  if (body === undefined) writer.numberField(3, 1);
-  else writeStreamedBody(writer.nextMessage(streamedBodyBytes(body)), body);
+  if (isEnd) writer.numberField(3, 1);
   return writer.buffer;
 }
 
-/** A piece of an answer's body that goes out with its head. */
-export interface FirstPiece {
-  /** Joined on the way. */
-  readonly chunks: readonly Uint8Array[];
-  /** Their length together. */
-  readonly bytes: number;
-  /** Whether it is the last piece, too. */
-  readonly isEnd: boolean;
-}
-
-/** ProcessingResponse.streamed_immediate_response, one more piece of its body. */
+/** ProcessingResponse.streamed_immediate_response, one piece of its body. */
 export function encodeStreamedBody(piece: Uint8Array, isEnd: boolean): Buffer {
-  const body = { chunks: [piece], bytes: piece.length, isEnd };
-  const writer = new MessageWriter(streamedBodyBytes(body));
-  writeStreamedBody(writer, body);
-  return writer.buffer;
-}
-
-function streamedBodyBytes({ bytes, isEnd }: FirstPiece): number {
-  return bytesFieldBytes(bytesFieldBytes(bytesFieldBytes(bytes) + (isEnd ? 2 : 0)));
-}
-
-function writeStreamedBody(writer: MessageWriter, { chunks, bytes, isEnd }: FirstPiece): void {
-  const pieceBytes = bytesFieldBytes(bytes) + (isEnd ? 2 : 0);
+  const pieceBytes = bytesFieldBytes(piece.length) + (isEnd ? 2 : 0);
+  const writer = new MessageWriter(bytesFieldBytes(bytesFieldBytes(pieceBytes)));
   writer.openField(11, bytesFieldBytes(pieceBytes));
   writer.openField(2, pieceBytes);
-  writer.openField(1, bytes);
-  for (const chunk of chunks) writer.raw(chunk);
+  writer.openField(1, piece.length);
+  writer.raw(piece);
   if (isEnd) writer.numberField(2, 1);
+  return writer.buffer;
 }
 
 /** ProcessingResponse.request_headers: lets the request go on, with headers set and its route chosen anew. */
@@ -192,28 +161,12 @@ function numberFieldBytes(value: number): number {
   return 1 + varintBytes(value);
 }
 
-const GRPC_PREFIX_BYTES = 5;
-
-function framedBytes(messageBytes: number): number {
-  return GRPC_PREFIX_BYTES + messageBytes;
-}
-
 class MessageWriter {
   readonly buffer: Buffer;
   private position = 0;
 
-  /** Room for one message of `bytes`, and for `more` bytes of other framed messages after it. */
-  constructor(bytes: number, more = 0) {
-    this.buffer = Buffer.allocUnsafe(framedBytes(bytes) + more);
-    this.nextMessage(bytes);
-  }
-
-  /** Begins a message of `bytes`: not compressed, and how long it is. */
-  nextMessage(bytes: number): this {
-    this.buffer[this.position] = 0;
-    this.buffer.writeUInt32BE(bytes, this.position + 1);
-    this.position += GRPC_PREFIX_BYTES;
-    return this;
+  constructor(bytes: number) {
+    this.buffer = Buffer.allocUnsafe(bytes);
   }
 
   openField(field: number, length: number): void {

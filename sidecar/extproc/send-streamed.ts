@@ -33,18 +33,11 @@ export async function sendStreamed(
   const headers = hasNoLength
     ? reply.headers
     : [...reply.headers, ['content-length', String(bytes)] as const];
-  if (isHead || bytes === undefined || bytes === 0) {
-    peer.write(encodeStreamedHead(reply.status, headers, undefined));
-    return true;
-  }
-  const chunks = reply.body as readonly Uint8Array[];
-  if (bytes <= PIECE_BYTES) {
-    peer.write(encodeStreamedHead(reply.status, headers, { chunks, bytes, isEnd: true }));
-    return true;
-  }
-  peer.write(encodeStreamedHead(reply.status, headers, { chunks: [], bytes: 0, isEnd: false }));
+  const isBare = isHead || bytes === undefined || bytes === 0;
+  peer.write(encodeStreamedHead(reply.status, headers, isBare));
+  if (isBare) return true;
   let sentBytes = 0;
-  for (const chunk of chunks) {
+  for (const chunk of reply.body as readonly Uint8Array[]) {
     for (let start = 0; start < chunk.length; start += PIECE_BYTES) {
       const piece = chunk.subarray(start, start + PIECE_BYTES);
       sentBytes += piece.length;

@@ -210,7 +210,7 @@ export class ExtprocStream {
   }
 
   /** A fault of ours or of the filter's configuration: an error, never an end without an answer. */
-  refuse(reason: string, error?: unknown): void {
+  private refuse(reason: string, error?: unknown): void {
     this.services.onFault(reason, error);
     if (this.phase === 'answered' || this.phase === 'over') return;
     if (this.phase === 'working') this.abandon();

@@ -19,7 +19,6 @@ import {
   encodeTrailers,
   encodeUnavailable,
 } from '../../../../sidecar/extproc/encode.ts';
-import { FrameReader } from '../../../../sidecar/extproc/frame-reader.ts';
 import { seed, suite } from '../../../kit/suite.ts';
 
 const tests = suite('ext_proc codec');
@@ -125,36 +124,6 @@ tests.test('fields of a newer Envoy are passed over', () => {
   assert.equal(inbound, { kind: 'body', bytes: Buffer.from('abc'), isEnd: true });
 });
 
-tests.test('messages are cut out of the stream wherever its pieces end', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 8 }),
-      fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 40 }),
-      (messages, cuts) => {
-        const bytes = Buffer.concat(
-          messages.flatMap((message) => [Buffer.from([0, 0, 0, 0, message.length]), message]),
-        );
-        const read: Buffer[] = [];
-        const reader = new FrameReader(40, (message) => read.push(Buffer.from(message)));
-        let at = 0;
-        for (const cut of cuts) {
-          if (at < bytes.length) reader.push(bytes.subarray(at, at + cut));
-          at += cut;
-        }
-        if (at < bytes.length) reader.push(bytes.subarray(at));
-        assert.equal(
-          read,
-          messages.map((message) => Buffer.from(message)),
-        );
-      },
-    ),
-    { seed, numRuns: 500 },
-  );
-  const reader = new FrameReader(40, () => undefined);
-  assert.throws(() => reader.push(Buffer.from([0, 0, 0, 0, 41])), /41 bytes/);
-  assert.throws(() => new FrameReader(9, () => 0).push(Buffer.from([1, 0, 0, 0, 1])), /compressed/);
-});
-
 tests.test('phases that are not ours are named, and broken bytes refused', () => {
   const response = encodeRequest({
     $case: 'responseHeaders',
@@ -193,25 +162,29 @@ tests.test('every answer is read back by the generated codec', () => {
           immediate.value.headers?.setHeaders.every(({ appendAction }) => appendAction === 2),
         );
       }
-      const first = { chunks: [bytes, bytes], bytes: bytes.length * 2, isEnd };
-      for (const more of [undefined, first]) {
-        const [head, body] = messagesOf(encodeStreamedHead(code, list, more)).map(decodeMessage);
-        assert.equal(plain(head), {
-          $case: 'streamedImmediateResponse',
-          value: {
-            response: {
-              $case: 'headersResponse',
-              value: {
-                headers: { headers: plain([[':status', String(code)] as const, ...list].map(raw)) },
-                endOfStream: more === undefined,
-              },
+      const head = decodeResponse(encodeStreamedHead(code, list, isEnd));
+      assert.equal(plain(head), {
+        $case: 'streamedImmediateResponse',
+        value: {
+          response: {
+            $case: 'headersResponse',
+            value: {
+              headers: { headers: plain([[':status', String(code)] as const, ...list].map(raw)) },
+              endOfStream: isEnd,
             },
           },
-        });
-        assert.equal(plain(body), more && streamed(Buffer.concat([bytes, bytes]), isEnd));
-      }
+        },
+      });
       const piece = decodeResponse(encodeStreamedBody(bytes, isEnd));
-      assert.equal(plain(piece), streamed(Buffer.from(bytes), isEnd));
+      assert.equal(plain(piece), {
+        $case: 'streamedImmediateResponse',
+        value: {
+          response: {
+            $case: 'bodyResponse',
+            value: { body: plain(Buffer.from(bytes)), endOfStream: isEnd },
+          },
+        },
+      });
     }),
     runs,
   );
@@ -219,7 +192,7 @@ tests.test('every answer is read back by the generated codec', () => {
 
 tests.test('no value breaks out of its header', () => {
   for (const bad of ['a\r\nx-evil: 1', 'a\u010ab', 'a\u0000', '\u007f', '\ud83d']) {
-    const message = encodeStreamedHead(200, [['x-name', bad]], undefined);
+    const message = encodeStreamedHead(200, [['x-name', bad]], true);
     const head = decodeResponse(message);
     assert.not.match(latin1(message).slice(latin1(message).indexOf('x-name')), /[\r\n\0\u007f]/);
     assert.is(head.$case, 'streamedImmediateResponse');
@@ -262,42 +235,14 @@ function encodeRequest(request: ProcessingRequest['request'], mode?: number): Bu
   return Buffer.from(ProcessingRequest.encode({ request, protocolConfig }).finish());
 }
 
-type Response = NonNullable<ProcessingResponse['response']>;
-
-/** The only message in `bytes`. */
-function decodeResponse(bytes: Buffer): Response {
-  const messages = messagesOf(bytes);
-  assert.is(messages.length, 1);
-  return decodeMessage(messages[0] ?? Buffer.alloc(0));
-}
-
-function messagesOf(bytes: Buffer): Buffer[] {
-  const messages: Buffer[] = [];
-  const reader = new FrameReader(1e9, (message) => messages.push(message));
-  reader.push(bytes);
-  assert.is(
-    messages.reduce((sum, message) => sum + message.length + 5, 0),
-    bytes.length,
-  );
-  return messages;
-}
-
-function decodeMessage(bytes: Buffer): Response {
+function decodeResponse(bytes: Buffer): NonNullable<ProcessingResponse['response']> {
   const { response } = ProcessingResponse.decode(bytes);
   if (response === undefined) throw new Error('no response');
   return response;
 }
 
-function streamed(body: Buffer, endOfStream: boolean) {
-  return {
-    $case: 'streamedImmediateResponse',
-    value: { response: { $case: 'bodyResponse', value: { body: plain(body), endOfStream } } },
-  };
-}
-
 /** Without the difference between kinds of byte arrays. */
 function plain(value: unknown): unknown {
-  if (value === undefined) return undefined;
   return JSON.parse(JSON.stringify(value));
 }
 

@@ -9,7 +9,6 @@ import {
   ProcessingRequest,
   ProcessingResponse,
 } from '../../../../proto/gen/envoy/service/ext_proc/v3/ext_proc.ts';
-import { FrameReader } from '../../../../sidecar/extproc/frame-reader.ts';
 import { ExtprocStream, type StreamServices } from '../../../../sidecar/extproc/stream.ts';
 import { makeAnswerer } from '../../../../sidecar/http/answer.ts';
 import type { GatewayReply, GatewayRequest, Handler } from '../../../../sidecar/http/exchange.ts';
@@ -36,12 +35,9 @@ function harness(handler: Handler) {
     onFault: (reason) => log.push(`fault ${reason}`),
   };
   const peer = {
-    write: (bytes: Buffer) => {
-      const reader = new FrameReader(1e9, (message) => {
-        const { response } = ProcessingResponse.decode(message);
-        if (response !== undefined) sent.push(response);
-      });
-      reader.push(bytes);
+    write: (message: Buffer) => {
+      const { response } = ProcessingResponse.decode(message);
+      if (response !== undefined) sent.push(response);
       return true;
     },
     drained: async () => undefined,
