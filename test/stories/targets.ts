@@ -115,7 +115,14 @@ async function startProcess(options: ProcessOptions): Promise<RunningTarget> {
     child.once('exit', done);
     child.once('error', done);
   });
+  // a runner that is told to stop takes its server along, which has a group of its own
+  const takeAlong = () => {
+    signalGroup(child.pid, 'SIGTERM');
+    process.exit(1);
+  };
+  process.once('SIGTERM', takeAlong).once('SIGINT', takeAlong);
   const stop = async () => {
+    process.off('SIGTERM', takeAlong).off('SIGINT', takeAlong);
     signalGroup(child.pid, 'SIGTERM');
     await Promise.race([exited, sleep(STOP_LIMIT_MS, undefined, { ref: false })]);
     signalGroup(child.pid, 'SIGKILL');
