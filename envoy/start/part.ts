@@ -45,7 +45,7 @@ export interface PartHost {
   readonly guard: Guard;
   /** Says a line on stderr. */
   announce(line: string): void;
-  /** Called when a restarted part is ready. */
+  /** Called when a restarted part is ready, and when a part says a ready line anew. */
   changed(): void;
 }
 
@@ -58,7 +58,7 @@ export interface Part {
   readonly logFile: string;
   /** Pid of the present process; undefined while there is none. */
   pid(): number | undefined;
-  /** What it said when it became ready last; empty for parts without a ready line. */
+  /** What its last ready line says; empty for parts without one. */
   ready(): ReadyLine;
   /** Starts it and waits until it is ready. Throws StartError if it ends or takes too long. */
   start(): Promise<void>;
@@ -86,7 +86,11 @@ export function createPart(spec: PartSpec, host: PartHost): Part {
   const start = async (): Promise<void> => {
     const logFrom = logBytes(spec.logFile);
     spec.prepare?.();
-    const { process, ready } = launch(spec, host.guard);
+    const { process, ready } = launch(spec, host.guard, (line) => {
+      if (running !== process) return;
+      readyLine = line;
+      if (isWatched) host.changed();
+    });
     running = process;
     void process.ended.then((how) => onEnd(process, how));
     readyLine = await waitUntilReady(spec, { process, ready, logFrom });
@@ -188,7 +192,11 @@ async function end(
   clearTimeout(timer);
 }
 
-function launch(spec: PartSpec, guard: Guard): { process: Running; ready: Promise<ReadyLine> } {
+function launch(
+  spec: PartSpec,
+  guard: Guard,
+  onLater: (line: ReadyLine) => void,
+): { process: Running; ready: Promise<ReadyLine> } {
   const log = openLog(spec.logFile);
   const child = spawn(spec.command, spec.args, {
     stdio: ['ignore', spec.hasReadyLine ? 'pipe' : log, log],
@@ -196,7 +204,7 @@ function launch(spec: PartSpec, guard: Guard): { process: Running; ready: Promis
     env: { ...spec.env },
   });
   if (child.pid !== undefined) guard.add(child.pid);
-  const ready = spec.hasReadyLine ? readReadyLine(child, log) : Promise.resolve({});
+  const ready = spec.hasReadyLine ? readReadyLines(child, log, onLater) : Promise.resolve({});
   const ended = new Promise<string>((resolve) => {
     const done = (how: string) => {
       if (child.pid !== undefined) guard.drop(child.pid);
@@ -213,24 +221,25 @@ function launch(spec: PartSpec, guard: Guard): { process: Running; ready: Promis
   return { process: { child, ended, startedAtMs: Date.now() }, ready };
 }
 
-/** Takes the first line with `"ready":true`; everything else goes to the log. */
-function readReadyLine(child: ChildProcess, log: number): Promise<ReadyLine> {
+/** Takes the lines with `"ready":true`, of which the first resolves; everything else goes to the log. */
+function readReadyLines(
+  child: ChildProcess,
+  log: number,
+  onLater: (line: ReadyLine) => void,
+): Promise<ReadyLine> {
   return new Promise((resolve) => {
     let text = '';
     let isReady = false;
     child.stdout?.on('data', (chunk: Buffer) => {
-      if (isReady) return void writeSync(log, chunk);
       text = (text + chunk.toString()).slice(-READY_LINE_MAX);
       const lines = text.split('\n');
       text = lines.pop() ?? '';
       for (const line of lines) {
-        const value = isReady ? undefined : parseReady(line);
-        if (value === undefined) {
-          writeSync(log, `${line}\n`);
-          continue;
-        }
-        isReady = true;
-        resolve(value);
+        const value = parseReady(line);
+        if (value === undefined) writeSync(log, `${line}\n`);
+        else if (isReady) onLater(value);
+        else resolve(value);
+        isReady ||= value !== undefined;
       }
     });
   });

@@ -16,17 +16,18 @@ export async function runSupervisor(program: string): Promise<void> {
   prepareSocketDir(config.listen.socket_dir);
   const slots: WorkerSlot[] = [];
   let metricsPort = 0;
-  let isAnnounced = false;
-  const announce = () => {
-    if (isAnnounced || metricsPort === 0 || slots.length < config.listen.workers) return;
-    if (!slots.every((slot) => slot.isReady)) return;
-    isAnnounced = true;
-    const workers = slots.map(({ pid, socket }) => ({ pid, socket }));
-    process.stdout.write(
-      `${JSON.stringify({ ready: true, workers, metrics_port: metricsPort })}\n`,
-    );
-  };
   let isStopping = false;
+  let said = '';
+  // Once when all are ready, then whenever a worker ended or another took its place.
+  const announce = () => {
+    if (metricsPort === 0 || slots.length < config.listen.workers) return;
+    if (said === '' && !slots.every((slot) => slot.isReady)) return;
+    const workers = slots.map(({ pid, socket }) => ({ pid: pid ?? null, socket }));
+    const line = `${JSON.stringify({ ready: true, workers, metrics_port: metricsPort })}\n`;
+    if (line === said || isStopping) return;
+    said = line;
+    process.stdout.write(line);
+  };
   const stop = async (code: number) => {
     if (isStopping) return;
     isStopping = true;

@@ -43,9 +43,10 @@ export class WorkerSlot {
     this.child = this.start();
   }
 
-  /** Process id of the worker in this place now. */
+  /** Process id of the worker in this place now; undefined while there is none. */
   get pid(): number | undefined {
-    return this.child.pid;
+    const { pid, exitCode, signalCode } = this.child;
+    return exitCode === null && signalCode === null ? pid : undefined;
   }
 
   /** The worker's metrics; undefined if it does not answer in time. */

@@ -191,6 +191,16 @@ test('parts end when the starter is killed, even those that ignore SIGTERM', asy
   await until(() => !isAlive(stubborn));
 });
 
+test('what a part says anew while it runs is taken over', async () => {
+  const again = `setTimeout(() => console.log(JSON.stringify({ ready: true, port: 8 })), 300);`;
+  const { made, changes } = part(`${READY} ${again} ${STAY}`);
+  await made.start();
+  made.watch();
+  await until(() => changes() === 1);
+  assert.is(made.ready()['port'], 8);
+  await made.stop();
+});
+
 run();
 
 /** Alive and not a zombie that nobody has waited for. */
