@@ -3,6 +3,7 @@
  * serves; problems that a person must solve reject with one clear line (StartError).
  */
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { type MiroirConfig, readSecret } from '../core/config/index.ts';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import { startApi, WatchHub, WriteService } from './api/index.ts';
@@ -56,6 +57,8 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
   const { config, logger, metrics } = options;
   const abort = new AbortController();
   const { signal } = abort;
+  // Every call and pause under way listens to it.
+  setMaxListeners(0, signal);
   const state = readState(config, store);
   const masterKey = () => readSecret(config.auth, 'master_key');
   masterKey();

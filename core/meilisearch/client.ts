@@ -7,6 +7,7 @@
  * undici's dispatch interface is used rather than `request()`: an answer is collected as it arrives,
  * without a stream object per call.
  */
+import { setMaxListeners } from 'node:events';
 import { type Dispatcher, Pool } from 'undici';
 import { assert } from '../assert.ts';
 import type { NodeCall, NodeOutcome } from './outcome.ts';
@@ -95,7 +96,10 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#answerBytesMax = call.answerBytesMax ?? ANSWER_BYTES_MAX;
     const afterMs = call.deadlineMs;
     this.#timer = setTimeout(() => this.#stop({ kind: 'timeout', afterMs }), afterMs);
-    call.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (call.signal === undefined) return;
+    // A search over many indexes has dozens of calls under one signal: that is no leak.
+    setMaxListeners(0, call.signal);
+    call.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

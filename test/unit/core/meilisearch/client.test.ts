@@ -146,6 +146,17 @@ test('the caller can abort, before and during the call', async () => {
   assert.is((await pending).kind, 'aborted');
 });
 
+test('many calls under one signal are no reason for a warning', async () => {
+  const warnings: Error[] = [];
+  const keep = (warning: Error): number => warnings.push(warning);
+  process.on('warning', keep);
+  const { signal } = new AbortController();
+  await Promise.all(Array.from({ length: 20 }, () => client.call(call('/echo', { signal }))));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', keep);
+  assert.equal(warnings, []);
+});
+
 test('an answer beyond the limit is cut', async () => {
   const outcome = await client.call(call('/large', { answerBytesMax: 1_000 }));
   assert.equal(outcome, { kind: 'too-large', limitBytes: 1_000 });
