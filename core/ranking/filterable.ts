@@ -2,6 +2,7 @@
  * The user's filterableAttributes: which fields can be filtered, and what `*` among facets stands for.
  * A node's own list begins with a rule for internal fields, so `*` is spelled out before it is sent.
  */
+import { RESERVED_PREFIX } from '../reserved/index.ts';
 import { isWithin } from './select.ts';
 import type { JsonObject } from './types.ts';
 
@@ -32,6 +33,28 @@ export function expandFacets(facets: readonly string[], settings: JsonObject): s
       facets.flatMap((facet) => (facet === '*' && patterns.length > 0 ? patterns : [facet])),
     ),
   ];
+}
+
+/**
+ * The first facet that only the rule for internal fields makes acceptable to a node (`_m*`, or `*` where
+ * the user has no rules): without that rule a node refuses it.
+ */
+export function facetOfNothing(
+  facets: readonly unknown[],
+  settings: JsonObject,
+): string | undefined {
+  const patterns = filterablePatterns(settings);
+  return facets.find(
+    (facet): facet is string =>
+      typeof facet === 'string' &&
+      meets(facet, `${RESERVED_PREFIX}*`) &&
+      !patterns.some((pattern) => meets(facet, pattern)),
+  );
+}
+
+/** Whether one of two patterns lies within the other, as nodes compare them. */
+function meets(left: string, right: string): boolean {
+  return matchesPattern(left, right) || matchesPattern(right, left);
 }
 
 function matchesPattern(field: string, pattern: string): boolean {

@@ -3,7 +3,10 @@
  * asked) -> answers -> one answer. Where one node holds everything, its answer passes with the
  * gateway's fields cut out; elsewhere the nodes' lists are merged rule by rule (core/ranking).
  */
+
 import { MiroirError } from '../../core/errors.ts';
+import { decodeAnswer } from '../../core/json/slice.ts';
+import { facetOfNothing, filterablePatterns } from '../../core/ranking/filterable.ts';
 import {
   type AnswerEnvelope,
   type JsonObject,
@@ -21,6 +24,7 @@ import type { RouteContext } from './context.ts';
 import { fanOut } from './fan-out.ts';
 import { coveringFor, onlyRead, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
+import { withEvenFilter } from './known-fields.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
 import { safeQuery } from './query.ts';
 import { readOne } from './read-one.ts';
@@ -55,17 +59,19 @@ export interface SearchInput {
 
 /** Plans, asks, merges. Throws or answers what the client sees. */
 export async function search(context: RouteContext, input: SearchInput): Promise<GatewayReply> {
-  const { body, untouched } = input;
+  const { untouched } = input;
   const entry = readableIndex(context);
   if (entry === undefined) return refuseMissingIndex(context, untouched);
-  if (!isObject(body)) return relayUnread(context, entry, untouched);
+  if (!isObject(input.body)) return relayUnread(context, entry, untouched);
   const text = typeof untouched.body === 'object' ? Buffer.from(untouched.body) : undefined;
-  if (text === undefined || mayNameReserved(text)) refuseReservedNames(body);
-  refuseFacetsOfNothing(entry, body);
+  if (text === undefined || mayNameReserved(text)) refuseReservedNames(input.body);
+  refuseFacetsOfNothing(entry, input.body);
+  const body = await withEvenFilter(context, entry, input.body);
   const covering = coveringFor(entry, body);
   const read = onlyRead(covering);
   if (read !== undefined) {
-    return searchOne(context, { entry, nodeId: read.nodeId, body, untouched });
+    const given = input.body;
+    return searchOne(context, { entry, nodeId: read.nodeId, body, given, untouched });
   }
   const startedAt = performance.now();
   const plan = await planMerge(context, entry, body);
@@ -79,34 +85,32 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   return searchReply(context, merged, result.headers, `merge of ${result.nodeCount} nodes`);
 }
 
-/** Nodes always have a filterable rule of ours, so `*` among facets would never be refused by them. */
+/** Nodes always have a filterable rule of ours, so they take facets that would meet nothing without it. */
 function refuseFacetsOfNothing(entry: IndexEntry, body: JsonObject): void {
   const { facets } = body;
-  if (!Array.isArray(facets) || !facets.includes('*')) return;
-  const rules = entry.settings['filterableAttributes'];
-  if (Array.isArray(rules) && rules.some(hasPatterns)) return;
+  if (!Array.isArray(facets)) return;
+  const facet = facetOfNothing(facets, entry.settings);
+  if (facet === undefined) return;
+  const patterns = [...new Set(filterablePatterns(entry.settings))].sort();
+  const known =
+    patterns.length === 0
+      ? 'This index does not have configured filterable attributes.'
+      : `Available filterable attributes patterns are: \`${patterns.join(', ')}\`.`;
   throw new MiroirError(
     'invalid_search_facets',
-    'Invalid facet distribution: Pattern `*` is not filterable. This index does not have configured filterable attributes.',
+    `Invalid facet distribution: Pattern \`${facet}\` is not filterable. ${known}`,
   );
-}
-
-/** A rule of filterableAttributes may be a name, or an object with a list of patterns that may be empty. */
-function hasPatterns(rule: unknown): boolean {
-  if (!isObject(rule)) return true;
-  const patterns = rule['attributePatterns'];
-  return !Array.isArray(patterns) || patterns.length > 0;
 }
 
 /** One node holds everything: its bytes, minus the gateway's fields. */
 async function searchOne(
   context: RouteContext,
-  target: Target & { body: JsonObject; untouched: Question },
+  target: Target & { body: JsonObject; given: JsonObject; untouched: Question },
 ): Promise<GatewayReply> {
-  const { entry, body, untouched } = target;
+  const { entry, body, given, untouched } = target;
   const plan = planSearch({ body, index: rankedIndex(entry), isSingleNode: true });
   const asked = plan.requests[0]?.body ?? body;
-  const question = isSame(asked, body)
+  const question = isSame(asked, given)
     ? untouched
     : ({ method: 'POST', path: searchPath(context), body: JSON.stringify(asked) } as const);
   const answer = await readOne(context, target, question);
@@ -146,7 +150,7 @@ async function planMerge(
     },
   );
   if (answer.status !== 200) return undefined;
-  const said = JSON.parse(Buffer.from(answer.body).toString('utf8')) as Record<string, unknown>;
+  const said = decodeAnswer(answer.body) as Record<string, unknown>;
   const queryVector = said['queryVector'];
   if (!Array.isArray(queryVector)) return undefined;
   return planSearch({ body, index, queryVector: queryVector as number[] });

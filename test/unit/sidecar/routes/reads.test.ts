@@ -141,6 +141,21 @@ test('GET and POST say the same, on one node and on several', async () => {
   }
 });
 
+test('a pattern that meets only internal fields is as unknown as any other', async () => {
+  for (const facet of ['_m*', '*miroir*', '_miroir*']) {
+    const { status, json } = await search('striped', { facets: ['year', facet] });
+    assert.is(status, 400);
+    assert.is(json.code, 'invalid_search_facets');
+    assert.is(
+      json.message,
+      `Invalid facet distribution: Pattern \`${facet}\` is not filterable. Available filterable attributes patterns are: \`kind, year\`.`,
+    );
+  }
+  for (const facet of ['*', 'ki*', '*r', '*i*']) {
+    assert.is((await search('striped', { facets: [facet] })).status, 200, facet);
+  }
+});
+
 test('a client that names an internal field is refused; a value that looks like one is not', async () => {
   const bodies = [
     { attributesToRetrieve: ['_miroir_shard'] },
