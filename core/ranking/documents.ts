@@ -3,14 +3,16 @@
  * then of versions; displayedAttributes does not hide anything here (contract 1).
  */
 
-import { ByteWriter, decodeNumber, Members } from '../json/slice.ts';
+import { ByteWriter, decodeNumber, MalformedAnswer, Members } from '../json/slice.ts';
 import { VERSION_FIELD } from '../reserved/index.ts';
+import { decideNeighbours } from './decisions.ts';
 import { rebuildGeoBuckets } from './geo.ts';
 import { mergeHeads } from './heads.ts';
 import { compareHits, type Hit, readHits } from './hits.ts';
 import { isTextArray, visibleFields } from './projection.ts';
 import { readSort, type SortRule, sortResults } from './sort-values.ts';
 import type { JsonObject, MergedAnswer, RankedIndex } from './types.ts';
+import { judgeDocuments } from './verdict.ts';
 import { writeFields } from './write-hit.ts';
 
 const LIMIT_DEFAULT = 20;
@@ -26,6 +28,8 @@ export interface DocumentsPlan {
   readonly fields: readonly string[] | undefined;
   readonly keepsVectors: boolean;
   readonly sort: readonly SortRule[];
+  /** Whether documents that sort alike stand in the order of their versions. */
+  readonly isOrderedByVersion: boolean;
 }
 
 /** What planDocuments works from: the body of a fetch (for GET, the same names and types). */
@@ -51,6 +55,7 @@ export function planDocuments(request: DocumentsRequest): DocumentsPlan {
     fields,
     keepsVectors: body['retrieveVectors'] === true,
     sort,
+    isOrderedByVersion: kind === 'merge' && index.hasSeveralOwners,
   } as const;
   if (kind === 'single' || offset === undefined || limit === undefined) return { ...shape, body };
   const asked: Record<string, unknown> = { ...body, offset: 0, limit: offset + limit };
@@ -68,13 +73,18 @@ export function mergeDocuments(plan: DocumentsPlan, bodies: readonly Uint8Array[
   const lists: Hit[][] = [];
   let total = 0;
   for (const [source, body] of bodies.entries()) {
+    let list: Hit[] | undefined;
+    let count = Number.NaN;
     const members = new Members(body, 0);
     while (members.next()) {
-      if (members.isNamed('results')) lists.push(readHits(body, members.valueStart, source));
+      if (members.isNamed('results')) list = readHits(body, members.valueStart, source);
       else if (members.isNamed('total')) {
-        total += decodeNumber(body, members.valueStart, members.valueEnd);
+        count = decodeNumber(body, members.valueStart, members.valueEnd);
       }
     }
+    if (list === undefined || Number.isNaN(count)) throw new MalformedAnswer('no results');
+    lists.push(list);
+    total += count;
   }
   const shown = plan.kind === 'single' ? lists.flat() : mergeLists(plan, lists, total);
   const writer = new ByteWriter(512 + shown.reduce((sum, hit) => sum + hit.end - hit.start, 0));
@@ -84,7 +94,14 @@ export function mergeDocuments(plan: DocumentsPlan, bodies: readonly Uint8Array[
     writeFields(writer, hit.bytes, hit.start, plan);
   }
   writer.text(`],"offset":${plan.offset},"limit":${plan.limit},"total":${total}}`);
-  return { chunks: [writer.done()], hitCount: shown.length, verdict: 'exact' };
+  return {
+    chunks: [writer.done()],
+    hitCount: shown.length,
+    explain: () => ({
+      ...judgeDocuments(plan, shown),
+      decisions: plan.kind === 'single' ? [] : decideNeighbours(shown),
+    }),
+  };
 }
 
 function mergeLists(plan: DocumentsPlan, lists: readonly Hit[][], total: number): Hit[] {

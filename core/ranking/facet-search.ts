@@ -8,11 +8,13 @@ import {
   decodeString,
   findMember,
   Items,
+  MalformedAnswer,
   textOf,
 } from '../json/slice.ts';
 import { facetRules } from './facets.ts';
 import { compareUtf8, normalizeFacet } from './normalize.ts';
 import type { JsonObject, MergedAnswer, RankedIndex } from './types.ts';
+import { judgeFacetSearch } from './verdict.ts';
 
 interface FacetHit {
   readonly shown: string;
@@ -49,7 +51,11 @@ export function mergeFacetSearch(
     first === undefined || query === undefined ? 'null' : textOf(first, query.start, query.end),
   );
   writer.text(`,"processingTimeMs":${processingTimeMs}}`);
-  return { chunks: [writer.done()], hitCount: shown.length, verdict: 'exact' };
+  return {
+    chunks: [writer.done()],
+    hitCount: shown.length,
+    explain: () => ({ ...judgeFacetSearch(bodies.length, order), decisions: [] }),
+  };
 }
 
 /** The order in which a node comes upon its values: with a query, marks on letters do not count. */
@@ -96,12 +102,12 @@ function descending(left: FacetHit, right: FacetHit): number {
 
 function addHits(values: Map<string, FacetHit>, body: Uint8Array): void {
   const list = findMember(body, 0, 'facetHits');
-  if (list === undefined) return;
+  if (list === undefined) throw new MalformedAnswer('no facet hits');
   const items = new Items(body, list.start);
   while (items.next()) {
     const value = findMember(body, items.start, 'value');
     const count = findMember(body, items.start, 'count');
-    if (value === undefined || count === undefined) continue;
+    if (value === undefined || count === undefined) throw new MalformedAnswer('no facet value');
     const shown = decodeString(body, value.start, value.end);
     const normalized = normalizeFacet(shown);
     const number = decodeNumber(body, count.start, count.end);

@@ -8,9 +8,11 @@ import {
   ByteWriter,
   decodeNumber,
   findMember,
+  MalformedAnswer,
   Members,
   type Span,
 } from '../json/slice.ts';
+import { decide, pairs } from './decisions.ts';
 import { RULE_VECTOR } from './details.ts';
 import { DistinctFilter } from './distinct.ts';
 import { FacetTable } from './facets.ts';
@@ -18,7 +20,8 @@ import { writeFederatedFacets } from './federated-facets.ts';
 import type { FederatedPlan, FederatedQuery } from './federated-plan.ts';
 import { HeadMerge } from './heads.ts';
 import { compareByRules, compareVersions, type Hit, readHits } from './hits.ts';
-import type { AnswerEnvelope, MergedAnswer } from './types.ts';
+import type { AnswerEnvelope, MergeDecision, MergedAnswer } from './types.ts';
+import { judgeFederated } from './verdict.ts';
 import { compareWeighted, type WeightedValue, weightedValues } from './weighted.ts';
 import { writeHit } from './write-hit.ts';
 
@@ -84,14 +87,35 @@ export function mergeFederated(
   }
   if (envelope.metadataJson !== undefined) writer.text(`,"metadata":${envelope.metadataJson}`);
   writer.text(`,"requestUid":${JSON.stringify(envelope.requestUid)}}`);
-  const isExact = plan.distinct === undefined && answers.length < 2;
   return {
     chunks: [writer.done()],
     hitCount: shown.length,
-    ...(isExact
-      ? { verdict: 'exact' as const }
-      : { verdict: 'vocabulary' as const, why: 'scores depend on the words each node knows' }),
+    explain: () => ({
+      ...judgeFederated({
+        nodeCount: answers.length,
+        hasDistinct: plan.distinct !== undefined,
+        hasWords: plan.queries.some(({ body }) => typeof body['q'] === 'string'),
+      }),
+      decisions: decideRanked(shown),
+    }),
   };
+}
+
+/** Why each of the first hits stands before the next. */
+function decideRanked(shown: readonly RankedHit[]): MergeDecision[] {
+  return pairs(shown).map(([left, right], place) => {
+    const nodes = [left.hit.source, right.hit.source] as const;
+    if (left.position === right.position) {
+      return { place, nodes, ...decide(left.hit, right.hit) };
+    }
+    if (compareScores(left, right) === 0) return { place, nodes, by: 'tie: earlier query' };
+    const first = scoreOf(left);
+    return { place, nodes, by: 'weightedRankingScore', first, second: scoreOf(right) };
+  });
+}
+
+function scoreOf({ hit, weightedScore }: RankedHit): number {
+  return decodeNumber(hit.bytes, weightedScore.start, weightedScore.end);
 }
 
 function readAnswer(
@@ -101,10 +125,17 @@ function readAnswer(
   tables: Map<string, FacetTable>,
 ): ReadAnswer {
   const bytes = asBuffer(answer.body);
-  const read: ReadAnswer = { hits: [], total: 0, hasSemantic: false, queryVectors: new Map() };
+  const read: ReadAnswer = {
+    hits: [],
+    total: Number.NaN,
+    hasSemantic: false,
+    queryVectors: new Map(),
+  };
   const members = new Members(bytes, 0);
+  let hasHits = false;
   while (members.next()) {
     if (members.isNamed('hits')) {
+      hasHits = true;
       for (const hit of readHits(bytes, members.valueStart, source)) {
         read.hits.push(rankedHit(plan, answer, hit));
       }
@@ -124,6 +155,7 @@ function readAnswer(
       }
     }
   }
+  if (!hasHits || Number.isNaN(read.total)) throw new MalformedAnswer('no hits or no total');
   return read;
 }
 
@@ -142,14 +174,16 @@ function addFacets(tables: Map<string, FacetTable>, bytes: Buffer, at: number): 
 function rankedHit(plan: FederatedPlan, answer: FederatedAnswer, hit: Hit): RankedHit {
   const { bytes } = hit;
   const federation = findMember(bytes, hit.start, '_federation');
-  assert(federation !== undefined, 'a federated hit tells its query');
+  if (federation === undefined) throw new MalformedAnswer('a hit without its query');
   const place = findMember(bytes, federation.start, 'queriesPosition');
   const score = findMember(bytes, federation.start, 'weightedRankingScore');
-  assert(place !== undefined && score !== undefined, 'a federated hit tells place and score');
+  if (place === undefined || score === undefined) throw new MalformedAnswer('a hit without score');
   const sent = decodeNumber(bytes, place.start, place.end);
   const position = answer.positions[sent];
   const query = position === undefined ? undefined : plan.queries[position];
-  assert(position !== undefined && query !== undefined, `query ${sent} was not sent`);
+  if (position === undefined || query === undefined) {
+    throw new MalformedAnswer(`a hit of query ${sent}, which was not sent`);
+  }
   return { hit, position, query, weightedScore: score, values: undefined };
 }
 

@@ -29,6 +29,12 @@ export class HeadMerge<Item> {
     return item;
   }
 
+  /** What next() would return. */
+  peek(): Item | undefined {
+    const list = this.#order[0];
+    return list === undefined ? undefined : this.#head(list);
+  }
+
   #head(list: number): Item {
     return this.#lists[list]?.[this.#places[list] as number] as Item;
   }

@@ -32,6 +32,7 @@ export type {
   AnswerEnvelope,
   JsonObject,
   MergedAnswer,
+  MergeExplanation,
   PurposeAnswers,
   PurposeRequest,
   RankedIndex,

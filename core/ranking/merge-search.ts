@@ -5,6 +5,7 @@
 import { assert } from '../assert.ts';
 import { ByteWriter } from '../json/slice.ts';
 import { readAnswers, type SearchAnswer } from './answer.ts';
+import { decideNeighbours } from './decisions.ts';
 import { RULE_VECTOR } from './details.ts';
 import {
   DistinctFilter,
@@ -19,7 +20,7 @@ import { compareByRules, compareHits, type Hit } from './hits.ts';
 import { isKeywordGoodEnough, joinHalves } from './hybrid.ts';
 import type { SearchPlan } from './plan-search.ts';
 import { visitLeaves } from './select.ts';
-import type { AnswerEnvelope, MergedAnswer, PurposeAnswers } from './types.ts';
+import type { AnswerEnvelope, Judgement, MergedAnswer, PurposeAnswers } from './types.ts';
 import { judgeAnswer } from './verdict.ts';
 import type { SearchWindow } from './window.ts';
 import { writeHit } from './write-hit.ts';
@@ -43,6 +44,8 @@ type Purposes = ReadonlyMap<string, readonly SearchAnswer[]>;
 /** Hits in order, and what was learned on the way. */
 interface Ranked {
   readonly hits: readonly Hit[];
+  /** The best of the hits left over, where one is known. */
+  readonly next?: Hit | undefined;
   /** The answers that totals, facets and the query vector come from. */
   readonly from: readonly SearchAnswer[];
   readonly filter: DistinctFilter | undefined;
@@ -81,14 +84,23 @@ class SearchMerge {
     return {
       chunks: [writer.done()],
       hitCount: shown.length,
-      ...judgeAnswer({
-        plan: this.#plan,
-        shown,
-        filter: ranked.filter,
-        hasFacets: ranked.from.some((answer) => answer.distributionAt >= 0),
-        nodeCount: ranked.from.length,
-      }),
+      explain: () => ({ ...this.#judge(ranked, total), decisions: decideNeighbours(shown) }),
     };
+  }
+
+  #judge(ranked: Ranked, total: number): Judgement {
+    return judgeAnswer({
+      plan: this.#plan,
+      // From the hit before the window on: a tie may reach over its start.
+      hits: ranked.hits.slice(Math.max(0, this.#window.start - 1), this.#window.end),
+      next: ranked.next,
+      filter: ranked.filter,
+      facets: this.#plan.facetRules,
+      hasFacets: ranked.from.some((answer) => answer.distributionAt >= 0),
+      isSemantic: ranked.from.some((answer) => answer.semanticHitCount !== undefined),
+      nodeCount: ranked.from.length,
+      hasMore: total > this.#window.end,
+    });
   }
 
   #answers(purpose: string): readonly SearchAnswer[] {
@@ -99,8 +111,8 @@ class SearchMerge {
     const ratio = this.#plan.semanticRatio;
     const main = this.#answers('main');
     if (ratio === undefined || !this.#purposes.has('keyword')) {
-      const { hits, filter } = this.#mergeLists(main);
-      return { hits, filter, from: main, isFull: this.#fills(hits) };
+      const { hits, filter, next } = this.#mergeLists(main);
+      return { hits, filter, next, from: main, isFull: this.#fills(hits) };
     }
     const keyword = this.#mergeLists(this.#answers('keyword'));
     if (isKeywordGoodEnough(keyword.hits, this.#window.end, ratio)) {
@@ -131,6 +143,7 @@ class SearchMerge {
   #mergeLists(answers: readonly SearchAnswer[]): {
     hits: Hit[];
     filter: DistinctFilter | undefined;
+    next: Hit | undefined;
   } {
     const filter = this.#newFilter();
     const wanted = this.#window.end;
@@ -149,7 +162,9 @@ class SearchMerge {
         hit = heads.next();
       }
     }
-    return { hits, filter };
+    // Where one node filled the window alone, what it holds behind it is not known.
+    const isOneSided = hits.length >= wanted && hits.every(({ source }) => source === last?.source);
+    return { hits, filter, next: isOneSided ? undefined : (hit ?? heads.peek()) };
   }
 
   #lists(answers: readonly SearchAnswer[]): readonly (readonly Hit[])[] {

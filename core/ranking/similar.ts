@@ -7,6 +7,7 @@ import { inFilter } from '../filter/compose.ts';
 import { ByteWriter, decodeString } from '../json/slice.ts';
 import { VERSION_FIELD } from '../reserved/index.ts';
 import { readAnswers } from './answer.ts';
+import { decideNeighbours } from './decisions.ts';
 import { isFilterable } from './filterable.ts';
 import { HeadMerge } from './heads.ts';
 import { compareHits, type Hit } from './hits.ts';
@@ -20,6 +21,7 @@ import type {
   PurposeRequest,
   RankedIndex,
 } from './types.ts';
+import { judgeNearest } from './verdict.ts';
 import { readHitsTotalMax, readWindow, type SearchWindow } from './window.ts';
 import { writeHit } from './write-hit.ts';
 
@@ -130,7 +132,11 @@ export function mergeSimilar(
   }
   writer.text(`],"id":${JSON.stringify(plan.id)},"processingTimeMs":${envelope.processingTimeMs}`);
   writer.text(`,"limit":${window.limit},"offset":${window.offset},"estimatedTotalHits":${total}}`);
-  return { chunks: [writer.done()], hitCount: shown.length, verdict: 'exact' };
+  return {
+    chunks: [writer.done()],
+    hitCount: shown.length,
+    explain: () => ({ ...judgeNearest(main.length), decisions: decideNeighbours(shown) }),
+  };
 }
 
 /** A document without a vector of this embedder is similar to nothing. */

@@ -10,14 +10,17 @@ import { FacetTable } from './facets.ts';
 import type { SearchPlan } from './plan-search.ts';
 import { EVERYTHING } from './projection.ts';
 import type { MergedAnswer } from './types.ts';
+import { judgeStripped } from './verdict.ts';
 import { writeHit } from './write-hit.ts';
 
 /** Strips a node's answer (status 200) to the request of a `single` plan. */
 export function stripSearch(plan: SearchPlan, body: Uint8Array): MergedAnswer {
   const answer = new SearchAnswer(body, 0);
+  // The order inside is the node's own: nothing was decided here.
+  const explain = () => ({ ...judgeStripped(plan, answer), decisions: [] });
   const isClean = plan.projection === EVERYTHING && !answer.bytes.includes(RESERVED_PREFIX);
   if (isClean && !(plan.hasRaisedFacets && answer.distributionAt >= 0)) {
-    return { chunks: [answer.bytes], hitCount: answer.hits.length, verdict: 'exact' };
+    return { chunks: [answer.bytes], hitCount: answer.hits.length, explain };
   }
   const { bytes, hits } = answer;
   const writer = new ByteWriter(bytes.length + 64);
@@ -44,7 +47,7 @@ export function stripSearch(plan: SearchPlan, body: Uint8Array): MergedAnswer {
     }
   }
   writer.text('}');
-  return { chunks: [writer.done()], hitCount: hits.length, verdict: 'exact' };
+  return { chunks: [writer.done()], hitCount: hits.length, explain };
 }
 
 /** Nodes that share an index have raised facet limits: the user's are applied here. */

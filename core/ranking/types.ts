@@ -67,12 +67,35 @@ export interface AnswerEnvelope {
 /** How near an answer is to that of a single node. */
 export type Verdict = 'exact' | 'ties' | 'estimate' | 'vocabulary';
 
+/** A verdict and, unless it is `exact`, why in a few words. */
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly why?: string;
+}
+
+/** What put a hit before the next one. */
+export interface MergeDecision {
+  /** Of the first of the two, from 0, among the hits shown. */
+  readonly place: number;
+  /** Which answers the two came in. */
+  readonly nodes: readonly [number, number];
+  /** The ranking rule, the weighted score of a federation, or what orders ties. */
+  readonly by: string;
+  /** What the rule says of either, as the node put it. */
+  readonly first?: unknown;
+  readonly second?: unknown;
+}
+
+/** A judgement with the decisions between the first hits. */
+export interface MergeExplanation extends Judgement {
+  readonly decisions: readonly MergeDecision[];
+}
+
 /** A merged answer. */
 export interface MergedAnswer {
   /** The body, to be sent as it is. */
   readonly chunks: Uint8Array[];
   readonly hitCount: number;
-  readonly verdict: Verdict;
-  /** In a few words, why the verdict is not `exact`. */
-  readonly why?: string;
+  /** Worked out when asked, from the same hits: no answer waits for it. */
+  readonly explain: () => MergeExplanation;
 }
