@@ -233,7 +233,7 @@ export function isText(bytes: Uint8Array, start: number, end: number, text: stri
 /** Text of the JSON string from its opening quote to after its closing one. */
 export function decodeString(bytes: Uint8Array, start: number, end: number): string {
   const text = textOf(bytes, start + 1, end - 1);
-  return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
+  return text.includes('\\') ? (parse(`"${text}"`) as string) : text;
 }
 
 /** Number of a JSON number's text: the nearest double, -0 kept. */
@@ -252,7 +252,21 @@ export function decodeNumber(bytes: Uint8Array, start: number, end: number): num
 
 /** Any small value, parsed. Not for documents: numbers beyond 2^53 would lose digits. */
 export function decodeValue(bytes: Uint8Array, start: number, end: number): unknown {
-  return JSON.parse(textOf(bytes, start, end)) as unknown;
+  return parse(textOf(bytes, start, end));
+}
+
+/** A node's whole answer of the gateway's own kind (figures, errors), parsed. Not for documents. */
+export function decodeAnswer(body: Uint8Array): unknown {
+  return parse(textOf(body, 0, body.length));
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new MalformedAnswer('not JSON');
+    throw error;
+  }
 }
 
 /** UTF-8 text of a range of bytes. */

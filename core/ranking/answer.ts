@@ -1,5 +1,15 @@
-/** The members of one node's search answer, found in one walk. */
-import { asBuffer, decodeNumber, Members, type Span, skipValue } from '../json/slice.ts';
+/**
+ * The members of one node's search answer, found in one walk. An answer without hits or without their
+ * total is none: taken for an empty one it would be a hole that nobody sees.
+ */
+import {
+  asBuffer,
+  decodeNumber,
+  MalformedAnswer,
+  Members,
+  type Span,
+  skipValue,
+} from '../json/slice.ts';
 import { type Hit, readHitsInto } from './hits.ts';
 
 /** A node's search answer as spans; positions are -1 where a member is absent. */
@@ -12,7 +22,7 @@ export class SearchAnswer {
   queryVector: Span | undefined;
   performanceDetails: Span | undefined;
   /** Candidates of the search: `estimatedTotalHits` or `totalHits`. */
-  total = 0;
+  total = Number.NaN;
   semanticHitCount: number | undefined;
   readonly hits: Hit[] = [];
 
@@ -20,14 +30,17 @@ export class SearchAnswer {
     this.bytes = asBuffer(body);
     this.source = source;
     const members = new Members(this.bytes, 0);
+    let hasHits = false;
     while (members.nextName()) {
       if (members.isNamed('hits')) {
+        hasHits = true;
         members.advance(readHitsInto(this.hits, this.bytes, members.valueStart, source));
       } else {
         members.advance(skipValue(this.bytes, members.valueStart));
         this.#read(members);
       }
     }
+    if (!hasHits || Number.isNaN(this.total)) throw new MalformedAnswer('no hits or no total');
   }
 
   #read(members: Members): void {

@@ -4,6 +4,7 @@
  * before the list is filtered by it and cut into pages.
  */
 
+import { decodeAnswer } from '../../core/json/slice.ts';
 import { isReservedName } from '../../core/reserved/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { GatewayReply } from '../http/exchange.ts';
@@ -39,7 +40,7 @@ export async function postFields(context: RouteContext): Promise<GatewayReply> {
   for (const outcome of outcomes) {
     if (outcome.kind !== 'answered' || outcome.status >= 500) throw outcomeError(outcome);
     if (outcome.status !== 200) return relayRefusal(context, entry, { answer: outcome, untouched });
-    const said = JSON.parse(Buffer.from(outcome.body).toString('utf8')) as { results: Field[] };
+    const said = decodeAnswer(outcome.body) as { results: Field[] };
     for (const field of said.results) {
       if (!isReservedName(field.name)) fields.set(field.name, toClientField(field, entry));
     }

@@ -3,7 +3,9 @@
  * while control is dead; a change goes through control, which sends it to every node in one order. The
  * gateway's keys, which control makes for its own work, are neither shown nor changed.
  */
+
 import { MiroirError } from '../../core/errors.ts';
+import { decodeAnswer } from '../../core/json/slice.ts';
 import type { GatewayReply } from '../http/exchange.ts';
 import { type Answered, askAnyNode, type Question, relay } from './ask.ts';
 import { readBody } from './body.ts';
@@ -90,5 +92,5 @@ function isOwnKey(context: RouteContext, key: NodeKey): boolean {
 }
 
 function parseAnswer(body: Uint8Array): unknown {
-  return JSON.parse(Buffer.from(body).toString('utf8'));
+  return decodeAnswer(body);
 }

@@ -3,7 +3,9 @@
  * order of the queries; the first query that fails makes the error, in a node's words. Federated queries
  * are ranked against each other (federated-search.ts).
  */
+
 import { errorBody, MiroirError } from '../../core/errors.ts';
+import { decodeAnswer } from '../../core/json/slice.ts';
 import { cleanMessage } from '../../core/ranking/index.ts';
 import type { IndexUid } from '../../core/types.ts';
 import { mayUseIndex } from '../auth/access.ts';
@@ -204,7 +206,7 @@ async function errorOf(reply: GatewayReply): Promise<Record<string, unknown>> {
 
 function errorOfBytes(bytes: Uint8Array): Record<string, unknown> {
   if (bytes.length === 0) return {};
-  return JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>;
+  return decodeAnswer(bytes) as Record<string, unknown>;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

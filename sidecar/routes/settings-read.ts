@@ -2,6 +2,7 @@
  * Settings as the user set them: one owner node's answer (it knows what a node makes of a value) with
  * the gateway's own parts taken out and the user's own words put back.
  */
+import { decodeAnswer } from '../../core/json/slice.ts';
 import { toClientSettings } from '../../core/settings/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { NodeId } from '../../core/types.ts';
@@ -56,5 +57,5 @@ function readableOwners(entry: IndexEntry): Set<NodeId> {
 }
 
 function parseAnswer(answer: Answered): unknown {
-  return JSON.parse(Buffer.from(answer.body).toString('utf8'));
+  return decodeAnswer(answer.body);
 }
