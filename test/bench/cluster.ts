@@ -48,6 +48,7 @@ async function load(cluster: TestCluster): Promise<void> {
       'content-type': 'application/x-ndjson',
     },
   );
+  if (answer.status !== 202) throw new Error(`load: ${answer.status} ${answer.text}`);
   const task = await cluster.waitForTask(answer.body.taskUid);
   if (task.status !== 'succeeded') throw new Error(`load: ${JSON.stringify(task)}`);
 }
