@@ -11,6 +11,9 @@ export interface Token {
   readonly kind: 'word' | 'quoted' | 'mark';
   /** Without quotes and escapes. */
   readonly text: string;
+  /** Where it begins in the filter, and where what follows it does. */
+  readonly start: number;
+  readonly end: number;
 }
 
 const WORD = /[\p{Alphabetic}\p{N}_\-.]+/uy;
@@ -31,19 +34,20 @@ export function lexFilter(filter: string): Token[] | undefined {
     if (first === '"' || first === "'") {
       const quoted = readQuoted(filter, at, first);
       if (quoted === undefined) return undefined;
-      tokens.push({ kind: 'quoted', text: quoted.text });
+      tokens.push({ kind: 'quoted', text: quoted.text, start: at, end: quoted.end });
       at = quoted.end;
       continue;
     }
     WORD.lastIndex = at;
     if (WORD.test(filter)) {
-      tokens.push({ kind: 'word', text: filter.slice(at, WORD.lastIndex) });
-      at = WORD.lastIndex;
+      const end = WORD.lastIndex;
+      tokens.push({ kind: 'word', text: filter.slice(at, end), start: at, end });
+      at = end;
       continue;
     }
     const mark = MARKS.find((candidate) => filter.startsWith(candidate, at));
     if (mark === undefined) return undefined;
-    tokens.push({ kind: 'mark', text: mark });
+    tokens.push({ kind: 'mark', text: mark, start: at, end: at + mark.length });
     at += mark.length;
   }
   return tokens;

@@ -13,6 +13,13 @@ export type Filter =
   | { readonly kind: 'equal'; readonly field: string; readonly values: readonly string[] }
   | { readonly kind: 'other'; readonly fields: readonly string[] };
 
+/** A condition `field != value`, and where in the text it and its operator begin. */
+export interface Inequality {
+  readonly field: string;
+  readonly start: number;
+  readonly operatorStart: number;
+}
+
 /** A node allows far less (about 37 nested parentheses). */
 const DEPTH_MAX = 200;
 
@@ -51,9 +58,19 @@ function parseExpression(text: unknown): Filter | undefined {
   return parser.isAtEnd ? filter : undefined;
 }
 
+/** Every `field != value` of a text, in their order; none if it cannot be read. */
+export function inequalitiesOf(text: string): readonly Inequality[] {
+  const tokens = lexFilter(text);
+  if (tokens === undefined || tokens.length === 0) return [];
+  const parser = new Parser(tokens);
+  const filter = parser.or(0);
+  return filter !== undefined && parser.isAtEnd ? parser.inequalities : [];
+}
+
 const COMPARISONS = new Set(['=', '!=', '>', '>=', '<', '<=']);
 
 class Parser {
+  readonly inequalities: Inequality[] = [];
   readonly #tokens: readonly Token[];
   #at = 0;
 
@@ -104,15 +121,19 @@ class Parser {
     this.#at += 1;
     if (name.kind === 'word' && this.#isMark('(')) return this.#call();
     if (name.kind === 'word' && name.text.startsWith('_vectors')) return this.#vectors();
-    return this.#condition(name.text);
+    return this.#condition(name);
   }
 
-  #condition(field: string): Filter | undefined {
+  #condition(name: Token): Filter | undefined {
+    const field = name.text;
     const operator = this.#tokens[this.#at];
     if (operator?.kind === 'mark' && COMPARISONS.has(operator.text)) {
       this.#at += 1;
       const value = this.#value();
       if (value === undefined) return undefined;
+      if (operator.text === '!=') {
+        this.inequalities.push({ field, start: name.start, operatorStart: operator.start });
+      }
       return operator.text === '=' ? { kind: 'equal', field, values: [value] } : other(field);
     }
     if (this.#takeWord('IN')) {

@@ -15,6 +15,7 @@ import { documentsBodyOfQuery } from './documents-query.ts';
 import { fanOut } from './fan-out.ts';
 import { onlyRead, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
+import { withEvenFilter } from './known-fields.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
 import { parseQuery, safeQuery } from './query.ts';
 import { readOne } from './read-one.ts';
@@ -60,13 +61,14 @@ async function fetchDocuments(
   context: RouteContext,
   input: { readonly body: unknown; readonly untouched: Question },
 ): Promise<GatewayReply> {
-  const { body, untouched } = input;
+  const { untouched } = input;
   const entry = readableIndex(context);
   if (entry === undefined) return refuseMissingIndex(context, untouched);
-  if (!isObject(body)) return relayUnread(context, entry, untouched);
+  if (!isObject(input.body)) return relayUnread(context, entry, untouched);
   if (untouched.body === undefined || mayNameReserved(Buffer.from(untouched.body))) {
-    refuseReservedNames(body);
+    refuseReservedNames(input.body);
   }
+  const body = await withEvenFilter(context, entry, input.body);
   const covering = coveringOfIds(entry, body);
   const isSingleNode = onlyRead(covering) !== undefined;
   const plan = planDocuments({ body, index: rankedIndex(entry), isSingleNode });
@@ -76,6 +78,7 @@ async function fetchDocuments(
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }
   const merged = mergeDocuments(plan, result.answers.get('main') ?? []);
+  context.trace?.merged(entry.uid, merged, result.nodeIds);
   return {
     ...bytesReply(context.template, 200, merged.chunks, result.headers),
     plan: `merge of ${result.nodeCount} nodes`,

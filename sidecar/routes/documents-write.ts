@@ -5,6 +5,7 @@ import { mayCreateIndex } from '../auth/access.ts';
 import type { GatewayReply, GatewayRequest } from '../http/exchange.ts';
 import { systemClock, type WriteContext } from '../writes/index.ts';
 import type { RouteContext, RouteHandler } from './context.ts';
+import { evenFilter } from './known-fields.ts';
 import { refuseReservedUid } from './uid.ts';
 
 type WriteHandler = (request: GatewayRequest, context: WriteContext) => Promise<GatewayReply>;
@@ -34,6 +35,10 @@ function writeContext(context: RouteContext, indexUid: string): WriteContext {
     callNode: (nodeId, call) => services.nodes.call(nodeId, call),
     authorization: context.request.headers.get('authorization') ?? '',
     internalKey: view.internalKey,
+    evenFilter: async (filter) => {
+      const entry = view.indexes.get(indexUid as IndexEntry['uid']);
+      return entry === undefined ? filter : evenFilter(context, entry, filter);
+    },
     mayCreateIndex: mayCreateIndex(access, indexUid),
     logger: services.logger,
     clock: systemClock,

@@ -7,6 +7,7 @@ import type { RouteContext } from './context.ts';
 import { fanOut } from './fan-out.ts';
 import { coveringFor, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
+import { withEvenFilter } from './known-fields.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
 import { relayRefusal, relayUnread } from './refusal.ts';
 import { bytesReply } from './reply.ts';
@@ -17,13 +18,14 @@ export async function postFacetSearch(context: RouteContext): Promise<GatewayRep
   const startedAt = performance.now();
   requireJsonType(context.request);
   const bytes = await readBody(context.request);
-  const body = parseJsonBody(bytes);
+  const given = parseJsonBody(bytes);
   const path = indexPath(context.params['index_uid'] ?? '', 'facet-search');
   const untouched: Question = { method: 'POST', path, body: bytes };
   const entry = readableIndex(context);
   if (entry === undefined) return refuseMissingIndex(context, untouched);
-  if (!isObject(body)) return relayUnread(context, entry, untouched);
-  if (mayNameReserved(bytes)) refuseReservedNames(body);
+  if (!isObject(given)) return relayUnread(context, entry, untouched);
+  if (mayNameReserved(bytes)) refuseReservedNames(given);
+  const body = await withEvenFilter(context, entry, given);
   const requests = [{ purpose: 'main', body }] as const;
   const covering = coveringFor(entry, body);
   const result = await fanOut(context, { entry, path, requests, covering });
@@ -33,6 +35,7 @@ export async function postFacetSearch(context: RouteContext): Promise<GatewayRep
   const elapsedMs = Math.floor(performance.now() - startedAt);
   const index = rankedIndex(entry);
   const merged = mergeFacetSearch({ body, index }, result.answers.get('main') ?? [], elapsedMs);
+  context.trace?.merged(entry.uid, merged, result.nodeIds);
   return {
     ...bytesReply(context.template, 200, merged.chunks, result.headers),
     plan: `merge of ${result.nodeCount} nodes`,

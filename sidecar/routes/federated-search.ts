@@ -5,6 +5,7 @@
  */
 
 import { inFilter } from '../../core/filter/index.ts';
+import { decodeAnswer } from '../../core/json/slice.ts';
 import type { ShardRead } from '../../core/placement/index.ts';
 import {
   cleanMessage,
@@ -23,8 +24,10 @@ import type { GatewayReply } from '../http/exchange.ts';
 import { type Answered, askNode, outcomeError, relay } from './ask.ts';
 import type { RouteContext } from './context.ts';
 import { coveringFor, rankedIndex } from './index-plan.ts';
+import { evenQueries } from './known-fields.ts';
 import { bytesReply, type HeaderPair } from './reply.ts';
 import { refuseReservedNames } from './reserved-names.ts';
+import type { ReadTrace } from './trace.ts';
 import { findIndex, refuseReservedUid } from './uid.ts';
 import { newRequestUid } from './uuid.ts';
 
@@ -48,10 +51,11 @@ export async function federatedSearch(
   refuseReservedNames({ distinct: federation['distinct'] });
   refuseReservedFacets(federation['facetsByIndex']);
   const indexes = new Map([...entries].map(([uid, entry]) => [uid, rankedIndex(entry)]));
-  const plan = planFederated({ body, indexes });
+  const even = await evenQueries(context, entries, body['queries']);
+  const plan = planFederated({ body: { ...body, queries: even }, indexes });
   if (plan?.window === undefined || queries.length === 0) return undefined;
   const startedAt = performance.now();
-  const { targets, coverage } = chooseNodes(entries, queries);
+  const { targets, coverage } = chooseNodes(entries, queries, context.trace);
   if (targets === undefined) return undefined;
   const asked = await Promise.all(
     [...targets].map(([nodeId, reads]) => askFederated(context, { plan, nodeId, reads })),
@@ -67,6 +71,7 @@ export async function federatedSearch(
       ...metadata(context, plan),
     },
   );
+  context.trace?.merged('', merged, [...targets.keys()]);
   return {
     ...bytesReply(context.template, 200, merged.chunks, [coverage]),
     plan: `federation of ${queries.length} searches, ${asked.length} nodes`,
@@ -88,12 +93,15 @@ type Reads = ReadonlyMap<string, ShardRead>;
 function chooseNodes(
   entries: ReadonlyMap<string, IndexEntry>,
   queries: readonly { readonly indexUid: string; readonly body: JsonObject }[],
+  trace: ReadTrace | undefined,
 ): { targets: ReadonlyMap<NodeId, Reads> | undefined; coverage: HeaderPair } {
   const targets = new Map<NodeId, Map<string, ShardRead>>();
   let shardCount = 0;
   for (const [uid, entry] of entries) {
     const first = queries.find(({ indexUid }) => indexUid === uid);
-    const { reads, uncovered } = coveringFor(entry, first?.body ?? {});
+    const covering = coveringFor(entry, first?.body ?? {});
+    const { reads, uncovered } = covering;
+    trace?.chose(entry, covering);
     shardCount += entry.shardCount;
     if (uncovered.length > 0) return { targets: undefined, coverage: NO_COVERAGE };
     for (const read of reads) {
@@ -133,7 +141,7 @@ async function askFederated(
 
 /** A node counts only the queries it was sent. */
 function inClientsWords({ answer, request }: AskedNode): Answered {
-  const said = JSON.parse(Buffer.from(answer.body).toString('utf8')) as Record<string, unknown>;
+  const said = decodeAnswer(answer.body) as Record<string, unknown>;
   const message = cleanMessage(String(said['message']), {}).replace(
     /\.queries\[(\d+)\]/g,
     (_, place: string) => `.queries[${request.positions[Number(place)] ?? place}]`,

@@ -2,6 +2,7 @@
  * GET and POST /indexes/{uid}/similar. On several nodes the document's vector is read from the node that
  * owns it and searched for on all; on one node the question passes as it is.
  */
+import { decodeAnswer } from '../../core/json/slice.ts';
 import { type CoveringSet, coveringSet, shardOfKey } from '../../core/placement/index.ts';
 import {
   type JsonObject,
@@ -19,6 +20,7 @@ import type { RouteContext } from './context.ts';
 import { fanOut } from './fan-out.ts';
 import { coveringFor, onlyRead, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
+import { withEvenFilter } from './known-fields.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
 import { parseCount, parseQuery, safeQuery } from './query.ts';
 import { readFilter, readFlag, readList, readNumber } from './query-values.ts';
@@ -44,17 +46,20 @@ export async function getSimilar(context: RouteContext): Promise<GatewayReply> {
 
 async function similar(
   context: RouteContext,
-  body: unknown,
+  given: unknown,
   untouched: Question,
 ): Promise<GatewayReply> {
   const entry = readableIndex(context);
   if (entry === undefined) return refuseMissingIndex(context, untouched);
-  if (!isObject(body) || !isUnderstood(body)) return relayUnread(context, entry, untouched);
-  refuseReservedNames(body);
+  if (!isObject(given) || !isUnderstood(given)) return relayUnread(context, entry, untouched);
+  refuseReservedNames(given);
+  const body = await withEvenFilter(context, entry, given);
   const covering = coveringFor(entry, body);
   const read = onlyRead(covering);
-  if (read !== undefined)
-    return similarOnOne(context, { entry, nodeId: read.nodeId }, body, untouched);
+  if (read !== undefined) {
+    const target = { entry, nodeId: read.nodeId, isRewritten: body !== given };
+    return similarOnOne(context, target, body, untouched);
+  }
   const startedAt = performance.now();
   const vector = await readVector(context, entry, body);
   const { primaryKey } = entry;
@@ -70,6 +75,7 @@ async function similar(
   const processingTimeMs = Math.floor(performance.now() - startedAt);
   const requestUid = newRequestUid(Date.now());
   const merged = mergeSimilar(plan, result.answers, { processingTimeMs, requestUid });
+  context.trace?.merged(entry.uid, merged, result.nodeIds);
   return bytesReply(context.template, 200, merged.chunks, result.headers);
 }
 
@@ -103,12 +109,16 @@ async function withoutVector(
 }
 
 function parse(bytes: Uint8Array): JsonObject {
-  return JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject;
+  return decodeAnswer(bytes) as JsonObject;
 }
 
 async function similarOnOne(
   context: RouteContext,
-  target: { readonly entry: IndexEntry; readonly nodeId: NodeId },
+  target: {
+    readonly entry: IndexEntry;
+    readonly nodeId: NodeId;
+    readonly isRewritten: boolean;
+  },
   body: JsonObject,
   untouched: Question,
 ): Promise<GatewayReply> {
@@ -120,7 +130,7 @@ async function similarOnOne(
   const plan = planSearch({ body: search, index, isSingleNode: true });
   const lists = plan.requests[0]?.body['attributesToRetrieve'];
   const question: Question =
-    lists === attributesToRetrieve
+    lists === attributesToRetrieve && !target.isRewritten
       ? untouched
       : {
           method: 'POST',
@@ -129,7 +139,9 @@ async function similarOnOne(
         };
   const answer = await readOne(context, target, question);
   if (answer.status !== 200) return relayRefusal(context, target.entry, { answer, untouched });
-  return bytesReply(context.template, 200, stripSearch(plan, answer.body).chunks);
+  const stripped = stripSearch(plan, answer.body);
+  context.trace?.merged(target.entry.uid, stripped, [target.nodeId]);
+  return bytesReply(context.template, 200, stripped.chunks);
 }
 
 /** Whether every member is known and of its kind; anything else is for a node to refuse. */

@@ -35,6 +35,8 @@ export interface WriteContext {
   readonly authorization: string;
   /** Node key with documents.get, for looking at the syntax of a filter. */
   readonly internalKey: string;
+  /** The filter as nodes should be asked (sidecar/routes/known-fields); the same value if it may stay. */
+  readonly evenFilter: (filter: unknown) => Promise<unknown>;
   /** The caller's key holds indexes.create for this index. */
   readonly mayCreateIndex: boolean;
   readonly logger: Logger;

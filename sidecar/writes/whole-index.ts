@@ -51,6 +51,7 @@ export async function handleDocumentDeleteByFilter(
   refuseReservedFilter(fields['filter']);
   const filterText = fieldText(body, 'filter');
   assert(filterText !== undefined, 'the field is there');
+  const askedText = await evenFilterText(context, fields['filter'], filterText);
   const intent = {
     kind: WriteKind.DOCUMENTS_DELETE_BY_FILTER,
     detailsJson: JSON.stringify({
@@ -61,7 +62,7 @@ export async function handleDocumentDeleteByFilter(
     customMetadata,
   };
   return writeEverywhere(context, intent, 'documentDeletion', () =>
-    jsonBody(`/indexes/${context.indexUid}/documents/delete`, `{"filter":${filterText}}`),
+    jsonBody(`/indexes/${context.indexUid}/documents/delete`, `{"filter":${askedText}}`),
   );
 }
 
@@ -94,6 +95,9 @@ export async function handleDocumentEdit(
   refuseBadContext(fields['context']);
   refuseReservedFilter(fields['filter']);
   refuseReservedScript(script);
+  const { filter } = texts;
+  const asked =
+    filter === undefined ? undefined : await evenFilterText(context, fields['filter'], filter);
   const intent = {
     kind: WriteKind.DOCUMENTS_EDIT,
     detailsJson: editDetails(script, texts),
@@ -103,9 +107,19 @@ export async function handleDocumentEdit(
     const versioned = JSON.stringify(editPrefix(Number(grant.seq)) + script);
     return jsonBody(
       `/indexes/${context.indexUid}/documents/edit`,
-      editBody({ ...texts, function: versioned }),
+      editBody({ ...texts, filter: asked, function: versioned }),
     );
   });
+}
+
+/** JSON text of the filter as nodes are asked: the client's own where it may stay. */
+async function evenFilterText(
+  context: WriteContext,
+  filter: unknown,
+  text: string,
+): Promise<string> {
+  const even = await context.evenFilter(filter);
+  return even === filter ? text : JSON.stringify(even);
 }
 
 /** JSON texts of an edit's fields; undefined for those that are not there. */

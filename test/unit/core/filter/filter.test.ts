@@ -9,8 +9,10 @@ import {
   filterNamesReserved,
   inFilter,
   namesReserved,
+  notEqualFields,
   parseFilter,
   primaryKeysOf,
+  rewriteNotEqual,
 } from '../../../../core/filter/index.ts';
 import { suite } from '../../../kit/suite.ts';
 
@@ -143,6 +145,25 @@ test('filters are composed as items of an array', () => {
   assert.equal(composeFilter(undefined, ours), [ours]);
   assert.equal(composeFilter('a = 1 OR b = 2', ours), ['a = 1 OR b = 2', ours]);
   assert.equal(composeFilter([['a = 1', 'b = 2']], ours), [['a = 1', 'b = 2'], ours]);
+});
+
+test('an inequality is written so that a node that never saw the field agrees', () => {
+  const known = new Set(['a', 'b c']);
+  const cases = [
+    ['a != 1', ' NOT a = 1'],
+    ['x=1 AND(a!=1)', 'x=1 AND( NOT a=1)'],
+    ['NOT "b c"!= 1 OR x != 2', 'NOT  NOT "b c"= 1 OR x != 2'],
+    ['x = "a != 1"', 'x = "a != 1"'],
+    ["a != 'a != 1'", " NOT a = 'a != 1'"],
+    ['a != 1 a', 'a != 1 a'],
+  ] as const;
+  for (const [filter, rewritten] of cases) {
+    assert.is(rewriteNotEqual(filter, known), rewritten);
+    assert.equal(rewriteNotEqual([filter, [filter]], known), [rewritten, [rewritten]]);
+  }
+  assert.equal(rewriteNotEqual(['a != 1', 5, null], known), [' NOT a = 1', 5, null]);
+  assert.equal(notEqualFields(['a != 1 OR a != 2', ['"b c" != 1', 'x = "y != 1"']]), ['a', 'b c']);
+  assert.equal(notEqualFields({ a: 1 }), []);
 });
 
 run();

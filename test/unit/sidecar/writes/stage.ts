@@ -132,6 +132,7 @@ export async function makeStage(nodeCount = 3): Promise<Stage> {
     callNode: (nodeId, call) => (clients.get(nodeId) as NodeClient).call(call),
     authorization: 'Bearer secret',
     internalKey: 'internal',
+    evenFilter: async (filter) => filter,
     mayCreateIndex: true,
     logger,
     clock: systemClock,

@@ -1,0 +1,88 @@
+/**
+ * Filters with `field != value` mean the same on all nodes of an index, seen the field or not
+ * (core/filter/not-equal.ts). Where no node has seen the field, such a filter lets nothing through: it is
+ * then left alone. So nodes are asked what they have seen, until one has: a field is never unlearned.
+ */
+import { knowsField, notEqualFields, rewriteNotEqual } from '../../core/filter/index.ts';
+import { coveringSet } from '../../core/placement/index.ts';
+import type { JsonObject } from '../../core/ranking/index.ts';
+import type { IndexEntry } from '../../core/topology.ts';
+import type { RouteContext } from './context.ts';
+import { fanOut } from './fan-out.ts';
+import { rankedIndex } from './index-plan.ts';
+import { indexPath } from './missing-index.ts';
+
+/** Fields of indexes known to be known. */
+const REMEMBERED_MAX = 10_000;
+/** Beyond this many in one filter, they are not looked at. */
+const FIELDS_MAX = 50;
+
+/** The body with a filter for nodes; the same object if nothing had to change. */
+export async function withEvenFilter(
+  context: RouteContext,
+  entry: IndexEntry,
+  body: JsonObject,
+): Promise<JsonObject> {
+  const { filter } = body;
+  const even = await evenFilter(context, entry, filter);
+  return even === filter ? body : { ...body, filter: even };
+}
+
+/** The filter as nodes should be asked; the same value if nothing had to change. */
+export async function evenFilter(
+  context: RouteContext,
+  entry: IndexEntry,
+  filter: unknown,
+): Promise<unknown> {
+  if (!rankedIndex(entry).hasSeveralOwners) return filter;
+  const fields = notEqualFields(filter);
+  if (fields.length === 0 || fields.length > FIELDS_MAX) return filter;
+  const known = new Set<string>();
+  await Promise.all(
+    fields.map(async (field) => {
+      if (await isKnown(context, entry, field)) known.add(field);
+    }),
+  );
+  return known.size === 0 ? filter : rewriteNotEqual(filter, known);
+}
+
+/** The queries of a federated search, each with a filter for nodes; anything else as it is. */
+export async function evenQueries(
+  context: RouteContext,
+  entries: ReadonlyMap<string, IndexEntry>,
+  queries: unknown,
+): Promise<unknown> {
+  if (!Array.isArray(queries)) return queries;
+  return Promise.all(
+    (queries as JsonObject[]).map((query) => {
+      const entry = entries.get(String(query['indexUid']));
+      return entry === undefined ? query : withEvenFilter(context, entry, query);
+    }),
+  );
+}
+
+async function isKnown(context: RouteContext, entry: IndexEntry, field: string): Promise<boolean> {
+  const place = `${entry.id} ${field}`;
+  if (field === entry.primaryKey || remembered.has(place)) return true;
+  const result = await fanOut(context, {
+    entry,
+    path: indexPath(entry.uid, 'documents', 'fetch'),
+    requests: [{ purpose: 'known', body: { filter: knowsField(field), limit: 0 } }],
+    covering: coveringSet(entry.owners),
+    token: context.view.internalKey,
+  });
+  // A node that refuses the field will refuse the client's filter too, in the right words.
+  if (result.kind === 'refused') return false;
+  const answers = result.answers.get('known') ?? [];
+  const isSeen = answers.some((bytes) => {
+    const said = JSON.parse(Buffer.from(bytes).toString('utf8')) as { total?: unknown };
+    return typeof said.total === 'number' && said.total > 0;
+  });
+  if (!isSeen) return false;
+  if (remembered.size >= REMEMBERED_MAX) remembered.clear();
+  remembered.add(place);
+  return true;
+}
+
+/** `<id of the index> <field>`. */
+const remembered = new Set<string>();
