@@ -4,12 +4,12 @@
  */
 
 import { ByteWriter, decodeNumber, MalformedAnswer, Members } from '../json/slice.ts';
-import { VERSION_FIELD } from '../reserved/index.ts';
+import { isReservedName, VERSION_FIELD } from '../reserved/index.ts';
 import { decideNeighbours } from './decisions.ts';
 import { rebuildGeoBuckets } from './geo.ts';
 import { mergeHeads } from './heads.ts';
 import { compareHits, type Hit, readHits } from './hits.ts';
-import { isTextArray, visibleFields } from './projection.ts';
+import { isTextArray } from './projection.ts';
 import { readSort, type SortRule, sortResults } from './sort-values.ts';
 import type { JsonObject, MergedAnswer, RankedIndex } from './types.ts';
 import { judgeDocuments } from './verdict.ts';
@@ -46,7 +46,10 @@ export function planDocuments(request: DocumentsRequest): DocumentsPlan {
   const limit = readCount(body['limit'], LIMIT_DEFAULT);
   const wanted = isTextArray(body['sort']) ? body['sort'] : [];
   const sort = readSort(wanted) ?? [];
-  const fields = visibleFields(body['fields'], undefined);
+  // Here `*` stands for a field of that name alone, and a GET that means all says so before this.
+  const fields = isTextArray(body['fields'])
+    ? body['fields'].filter((name) => !isReservedName(name))
+    : undefined;
   const kind = request.isSingleNode === true ? 'single' : 'merge';
   const shape = {
     kind,
