@@ -19,7 +19,7 @@ import { parseJsonBody } from './json-body.ts';
 import { indexPath } from './missing-index.ts';
 import { bytesReply, errorReply, type HeaderPair, jsonReply } from './reply.ts';
 import { search } from './search.ts';
-import { findIndex, indexNotFound } from './uid.ts';
+import { findIndex, indexNotFound, isIndexUid } from './uid.ts';
 
 /** Searches at once of one request. */
 const CONCURRENCY = 8;
@@ -60,6 +60,7 @@ function readQueries(body: unknown): Query[] | undefined {
   if (federation !== undefined && federation !== null && !isObject(federation)) return undefined;
   const read = (queries as unknown[]).map((query) => {
     if (!isObject(query) || typeof query['indexUid'] !== 'string') return undefined;
+    if (!isIndexUid(query['indexUid'])) return undefined;
     const { indexUid, ...rest } = query;
     return { indexUid, body: rest } as Query;
   });
