@@ -5,6 +5,7 @@
 import * as assert from 'uvu/assert';
 import type { MiroirError } from '../../../../core/errors.ts';
 import { parseJson } from '../../../../sidecar/routes/body.ts';
+import { parseJsonBody } from '../../../../sidecar/routes/json-body.ts';
 import { searchBodyOfQuery } from '../../../../sidecar/routes/search-query.ts';
 import {
   checkArray,
@@ -33,6 +34,15 @@ test('task filters a node takes', () => {
     '2026-11-23T19:37:33+02:00',
   );
   assert.is(filter('limit=1&limit=2')?.limit, 2);
+});
+
+test('a number that no float can hold is refused as a node does', () => {
+  for (const text of ['{"a":1e400}', '[-1E+0999]', `{"a":${'9'.repeat(400)}}`]) {
+    assert.throws(() => parseJsonBody(Buffer.from(text)), /number out of range at line 1 column/);
+  }
+  for (const text of ['{"a":1e300}', '{"a":1e-400}', '{"a":"1e400"}']) {
+    assert.equal(parseJsonBody(Buffer.from(text)), JSON.parse(text), text);
+  }
 });
 
 test('a list that names nothing matches nothing, a star matches all', () => {
