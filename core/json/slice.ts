@@ -255,9 +255,18 @@ export function decodeValue(bytes: Uint8Array, start: number, end: number): unkn
   return parse(textOf(bytes, start, end));
 }
 
-/** A node's whole answer of the gateway's own kind (figures, errors), parsed. Not for documents. */
+/** A node's whole answer of a small kind (figures, settings, errors), parsed. Not for documents. */
 export function decodeAnswer(body: Uint8Array): unknown {
   return parse(textOf(body, 0, body.length));
+}
+
+/** A node's whole answer that must be an object. */
+export function decodeObject(body: Uint8Array): Record<string, unknown> {
+  const value = decodeAnswer(body);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new MalformedAnswer('no object');
+  }
+  return value as Record<string, unknown>;
 }
 
 function parse(text: string): unknown {

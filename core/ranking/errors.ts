@@ -2,7 +2,7 @@
  * A node's error text as the client's own request would have produced it: without what only nodes know
  * (the rule for internal fields, its place in the list of rules).
  */
-import { decodeAnswer } from '../json/slice.ts';
+import { decodeObject } from '../json/slice.ts';
 import { displayedAttributes } from './projection.ts';
 import type { JsonObject } from './types.ts';
 
@@ -14,7 +14,7 @@ export function cleanError(body: Uint8Array, settings: JsonObject): Uint8Array {
   const text = Buffer.from(body).toString('utf8');
   const isPlain = !text.includes('_miroir_') && !text.includes('rule #');
   if (isPlain && !(text.includes('Available ') && displayedAttributes(settings))) return body;
-  const error = decodeAnswer(body) as Record<string, unknown>;
+  const error = decodeObject(body);
   if (typeof error['message'] !== 'string') return body;
   // Document routes show everything, displayed or not.
   const hides = !String(error['code']).startsWith('invalid_document');

@@ -9,6 +9,7 @@ import {
   findMember,
   Items,
   MalformedAnswer,
+  Members,
   textOf,
 } from '../json/slice.ts';
 import { facetRules } from './facets.ts';
@@ -101,9 +102,12 @@ function descending(left: FacetHit, right: FacetHit): number {
 }
 
 function addHits(values: Map<string, FacetHit>, body: Uint8Array): void {
-  const list = findMember(body, 0, 'facetHits');
-  if (list === undefined) throw new MalformedAnswer('no facet hits');
-  const items = new Items(body, list.start);
+  // To the end, so that an answer that was cut short is noticed.
+  const members = new Members(body, 0);
+  let listStart = -1;
+  while (members.next()) if (members.isNamed('facetHits')) listStart = members.valueStart;
+  if (listStart < 0) throw new MalformedAnswer('no facet hits');
+  const items = new Items(body, listStart);
   while (items.next()) {
     const value = findMember(body, items.start, 'value');
     const count = findMember(body, items.start, 'count');

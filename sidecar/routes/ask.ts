@@ -20,6 +20,8 @@ export interface Question {
   readonly body?: Uint8Array | string;
   /** Default: the caller's own. */
   readonly token?: string;
+  /** What the answer is for, where several are asked for one. */
+  readonly purpose?: string;
 }
 
 /** A node's whole answer. */
@@ -38,6 +40,7 @@ export async function askNode(
   if (question.body !== undefined) headers['content-type'] = 'application/json';
   const metadata = request.headers.get('meili-include-metadata');
   if (metadata !== undefined) headers['meili-include-metadata'] = metadata;
+  const startedAtMs = performance.now();
   const outcome = await services.nodes.call(nodeId, {
     method: question.method,
     path: question.path,
@@ -47,6 +50,7 @@ export async function askNode(
     ...(question.body === undefined ? {} : { body: question.body }),
   });
   count(context, nodeId, outcome);
+  context.trace?.asked(nodeId, question, outcome, performance.now() - startedAtMs);
   return outcome;
 }
 

@@ -9,6 +9,7 @@ import type { NodeCaller } from '../cluster/node-pools.ts';
 import type { TaskClient } from '../cluster/task-client.ts';
 import type { WriteClient } from '../cluster/write-client.ts';
 import type { GatewayReply, GatewayRequest } from '../http/exchange.ts';
+import type { ReadTrace } from './trace.ts';
 
 /** What a worker holds for all its requests. */
 export interface Services {
@@ -38,6 +39,8 @@ export interface RouteContext {
   readonly query: string;
   /** The route's template. */
   readonly template: string;
+  /** Where somebody wants to know how the request is answered. */
+  readonly trace?: ReadTrace;
   /** When reads give up, by the clock of `performance.now()`: retries share one allowance. */
   readonly deadlineAtMs: number;
 }

@@ -1,6 +1,7 @@
 /** From a request to its route: find, judge, call. Every answer here knows its route's template. */
 import { readSecret } from '../../core/config/index.ts';
 import { MiroirError } from '../../core/errors.ts';
+import { MalformedAnswer } from '../../core/json/slice.ts';
 import type { ClusterView } from '../../core/topology.ts';
 import { type Access, fullAccess } from '../auth/access.ts';
 import { bearerOf } from '../auth/bearer.ts';
@@ -10,6 +11,7 @@ import type { Route, Services } from './context.ts';
 import { emptyReply, errorReply } from './reply.ts';
 import { Router } from './router.ts';
 import { TenantCheck } from './tenant-check.ts';
+import { unreadable } from './unreadable.ts';
 
 /** Label of paths that no route has: never the path itself, which a client invents. */
 const UNKNOWN = 'unknown';
@@ -38,12 +40,14 @@ export function makeDispatcher(routes: readonly Route[], services: Services): Ha
       return refused ?? (await route.handler(context));
     } catch (error) {
       if (error instanceof MiroirError) return errorReply(route.template, error);
+      if (error instanceof MalformedAnswer) return errorReply(route.template, unreadable());
       throw error;
     }
   };
 }
 
-async function judgeRoute(
+/** What the caller of a route may do. Throws what a caller without the right sees. */
+export async function judgeRoute(
   route: Route,
   request: GatewayRequest,
   indexUid: string | undefined,

@@ -36,9 +36,10 @@ export async function getDocument(context: RouteContext): Promise<GatewayReply> 
   const shards = [shardOfKey(id, entry.shardCount)];
   const [read] = coveringSet(entry.owners, { shards }).reads;
   if (read === undefined) return relayUnread(context, entry, question);
-  const answer = await readOne(context, { entry, nodeId: read.nodeId, shards }, question);
-  if (answer.status !== 200) return relayClean(context, entry, answer);
-  return bytesReply(context.template, 200, stripDocument(answer.body));
+  const target = { entry, nodeId: read.nodeId, shards };
+  const answer = await readOne(context, target, question, stripDocument);
+  if (answer.kind === 'said') return relayClean(context, entry, answer.answer);
+  return bytesReply(context.template, 200, answer.value);
 }
 
 /** GET /indexes/{uid}/documents. */
@@ -73,11 +74,14 @@ async function fetchDocuments(
   const isSingleNode = onlyRead(covering) !== undefined;
   const plan = planDocuments({ body, index: rankedIndex(entry), isSingleNode });
   const requests = [{ purpose: 'main', body: plan.body }] as const;
-  const result = await fanOut(context, { entry, path: fetchPath(context), requests, covering });
+  const path = fetchPath(context);
+  const result = await fanOut(context, { entry, path, requests, covering }, (answers) =>
+    mergeDocuments(plan, answers.get('main') ?? []),
+  );
   if (result.kind === 'refused') {
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }
-  const merged = mergeDocuments(plan, result.answers.get('main') ?? []);
+  const { merged } = result;
   context.trace?.merged(entry.uid, merged, result.nodeIds);
   return {
     ...bytesReply(context.template, 200, merged.chunks, result.headers),

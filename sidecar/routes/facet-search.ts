@@ -28,13 +28,18 @@ export async function postFacetSearch(context: RouteContext): Promise<GatewayRep
   const body = await withEvenFilter(context, entry, given);
   const requests = [{ purpose: 'main', body }] as const;
   const covering = coveringFor(entry, body);
-  const result = await fanOut(context, { entry, path, requests, covering });
+  const index = rankedIndex(entry);
+  const result = await fanOut(context, { entry, path, requests, covering }, (answers) =>
+    mergeFacetSearch(
+      { body, index },
+      answers.get('main') ?? [],
+      Math.floor(performance.now() - startedAt),
+    ),
+  );
   if (result.kind === 'refused') {
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }
-  const elapsedMs = Math.floor(performance.now() - startedAt);
-  const index = rankedIndex(entry);
-  const merged = mergeFacetSearch({ body, index }, result.answers.get('main') ?? [], elapsedMs);
+  const { merged } = result;
   context.trace?.merged(entry.uid, merged, result.nodeIds);
   return {
     ...bytesReply(context.template, 200, merged.chunks, result.headers),

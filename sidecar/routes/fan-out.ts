@@ -1,10 +1,10 @@
 /**
  * Asks the nodes of a covering set the same questions at once. A node that cannot be asked (transport
- * error, 503) is replaced once by other copies of its shards, where there are any; what then is still
+ * error, 503, an answer that is none) is replaced once by other copies of its shards, where there are any; what then is still
  * missing is named, and the policy of the request decides whether the rest is an answer. A node's
  * refusal of the question itself (4xx) ends the whole: the other nodes would say the same.
  */
-import { MiroirError } from '../../core/errors.ts';
+import type { MiroirError } from '../../core/errors.ts';
 import { composeFilter, inFilter } from '../../core/filter/index.ts';
 import { type CoveringSet, coveringSet, type ShardRead } from '../../core/placement/index.ts';
 import { encodeShard, SHARD_FIELD } from '../../core/reserved/index.ts';
@@ -12,7 +12,9 @@ import type { IndexEntry } from '../../core/topology.ts';
 import type { NodeId } from '../../core/types.ts';
 import { type Answered, askNode, isWorthRetrying, outcomeError } from './ask.ts';
 import type { RouteContext } from './context.ts';
+import { judgeCoverage } from './coverage.ts';
 import type { HeaderPair } from './reply.ts';
+import { readAll, unreadable } from './unreadable.ts';
 
 /** One question, the same for all nodes but for the internal filter. */
 export interface FanOutRequest<Purpose extends string> {
@@ -31,74 +33,111 @@ export interface FanOutPlan<Purpose extends string> {
   readonly token?: string;
 }
 
+/** Answers per purpose, in one order of nodes. */
+export type FanOutAnswers<Purpose extends string> = ReadonlyMap<Purpose, readonly Uint8Array[]>;
+
 /** All answers, or the one refusal. */
-export type FanOutResult<Purpose extends string> =
+export type FanOutResult<Purpose extends string, Merged> =
   | {
       readonly kind: 'answered';
-      /** Per purpose, in one order of nodes. */
-      readonly answers: ReadonlyMap<Purpose, readonly Uint8Array[]>;
+      readonly answers: FanOutAnswers<Purpose>;
+      /** What `merge` made of the answers. */
+      readonly merged: Merged;
       readonly headers: readonly HeaderPair[];
       readonly nodeCount: number;
+      /** The nodes that answered, in the order of the answers. */
+      readonly nodeIds: readonly NodeId[];
     }
   | { readonly kind: 'refused'; readonly answer: Answered };
 
-type Asked =
-  | { readonly kind: 'answered'; readonly bodies: readonly Uint8Array[] }
-  | { readonly kind: 'refused'; readonly answer: Answered }
-  | { readonly kind: 'missing'; readonly read: ShardRead; readonly error: MiroirError };
+interface NodeAnswers {
+  readonly kind: 'answered';
+  readonly read: ShardRead;
+  /** In the order of the requests. */
+  readonly bodies: readonly Uint8Array[];
+}
 
-/** Runs the plan. Throws miroir_shard_unavailable or miroir_node_timeout as the policy wants. */
-export async function fanOut<Purpose extends string>(
+interface Missing {
+  readonly kind: 'missing';
+  readonly read: ShardRead;
+  readonly error: MiroirError;
+}
+
+type Asked = NodeAnswers | Missing | { readonly kind: 'refused'; readonly answer: Answered };
+
+/** Times that a shard's copies are asked: once more after a failure. */
+const ROUNDS_MAX = 2;
+
+/**
+ * Runs the plan. `merge` makes one answer of the nodes' answers; a node whose answer it cannot read
+ * (MalformedAnswer) has failed like one that cannot be reached. Throws miroir_shard_unavailable or
+ * miroir_node_timeout as the policy wants.
+ */
+export async function fanOut<Purpose extends string, Merged>(
   context: RouteContext,
   plan: FanOutPlan<Purpose>,
-): Promise<FanOutResult<Purpose>> {
-  const { reads, uncovered } = plan.covering;
-  const first = await Promise.all(reads.map((read) => askTarget(context, plan, read)));
+  merge: (answers: FanOutAnswers<Purpose>) => Merged,
+): Promise<FanOutResult<Purpose, Merged>> {
   const { metrics } = context.services;
-  metrics.fanOutSize.observe(reads.length);
-  const failed = first.filter((asked) => asked.kind === 'missing');
-  const second = failed.length === 0 ? undefined : await retry(context, plan, failed);
-  const asked = [...first.filter((one) => one.kind !== 'missing'), ...(second?.asked ?? [])];
-  const bodies: (readonly Uint8Array[])[] = [];
-  const missing = [...uncovered, ...(second?.uncovered ?? [])];
+  const mergeOf = (nodes: readonly NodeAnswers[]) => merge(collect(plan, nodes));
+  const missing = [...plan.covering.uncovered];
+  let { reads } = plan.covering;
+  let answered: readonly NodeAnswers[] = [];
   let error: MiroirError | undefined;
-  for (const one of asked) {
-    if (one.kind === 'refused') return { kind: 'refused', answer: one.answer };
-    if (one.kind === 'answered') {
-      bodies.push(one.bodies);
-    } else {
-      missing.push(...one.read.shards);
-      error ??= one.error;
+  metrics.fanOutSize.observe(reads.length);
+  context.trace?.chose(plan.entry, plan.covering);
+  for (let round = 1; ; round += 1) {
+    const asked = await Promise.all(reads.map((read) => askTarget(context, plan, read)));
+    const refused = asked.find((one) => one.kind === 'refused');
+    if (refused !== undefined) return { kind: 'refused', answer: refused.answer };
+    const all = [...answered, ...asked.filter((one) => one.kind === 'answered')];
+    const understood = readAll(all, mergeOf);
+    for (const { read } of understood.unreadable) metrics.node(read.nodeId).error('unreadable');
+    answered = understood.readable;
+    const failed = asked.filter((one) => one.kind === 'missing');
+    error ??= failed[0]?.error ?? (understood.unreadable.length > 0 ? unreadable() : undefined);
+    const lost = [...failed, ...understood.unreadable].map(({ read }) => read);
+    const other = round < ROUNDS_MAX ? otherReads(plan, lost) : undefined;
+    missing.push(...(other === undefined ? lost.flatMap(({ shards }) => shards) : other.uncovered));
+    if (other !== undefined && other.reads.length > 0) {
+      metrics.retries.inc();
+      reads = other.reads;
+      continue;
     }
+    const { shardCount } = plan.entry;
+    const answeredCount = answered.length;
+    const headers = judgeCoverage(context, { shardCount, missing, error, answeredCount });
+    const answers = collect(plan, answered);
+    const { merged } = understood;
+    const nodeIds = answered.map(({ read }) => read.nodeId);
+    return { kind: 'answered', answers, merged, headers, nodeCount: answeredCount, nodeIds };
   }
-  error ??= failed[0]?.error;
-  const headers = judgeCoverage(context, plan.entry, { missing, error, answered: bodies.length });
-  const answers = new Map<Purpose, readonly Uint8Array[]>(
+}
+
+/** Other copies for the shards of nodes that failed. */
+function otherReads<Purpose extends string>(
+  plan: FanOutPlan<Purpose>,
+  lost: readonly ShardRead[],
+): CoveringSet | undefined {
+  if (lost.length === 0) return undefined;
+  const excluded = new Set<NodeId>(lost.map(({ nodeId }) => nodeId));
+  const shards = lost.flatMap((read) => read.shards).sort((left, right) => left - right);
+  return coveringSet(plan.entry.owners, { shards, excluded });
+}
+
+function collect<Purpose extends string>(
+  plan: FanOutPlan<Purpose>,
+  nodes: readonly NodeAnswers[],
+): FanOutAnswers<Purpose> {
+  return new Map(
     plan.requests.map(({ purpose }, place) => [
       purpose,
-      bodies.map((node) => node[place] ?? EMPTY),
+      nodes.map(({ bodies }) => bodies[place] ?? EMPTY),
     ]),
   );
-  return { kind: 'answered', answers, headers, nodeCount: bodies.length };
 }
 
 const EMPTY = new Uint8Array(0);
-/** Characters of the list of missing shards that fit in a header with room to spare. */
-const NAMED_MAX = 1_024;
-
-/** Asks other copies for the shards of nodes that failed, once. */
-async function retry<Purpose extends string>(
-  context: RouteContext,
-  plan: FanOutPlan<Purpose>,
-  failed: readonly { read: ShardRead; error: MiroirError }[],
-): Promise<{ asked: Asked[]; uncovered: readonly number[] }> {
-  const excluded = new Set<NodeId>(failed.map(({ read }) => read.nodeId));
-  const shards = failed.flatMap(({ read }) => read.shards).sort((left, right) => left - right);
-  const other = coveringSet(plan.entry.owners, { shards, excluded });
-  if (other.reads.length > 0) context.services.metrics.retries.inc();
-  const asked = await Promise.all(other.reads.map((read) => askTarget(context, plan, read)));
-  return { asked, uncovered: other.uncovered };
-}
 
 /** Asks one node everything, all at once. */
 async function askTarget<Purpose extends string>(
@@ -108,10 +147,11 @@ async function askTarget<Purpose extends string>(
 ): Promise<Asked> {
   const isWhole = read.isWhole && context.services.isFollowing();
   const outcomes = await Promise.all(
-    plan.requests.map(({ body }) =>
+    plan.requests.map(({ purpose, body }) =>
       askNode(context, read.nodeId, {
         method: 'POST',
         path: plan.path,
+        purpose,
         body: JSON.stringify(isWhole ? body : withShardFilter(body, read.shards)),
         ...(plan.token === undefined ? {} : { token: plan.token }),
       }),
@@ -128,7 +168,7 @@ async function askTarget<Purpose extends string>(
       return { kind: 'missing', read, error: outcomeError(outcome) };
     }
   }
-  return { kind: 'answered', bodies };
+  return { kind: 'answered', read, bodies };
 }
 
 /** The body with our filter beside the client's, as items of one array, so that neither reaches the other. */
@@ -138,50 +178,4 @@ export function withShardFilter(
 ): Record<string, unknown> {
   const filter = inFilter(SHARD_FIELD, shards.map(encodeShard));
   return { ...body, filter: composeFilter(body['filter'], filter) };
-}
-
-/** Names what is missing, or throws where nothing or too little is there. */
-function judgeCoverage(
-  context: RouteContext,
-  entry: IndexEntry,
-  found: { missing: readonly number[]; error: MiroirError | undefined; answered: number },
-): HeaderPair[] {
-  const { shardCount } = entry;
-  const covered = shardCount - found.missing.length;
-  const coverage: HeaderPair = ['x-miroir-coverage', `${covered}/${shardCount}`];
-  if (found.missing.length === 0) return [coverage];
-  context.services.metrics.partialResponses.inc();
-  if (found.answered === 0 || missingPolicy(context) === 'error') {
-    throw found.error ?? noCopy(found.missing.length);
-  }
-  const shards = ranges([...found.missing].sort((left, right) => left - right));
-  const named = shards.length > NAMED_MAX ? `${shards.slice(0, NAMED_MAX)}...` : shards;
-  const reason = found.error?.code === 'miroir_node_timeout' ? 'timeout' : 'unreachable';
-  return [coverage, ['x-miroir-degraded', `shards=${named}; reason=${reason}`]];
-}
-
-function noCopy(count: number): MiroirError {
-  return new MiroirError(
-    'miroir_shard_unavailable',
-    `No in-sync copy of ${count} shards can be read.`,
-    { retryAfterSeconds: 1 },
-  );
-}
-
-/** The request's own wish, else the configuration's. */
-function missingPolicy(context: RouteContext): 'partial' | 'error' {
-  const wish = context.request.headers.get('x-miroir-partial');
-  if (wish === 'partial' || wish === 'error') return wish;
-  return context.services.config.reads.on_missing_shards;
-}
-
-/** `0-4,7`: short even where half of 4,096 shards are missing. */
-function ranges(shards: readonly number[]): string {
-  const parts: { from: number; to: number }[] = [];
-  for (const shard of shards) {
-    const last = parts.at(-1);
-    if (last !== undefined && last.to === shard - 1) last.to = shard;
-    else parts.push({ from: shard, to: shard });
-  }
-  return parts.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(',');
 }

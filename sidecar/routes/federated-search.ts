@@ -5,7 +5,7 @@
  */
 
 import { inFilter } from '../../core/filter/index.ts';
-import { decodeAnswer } from '../../core/json/slice.ts';
+import { decodeObject } from '../../core/json/slice.ts';
 import type { ShardRead } from '../../core/placement/index.ts';
 import {
   cleanMessage,
@@ -141,7 +141,7 @@ async function askFederated(
 
 /** A node counts only the queries it was sent. */
 function inClientsWords({ answer, request }: AskedNode): Answered {
-  const said = decodeAnswer(answer.body) as Record<string, unknown>;
+  const said = decodeObject(answer.body);
   const message = cleanMessage(String(said['message']), {}).replace(
     /\.queries\[(\d+)\]/g,
     (_, place: string) => `.queries[${request.positions[Number(place)] ?? place}]`,

@@ -4,7 +4,7 @@
  * before the list is filtered by it and cut into pages.
  */
 
-import { decodeAnswer } from '../../core/json/slice.ts';
+import { decodeObject, MalformedAnswer } from '../../core/json/slice.ts';
 import { isReservedName } from '../../core/reserved/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { GatewayReply } from '../http/exchange.ts';
@@ -40,8 +40,9 @@ export async function postFields(context: RouteContext): Promise<GatewayReply> {
   for (const outcome of outcomes) {
     if (outcome.kind !== 'answered' || outcome.status >= 500) throw outcomeError(outcome);
     if (outcome.status !== 200) return relayRefusal(context, entry, { answer: outcome, untouched });
-    const said = decodeAnswer(outcome.body) as { results: Field[] };
-    for (const field of said.results) {
+    const { results } = decodeObject(outcome.body);
+    if (!Array.isArray(results)) throw new MalformedAnswer('no fields');
+    for (const field of results as Field[]) {
       if (!isReservedName(field.name)) fields.set(field.name, toClientField(field, entry));
     }
   }

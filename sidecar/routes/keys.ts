@@ -5,7 +5,7 @@
  */
 
 import { MiroirError } from '../../core/errors.ts';
-import { decodeAnswer } from '../../core/json/slice.ts';
+import { decodeObject } from '../../core/json/slice.ts';
 import type { GatewayReply } from '../http/exchange.ts';
 import { type Answered, askAnyNode, type Question, relay } from './ask.ts';
 import { readBody } from './body.ts';
@@ -92,5 +92,5 @@ function isOwnKey(context: RouteContext, key: NodeKey): boolean {
 }
 
 function parseAnswer(body: Uint8Array): unknown {
-  return decodeAnswer(body);
+  return decodeObject(body);
 }

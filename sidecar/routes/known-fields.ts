@@ -4,6 +4,7 @@
  * then left alone. So nodes are asked what they have seen, until one has: a field is never unlearned.
  */
 import { knowsField, notEqualFields, rewriteNotEqual } from '../../core/filter/index.ts';
+import { decodeObject, MalformedAnswer } from '../../core/json/slice.ts';
 import { coveringSet } from '../../core/placement/index.ts';
 import type { JsonObject } from '../../core/ranking/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
@@ -64,24 +65,28 @@ export async function evenQueries(
 async function isKnown(context: RouteContext, entry: IndexEntry, field: string): Promise<boolean> {
   const place = `${entry.id} ${field}`;
   if (field === entry.primaryKey || remembered.has(place)) return true;
-  const result = await fanOut(context, {
+  const plan = {
     entry,
     path: indexPath(entry.uid, 'documents', 'fetch'),
     requests: [{ purpose: 'known', body: { filter: knowsField(field), limit: 0 } }],
     covering: coveringSet(entry.owners),
     token: context.view.internalKey,
-  });
+  };
+  const result = await fanOut(context, plan, (answers) =>
+    (answers.get('known') ?? []).some((bytes) => readTotal(bytes) > 0),
+  );
   // A node that refuses the field will refuse the client's filter too, in the right words.
   if (result.kind === 'refused') return false;
-  const answers = result.answers.get('known') ?? [];
-  const isSeen = answers.some((bytes) => {
-    const said = JSON.parse(Buffer.from(bytes).toString('utf8')) as { total?: unknown };
-    return typeof said.total === 'number' && said.total > 0;
-  });
-  if (!isSeen) return false;
+  if (!result.merged) return false;
   if (remembered.size >= REMEMBERED_MAX) remembered.clear();
   remembered.add(place);
   return true;
+}
+
+function readTotal(bytes: Uint8Array): number {
+  const { total } = decodeObject(bytes) as { total?: unknown };
+  if (typeof total !== 'number') throw new MalformedAnswer('no total');
+  return total;
 }
 
 /** `<id of the index> <field>`. */

@@ -5,7 +5,7 @@
  */
 
 import { errorBody, MiroirError } from '../../core/errors.ts';
-import { decodeAnswer } from '../../core/json/slice.ts';
+import { decodeObject } from '../../core/json/slice.ts';
 import { cleanMessage } from '../../core/ranking/index.ts';
 import type { IndexUid } from '../../core/types.ts';
 import { mayUseIndex } from '../auth/access.ts';
@@ -207,7 +207,7 @@ async function errorOf(reply: GatewayReply): Promise<Record<string, unknown>> {
 
 function errorOfBytes(bytes: Uint8Array): Record<string, unknown> {
   if (bytes.length === 0) return {};
-  return decodeAnswer(bytes) as Record<string, unknown>;
+  return decodeObject(bytes);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

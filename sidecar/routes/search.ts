@@ -5,7 +5,7 @@
  */
 
 import { MiroirError } from '../../core/errors.ts';
-import { decodeAnswer } from '../../core/json/slice.ts';
+import { decodeObject } from '../../core/json/slice.ts';
 import { facetOfNothing, filterablePatterns } from '../../core/ranking/filterable.ts';
 import {
   type AnswerEnvelope,
@@ -77,11 +77,15 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   const plan = await planMerge(context, entry, body);
   if (plan === undefined) return relayUnread(context, entry, untouched);
   const path = searchPath(context);
-  const result = await fanOut(context, { entry, path, requests: plan.requests, covering });
+  const { requests } = plan;
+  const result = await fanOut(context, { entry, path, requests, covering }, (answers) =>
+    mergeSearch(plan, answers, envelope(context, { entry, body, startedAt })),
+  );
   if (result.kind === 'refused') {
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }
-  const merged = mergeSearch(plan, result.answers, envelope(context, { entry, body, startedAt }));
+  const { merged } = result;
+  context.trace?.merged(entry.uid, merged, result.nodeIds);
   return searchReply(context, merged, result.headers, `merge of ${result.nodeCount} nodes`);
 }
 
@@ -113,15 +117,18 @@ async function searchOne(
   const question = isSame(asked, given)
     ? untouched
     : ({ method: 'POST', path: searchPath(context), body: JSON.stringify(asked) } as const);
-  const answer = await readOne(context, target, question);
-  if (answer.status !== 200) {
+  const read = await readOne(context, target, question, (bytes) => stripSearch(plan, bytes));
+  if (read.kind === 'said') {
+    const { answer } = read;
     return question === untouched
       ? relayClean(context, entry, answer)
       : relayRefusal(context, entry, { answer, untouched });
   }
   const { shardCount } = entry;
   const coverage: HeaderPair = ['x-miroir-coverage', `${shardCount}/${shardCount}`];
-  return searchReply(context, stripSearch(plan, answer.body), [coverage], 'one node');
+  const stripped = read.value;
+  context.trace?.merged(entry.uid, stripped, [target.nodeId]);
+  return searchReply(context, stripped, [coverage], 'one node');
 }
 
 interface Target {
@@ -148,10 +155,10 @@ async function planMerge(
       path: searchPath(context),
       body: JSON.stringify(plan.requests[0]?.body ?? {}),
     },
+    decodeObject,
   );
-  if (answer.status !== 200) return undefined;
-  const said = decodeAnswer(answer.body) as Record<string, unknown>;
-  const queryVector = said['queryVector'];
+  if (answer.kind === 'said') return undefined;
+  const queryVector = answer.value['queryVector'];
   if (!Array.isArray(queryVector)) return undefined;
   return planSearch({ body, index, queryVector: queryVector as number[] });
 }

@@ -4,7 +4,7 @@
  * one says that everything else is right; any other error is the client's. Nothing can come of the
  * question, since it always fails, and it needs no more rights than the change itself.
  */
-import { decodeAnswer } from '../../core/json/slice.ts';
+import { decodeObject } from '../../core/json/slice.ts';
 import { findReservedSetting } from '../../core/settings/index.ts';
 import { WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
 import { mayCreateIndex } from '../auth/access.ts';
@@ -136,7 +136,7 @@ function append(text: string, object: unknown, member: string): string {
 
 /** A refusal of the whole settings in the words of one setting's route: places lose its name. */
 function relocated(context: RouteContext, answer: Answered, name: SettingName): GatewayReply {
-  const said = decodeAnswer(answer.body) as Record<string, unknown>;
+  const said = decodeObject(answer.body);
   const message = String(said['message'])
     .replaceAll(new RegExp(` (at|inside) \`\\.${name.key}\``, 'g'), '')
     .replaceAll(new RegExp(` (at|inside) \`\\.${name.key}([.[])`, 'g'), ' $1 `$2');

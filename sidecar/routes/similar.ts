@@ -2,7 +2,7 @@
  * GET and POST /indexes/{uid}/similar. On several nodes the document's vector is read from the node that
  * owns it and searched for on all; on one node the question passes as it is.
  */
-import { decodeAnswer } from '../../core/json/slice.ts';
+import { decodeObject, MalformedAnswer } from '../../core/json/slice.ts';
 import { type CoveringSet, coveringSet, shardOfKey } from '../../core/placement/index.ts';
 import {
   type JsonObject,
@@ -68,13 +68,15 @@ async function similar(
   }
   const plan = planSimilar({ body, index: { ...rankedIndex(entry), primaryKey }, vector });
   const path = pathOf(context, 'search');
-  const result = await fanOut(context, { entry, path, requests: plan.requests, covering });
+  const { requests } = plan;
+  const result = await fanOut(context, { entry, path, requests, covering }, (answers) => {
+    const processingTimeMs = Math.floor(performance.now() - startedAt);
+    return mergeSimilar(plan, answers, { processingTimeMs, requestUid: newRequestUid(Date.now()) });
+  });
   if (result.kind === 'refused') {
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }
-  const processingTimeMs = Math.floor(performance.now() - startedAt);
-  const requestUid = newRequestUid(Date.now());
-  const merged = mergeSimilar(plan, result.answers, { processingTimeMs, requestUid });
+  const { merged } = result;
   context.trace?.merged(entry.uid, merged, result.nodeIds);
   return bytesReply(context.template, 200, merged.chunks, result.headers);
 }
@@ -91,25 +93,27 @@ async function withoutVector(
   const shards = [shardOfKey(String(body['id']), entry.shardCount)];
   const [read] = coveringSet(entry.owners, { shards }).reads;
   if (read === undefined) return relayUnread(context, entry, untouched);
-  const answer = await readOne(context, { entry, nodeId: read.nodeId, shards }, untouched);
-  if (answer.status !== 200) return relayClean(context, entry, answer);
+  const target = { entry, nodeId: read.nodeId, shards };
+  const own = await readOne(context, target, untouched, decodeObject);
+  if (own.kind === 'said') return relayClean(context, entry, own.answer);
   const { filter } = body;
   const counted = { ...(filter === undefined ? {} : { filter }), limit: 0 };
   const requests = [{ purpose: 'totals', body: counted }] as const;
   const path = pathOf(context, 'search');
-  const result = await fanOut(context, { entry, path, requests, covering });
+  const result = await fanOut(context, { entry, path, requests, covering }, (answers) =>
+    (answers.get('totals') ?? []).reduce((sum, bytes) => sum + readTotal(bytes), 0),
+  );
   if (result.kind === 'refused') {
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }
-  const totals = (result.answers.get('totals') ?? []).map((bytes) => parse(bytes));
-  const sum = totals.reduce((total, said) => total + Number(said['estimatedTotalHits']), 0);
-  const own = parse(answer.body);
-  const value = { ...own, hits: [], estimatedTotalHits: Math.max(0, sum - 1) };
+  const value = { ...own.value, hits: [], estimatedTotalHits: Math.max(0, result.merged - 1) };
   return jsonReply(context.template, 200, value, result.headers);
 }
 
-function parse(bytes: Uint8Array): JsonObject {
-  return decodeAnswer(bytes) as JsonObject;
+function readTotal(bytes: Uint8Array): number {
+  const total = Number(decodeObject(bytes)['estimatedTotalHits']);
+  if (Number.isNaN(total)) throw new MalformedAnswer('no total');
+  return total;
 }
 
 async function similarOnOne(
@@ -137,9 +141,11 @@ async function similarOnOne(
           path: pathOf(context, 'similar'),
           body: JSON.stringify({ ...body, attributesToRetrieve: lists }),
         };
-  const answer = await readOne(context, target, question);
-  if (answer.status !== 200) return relayRefusal(context, target.entry, { answer, untouched });
-  const stripped = stripSearch(plan, answer.body);
+  const read = await readOne(context, target, question, (bytes) => stripSearch(plan, bytes));
+  if (read.kind === 'said') {
+    return relayRefusal(context, target.entry, { answer: read.answer, untouched });
+  }
+  const stripped = read.value;
   context.trace?.merged(target.entry.uid, stripped, [target.nodeId]);
   return bytesReply(context.template, 200, stripped.chunks);
 }
@@ -187,9 +193,9 @@ async function readVector(
   const path = `${pathOf(context, 'documents', String(id))}?retrieveVectors=true&fields=_vectors`;
   const token = context.view.internalKey;
   const target = { entry, nodeId: read.nodeId, shards };
-  const answer = await readOne(context, target, { method: 'GET', path, token });
-  if (answer.status !== 200) return undefined;
-  const vectors = parse(answer.body)['_vectors'];
+  const answer = await readOne(context, target, { method: 'GET', path, token }, decodeObject);
+  if (answer.kind === 'said') return undefined;
+  const vectors = answer.value['_vectors'];
   const held = isObject(vectors) ? vectors[embedder] : undefined;
   const embeddings = isObject(held) ? held['embeddings'] : held;
   if (!Array.isArray(embeddings)) return undefined;

@@ -3,7 +3,7 @@
  * and the marker index. Sizes cannot equal those of one node: each node keeps its own structures.
  * Nodes are asked with the caller's key, so a limited key sees only its indexes.
  */
-import { decodeAnswer } from '../../core/json/slice.ts';
+import { decodeObject } from '../../core/json/slice.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { NodeId } from '../../core/types.ts';
 import type { GatewayReply } from '../http/exchange.ts';
@@ -91,7 +91,7 @@ async function askForStats(
 }
 
 function parseAnswer(answer: Answered): unknown {
-  return decodeAnswer(answer.body);
+  return decodeObject(answer.body);
 }
 
 /** Nodes that hold a copy of some shard, whatever its state. */

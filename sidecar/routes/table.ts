@@ -14,6 +14,7 @@ import {
 import type { Route } from './context.ts';
 import { getDocument, listDocuments, postFetch } from './documents-read.ts';
 import { documentWrite } from './documents-write.ts';
+import { explainReads } from './explain.ts';
 import { postFacetSearch } from './facet-search.ts';
 import { changeFeatures, getFeatures } from './features.ts';
 import { postFields } from './fields.ts';
@@ -228,7 +229,12 @@ const own: readonly Route[] = [
   { method: 'GET', template: '/_miroir/readyz', action: 'none', handler: getReadyz },
   { method: 'GET', template: '/_miroir/metrics', action: 'admin', handler: getMetrics },
   { method: 'GET', template: '/_miroir/topology', action: 'admin', handler: getTopology },
-  { method: 'POST', template: '/_miroir/explain', action: 'admin' },
+  {
+    method: 'POST',
+    template: '/_miroir/explain',
+    action: 'admin',
+    handler: explainReads([...searches, ...documents]),
+  },
 ];
 
 /** The table. */

@@ -1,0 +1,62 @@
+/**
+ * What a read over several nodes could not see: named in headers, or refused, as the request or the
+ * configuration wants. Never passed over in silence.
+ */
+import { MiroirError } from '../../core/errors.ts';
+import type { RouteContext } from './context.ts';
+import type { HeaderPair } from './reply.ts';
+
+/** Characters of the list of missing shards that fit in a header with room to spare. */
+const NAMED_MAX = 1_024;
+
+/** What was asked for and what came. */
+export interface Found {
+  /** Shards of all the indexes read. */
+  readonly shardCount: number;
+  readonly missing: readonly number[];
+  /** Why the first of them is missing; absent if it has no copy that may be read. */
+  readonly error: MiroirError | undefined;
+  readonly answeredCount: number;
+}
+
+/** The headers that say what is missing. Throws where nothing, or too little, is there. */
+export function judgeCoverage(context: RouteContext, found: Found): HeaderPair[] {
+  const { shardCount, missing, error } = found;
+  const covered = shardCount - missing.length;
+  const coverage: HeaderPair = ['x-miroir-coverage', `${covered}/${shardCount}`];
+  if (missing.length === 0) return [coverage];
+  context.services.metrics.partialResponses.inc();
+  if (found.answeredCount === 0 || missingPolicy(context) === 'error') {
+    throw error ?? noCopy(missing.length);
+  }
+  const shards = ranges([...missing].sort((left, right) => left - right));
+  const named = shards.length > NAMED_MAX ? `${shards.slice(0, NAMED_MAX)}...` : shards;
+  const reason = error?.code === 'miroir_node_timeout' ? 'timeout' : 'unreachable';
+  return [coverage, ['x-miroir-degraded', `shards=${named}; reason=${reason}`]];
+}
+
+/** Whether a part of the shards is an answer: the request's own wish, else the configuration's. */
+export function missingPolicy(context: RouteContext): 'partial' | 'error' {
+  const wish = context.request.headers.get('x-miroir-partial');
+  if (wish === 'partial' || wish === 'error') return wish;
+  return context.services.config.reads.on_missing_shards;
+}
+
+function noCopy(count: number): MiroirError {
+  return new MiroirError(
+    'miroir_shard_unavailable',
+    `No in-sync copy of ${count} shards can be read.`,
+    { retryAfterSeconds: 1 },
+  );
+}
+
+/** Ascending shards as text, `0-4,7`: short even where half of 4,096 shards are missing. */
+export function ranges(shards: readonly number[]): string {
+  const parts: { from: number; to: number }[] = [];
+  for (const shard of shards) {
+    const last = parts.at(-1);
+    if (last !== undefined && last.to === shard - 1) last.to = shard;
+    else parts.push({ from: shard, to: shard });
+  }
+  return parts.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(',');
+}
