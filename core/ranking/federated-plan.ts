@@ -149,6 +149,15 @@ function nodeFederation(plan: FederatedPlan, indexes: ReadonlySet<string>): Json
   return { ...asked, ...facetsByIndex, ...paging };
 }
 
+/** The federation for a node that holds everything. */
+export function forwardedFederation(plan: FederatedPlan): JsonObject {
+  const { federation } = plan;
+  const facets = federation['facetsByIndex'];
+  if (!isObject(facets)) return federation;
+  const uids = new Set(plan.indexes.keys());
+  return { ...federation, facetsByIndex: nodeFacets(facets, plan.indexes, uids) };
+}
+
 function nodeFacets(
   facets: JsonObject,
   known: ReadonlyMap<string, RankedIndex>,

@@ -27,6 +27,7 @@ export {
   type SimilarPurpose,
   type SimilarRequest,
 } from './similar.ts';
+export { forwardFederated, stripFederated } from './strip-federated.ts';
 export { stripSearch } from './strip-search.ts';
 export type {
   AnswerEnvelope,

@@ -12,9 +12,11 @@ import {
   type FederatedNodeRequest,
   type FederatedPlan,
   federatedRequest,
+  forwardFederated,
   type JsonObject,
   mergeFederated,
   planFederated,
+  stripFederated,
 } from '../../core/ranking/index.ts';
 import { encodeShard, SHARD_FIELD } from '../../core/reserved/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
@@ -52,11 +54,18 @@ export async function federatedSearch(
   refuseReservedFacets(federation['facetsByIndex']);
   const indexes = new Map([...entries].map(([uid, entry]) => [uid, rankedIndex(entry)]));
   const even = await evenQueries(context, entries, body['queries']);
-  const plan = planFederated({ body: { ...body, queries: even }, indexes });
+  const request = withoutForeignFacets(context, { ...body, queries: even }, entries);
+  const plan = planFederated({ body: request, indexes });
   if (plan?.window === undefined || queries.length === 0) return undefined;
   const startedAt = performance.now();
   const { targets, coverage } = chooseNodes(entries, queries, context.trace);
   if (targets === undefined) return undefined;
+  const [only] = targets.keys();
+  const isOnOne = targets.size === 1 && only !== undefined && context.services.isFollowing();
+  if (isOnOne && [...indexes.values()].every((index) => !index.hasSeveralOwners)) {
+    const own = forwardFederated(plan, even as JsonObject[]);
+    return onOneNode(context, { plan, nodeId: only, body: own, coverage });
+  }
   const asked = await Promise.all(
     [...targets].map(([nodeId, reads]) => askFederated(context, { plan, nodeId, reads })),
   );
@@ -76,6 +85,47 @@ export async function federatedSearch(
     ...bytesReply(context.template, 200, merged.chunks, [coverage]),
     plan: `federation of ${queries.length} searches, ${asked.length} nodes`,
   };
+}
+
+/** The node's own ranking of all queries, without the gateway's fields. */
+async function onOneNode(
+  context: RouteContext,
+  asked: { plan: FederatedPlan; nodeId: NodeId; body: JsonObject; coverage: HeaderPair },
+): Promise<GatewayReply> {
+  const { plan, nodeId, body, coverage } = asked;
+  const outcome = await askNode(context, nodeId, {
+    method: 'POST',
+    path: '/multi-search',
+    body: JSON.stringify(body),
+  });
+  if (outcome.kind !== 'answered' || outcome.status >= 500) throw outcomeError(outcome);
+  if (outcome.status !== 200) {
+    const positions = plan.queries.map((_, place) => place);
+    return relay(context, inClientsWords({ answer: outcome, request: { body, positions } }));
+  }
+  const stripped = stripFederated(plan, outcome.body);
+  return {
+    ...bytesReply(context.template, 200, stripped.chunks, [coverage]),
+    plan: `federation of ${plan.queries.length} searches, one node`,
+  };
+}
+
+/**
+ * Facets of an index that no query searches count nothing. The node that is asked may not hold it and
+ * would not find it; what is nowhere is left for a node to refuse.
+ */
+function withoutForeignFacets(
+  context: RouteContext,
+  body: JsonObject,
+  entries: ReadonlyMap<string, IndexEntry>,
+): JsonObject {
+  const federation = body['federation'] as JsonObject;
+  const { facetsByIndex } = federation;
+  if (typeof facetsByIndex !== 'object' || facetsByIndex === null) return body;
+  const kept = Object.entries(facetsByIndex).filter(
+    ([uid]) => entries.has(uid) || findIndex(context.view, uid as IndexUid) === undefined,
+  );
+  return { ...body, federation: { ...federation, facetsByIndex: Object.fromEntries(kept) } };
 }
 
 /** Nodes know the marker and would count the gateway's fields: neither is there for a client. */

@@ -6,9 +6,11 @@
 import * as assert from 'uvu/assert';
 import {
   federatedRequest,
+  forwardFederated,
   mergeFederated,
   planFederated,
   type RankedIndex,
+  stripFederated,
 } from '../../../../core/ranking/index.ts';
 import { suite } from '../../../kit/suite.ts';
 
@@ -36,6 +38,34 @@ interface Shown {
   readonly hits: { id: number; _federation: { queriesPosition: number; indexUid: string } }[];
   readonly estimatedTotalHits: number;
 }
+
+test('one node that holds everything is sent the request, and its answer passes without our fields', () => {
+  const queries = [{ indexUid: 'a', q: 'x' }, { indexUid: 'b' }];
+  const body = { queries, federation: { limit: 2, mergeFacets: {}, facetsByIndex: { a: ['*'] } } };
+  const indexes = new Map([
+    index('a', { filterableAttributes: ['g'] }),
+    index('b', { displayedAttributes: ['g'] }),
+  ]);
+  const plan = planFederated({ body, indexes });
+  assert.ok(plan);
+  assert.equal(forwardFederated(plan, queries), {
+    queries: [queries[0], { indexUid: 'b', attributesToRetrieve: ['g'] }],
+    federation: { limit: 2, mergeFacets: {}, facetsByIndex: { a: ['g'] } },
+  });
+  const facets = ',"facetsByIndex":{"a":{"distribution":{"_miroir_shard":{"1":1},"g":{"2":1}}}}';
+  const hits = [
+    { position: 1, indexUid: 'b' },
+    { position: 0, indexUid: 'a' },
+  ] as const;
+  const [first, second] = hits.map((query, id) => hit(id, query, 2));
+  const { chunks } = stripFederated(plan, answer([first ?? '', second ?? ''], facets));
+  const said = JSON.parse(Buffer.concat(chunks).toString());
+  assert.equal(said.facetsByIndex, { a: { distribution: { g: { 2: 1 } } } });
+  assert.equal(Object.keys(said.hits[0]), ['g', '_federation']);
+  assert.is(said.hits[1].id, 1);
+  assert.not.ok(JSON.stringify(said).includes('_miroir_'));
+  assert.equal(said.hits[0]._federation.queriesPosition, 1);
+});
 
 test('nodes are sent the queries of their indexes; places stay the client’s', () => {
   const body = {
