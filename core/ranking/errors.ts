@@ -24,16 +24,27 @@ export function cleanError(body: Uint8Array, settings: JsonObject): Uint8Array {
 
 /** The text of one error, cleaned. */
 export function cleanMessage(message: string, settings: JsonObject): string {
+  if (message.includes(OWN_RULE)) {
+    const found = INCOMPATIBLE.exec(message);
+    if (found !== null) return `${found[0]} over several nodes.${UNRANKED}`;
+  }
   const text = message
     .replace(/rule #(\d+)/g, (_, place: string) => `rule #${Math.max(0, Number(place) - 1)}`)
     .replace(/`_miroir_[^`,]*`, /g, '')
     .replace(/, `_miroir_[^`,]*`/g, '')
     .replace(/`_miroir_[^`,]*, /g, '`')
-    .replace(/, _miroir_[^`,]*/g, '')
+    .replace(/, _miroir_[^`,\n]*/g, '')
+    .replace(/_miroir_[^`,\s]*/g, 'the order of writes')
     .replace(ONLY_OURS, (_, kind: string) => NOTHING_CONFIGURED[kind] ?? '');
   const displayed = displayedAttributes(settings);
   return displayed === undefined ? text : hideAttributes(text, displayed);
 }
+
+/** A query without words has this rule alone on nodes that share an index, and none on a single node. */
+const OWN_RULE = 'ascending sort rule(s) _miroir_version:asc\n';
+const INCOMPATIBLE = /^.*The results of queries #\d+ and #\d+ are incompatible/s;
+const UNRANKED =
+  '\n  - note: a query without words and without sort cannot be compared with one that has them where documents are on several nodes';
 
 /** A list that held our rule alone: the user has configured nothing. */
 const ONLY_OURS =
@@ -54,6 +65,11 @@ function hideAttributes(message: string, displayed: readonly string[]): string {
   return message.replace(HIDING_LISTS, (_, lead: string, list: string) => {
     const names = list.split(', ');
     const shown = names.filter((name) => displayed.includes(name));
+    const kind = /Available (filterable|sortable|facet-searchable)/.exec(lead)?.[1];
+    if (shown.length === 0 && kind !== undefined) {
+      const before = lead.slice(0, lead.indexOf('Available '));
+      return `${before}This index does not have configured ${kind} attributes`;
+    }
     const hidden = shown.length < names.length ? ', <..hidden-attributes>' : '';
     return `${lead}\`${shown.join(', ')}${hidden}\``;
   });
