@@ -13,7 +13,7 @@ import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
 import { documentsBodyOfQuery } from './documents-query.ts';
 import { fanOut } from './fan-out.ts';
-import { onlyRead, rankedIndex } from './index-plan.ts';
+import { coveringOfKeys, pinnedKeys, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
 import { withEvenFilter } from './known-fields.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
@@ -70,8 +70,9 @@ async function fetchDocuments(
     refuseReservedNames(input.body);
   }
   const body = await withEvenFilter(context, entry, input.body);
-  const covering = coveringOfIds(entry, body);
-  const isSingleNode = onlyRead(covering) !== undefined;
+  const covering = coveringOfList(entry, body);
+  // Several owners list in the order of versions, be it one of them that answers.
+  const isSingleNode = !rankedIndex(entry).hasSeveralOwners;
   const plan = planDocuments({ body, index: rankedIndex(entry), isSingleNode });
   const requests = [{ purpose: 'main', body: plan.body }] as const;
   const path = fetchPath(context);
@@ -89,15 +90,17 @@ async function fetchDocuments(
   };
 }
 
-/** The copies to ask: only those of the shards of `ids`, where ids are given. */
-function coveringOfIds(entry: IndexEntry, body: JsonObject): CoveringSet {
+/** The copies to ask: only those of the documents of `ids` and of a filter on the primary key. */
+function coveringOfList(entry: IndexEntry, body: JsonObject): CoveringSet {
   const { ids } = body;
-  if (!Array.isArray(ids) || ids.length === 0 || !ids.every(isId)) {
-    return coveringSet(entry.owners);
-  }
-  const shards = [...new Set(ids.map((id) => shardOfKey(String(id), entry.shardCount)))];
-  shards.sort((left, right) => left - right);
-  return coveringSet(entry.owners, { shards });
+  const named =
+    Array.isArray(ids) && ids.length > 0 && ids.every(isId) ? ids.map(String) : undefined;
+  const pinned = pinnedKeys(entry, body['filter']);
+  const keys =
+    named === undefined || pinned === undefined || pinned.length < named.length
+      ? (pinned ?? named)
+      : named;
+  return keys === undefined ? coveringSet(entry.owners) : coveringOfKeys(entry, keys);
 }
 
 function isId(value: unknown): value is string | number {

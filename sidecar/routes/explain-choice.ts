@@ -34,14 +34,14 @@ export function explainChoice(
   });
   const names = new Set(covering.reads.map(({ nodeId }) => nodeId));
   const others = [...holdings].filter(([nodeId]) => !names.has(nodeId));
+  const wanted = [...covering.reads.flatMap(({ shards }) => shards), ...covering.uncovered];
+  const concerned = new Set(
+    wanted.flatMap((shard) => (entry.owners[shard] ?? []).map(({ nodeId }) => nodeId)),
+  );
   return [
     ...asked,
     ...others.map(([node, inSyncCount]): CopyChoice => {
-      const why =
-        inSyncCount === 0
-          ? 'no copy here is in-sync'
-          : 'what is asked of its shards is answered by nodes that are asked anyway';
-      return { node, is_asked: false, why };
+      return { node, is_asked: false, why: whyNotAsked(inSyncCount, concerned.has(node)) };
     }),
   ];
 }
@@ -55,6 +55,13 @@ function countHoldings(entry: IndexEntry): Map<NodeId, number> {
     }
   }
   return counts;
+}
+
+function whyNotAsked(inSyncCount: number, isConcerned: boolean): string {
+  if (inSyncCount === 0) return 'no copy here is in-sync';
+  return isConcerned
+    ? 'what is asked of its shards is answered by nodes that are asked anyway'
+    : 'ids, or a filter on the primary key, let through no document of its shards';
 }
 
 function whyAsked(entry: IndexEntry, read: ShardRead): string {

@@ -5,7 +5,7 @@ import type { Question } from './ask.ts';
 import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
 import { fanOut } from './fan-out.ts';
-import { coveringFor, rankedIndex } from './index-plan.ts';
+import { narrowCovering, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
 import { withEvenFilter } from './known-fields.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
@@ -27,7 +27,7 @@ export async function postFacetSearch(context: RouteContext): Promise<GatewayRep
   if (mayNameReserved(bytes)) refuseReservedNames(given);
   const body = await withEvenFilter(context, entry, given);
   const requests = [{ purpose: 'main', body }] as const;
-  const covering = coveringFor(entry, body);
+  const covering = narrowCovering(entry, body);
   const index = rankedIndex(entry);
   const result = await fanOut(context, { entry, path, requests, covering }, (answers) =>
     mergeFacetSearch(

@@ -1,5 +1,11 @@
 /** What reads of one index have in common: what ranking must know of it, and which copies to ask. */
-import { type CoveringSet, coveringSet, type ShardRead } from '../../core/placement/index.ts';
+import { primaryKeysOf } from '../../core/filter/index.ts';
+import {
+  type CoveringSet,
+  coveringSet,
+  type ShardRead,
+  shardOfKey,
+} from '../../core/placement/index.ts';
 import type { RankedIndex } from '../../core/ranking/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 
@@ -28,11 +34,58 @@ export function coveringFor(
   body: Readonly<Record<string, unknown>>,
 ): CoveringSet {
   if (!rankedIndex(entry).hasSeveralOwners) return coveringSet(entry.owners);
-  const stickyKey = JSON.stringify([entry.id, body['q'] ?? null, body['filter'] ?? null]);
-  return coveringSet(entry.owners, { stickyKey });
+  return coveringSet(entry.owners, { stickyKey: stickyKeyOf(entry, body) });
 }
 
-/** The one node that alone holds all that is asked and nothing else, if the set is such. */
+/**
+ * As coveringFor, but where the filter pins the primary key only copies of the shards of those keys. Not
+ * with facets: whether a facet is listed without values depends on the fields that a node has seen.
+ */
+export function narrowCovering(
+  entry: IndexEntry,
+  body: Readonly<Record<string, unknown>>,
+): CoveringSet {
+  const hasFacets = body['facets'] !== undefined && body['facets'] !== null;
+  const keys = hasFacets ? undefined : pinnedKeys(entry, body['filter']);
+  if (keys === undefined) return coveringFor(entry, body);
+  return coveringOfKeys(entry, keys, stickyKeyOf(entry, body));
+}
+
+/** The only primary keys that a filter lets through; undefined if others may pass, or none at all. */
+export function pinnedKeys(entry: IndexEntry, filter: unknown): readonly string[] | undefined {
+  const { primaryKey } = entry;
+  // A path of several names can be met by more than one member of a document.
+  if (filter === undefined || primaryKey === null || primaryKey.includes('.')) return undefined;
+  if (!rankedIndex(entry).hasSeveralOwners) return undefined;
+  const keys = primaryKeysOf(filter, primaryKey);
+  return keys?.length === 0 ? undefined : keys;
+}
+
+/**
+ * The copies that hold these documents. One node that has them all needs no internal filter: whatever
+ * else it holds has other keys.
+ */
+export function coveringOfKeys(
+  entry: IndexEntry,
+  keys: readonly string[],
+  stickyKey?: string,
+): CoveringSet {
+  const shards = [...new Set(keys.map((key) => shardOfKey(key, entry.shardCount)))];
+  shards.sort((left, right) => left - right);
+  const covering = coveringSet(entry.owners, {
+    shards,
+    ...(stickyKey === undefined ? {} : { stickyKey }),
+  });
+  const [read, second] = covering.reads;
+  if (read === undefined || second !== undefined) return covering;
+  return { ...covering, reads: [{ ...read, isWhole: true }] };
+}
+
+function stickyKeyOf(entry: IndexEntry, body: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify([entry.id, body['q'] ?? null, body['filter'] ?? null]);
+}
+
+/** The one node that alone answers for all that is asked, without an internal filter, if the set is such. */
 export function onlyRead(covering: CoveringSet): ShardRead | undefined {
   const [read, second] = covering.reads;
   const isOnly = second === undefined && covering.uncovered.length === 0;

@@ -89,5 +89,6 @@ function otherRead(target: ReadTarget): ShardRead | undefined {
   const { entry, shards } = target;
   const excluded = new Set([target.nodeId]);
   if (shards === undefined) return onlyRead(coveringSet(entry.owners, { excluded }));
-  return coveringSet(entry.owners, { excluded, shards }).reads[0];
+  const { reads, uncovered } = coveringSet(entry.owners, { excluded, shards });
+  return reads.length === 1 && uncovered.length === 0 ? reads[0] : undefined;
 }

@@ -22,12 +22,12 @@ import type { Question } from './ask.ts';
 import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
 import { fanOut } from './fan-out.ts';
-import { coveringFor, onlyRead, rankedIndex } from './index-plan.ts';
+import { narrowCovering, onlyRead, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
 import { withEvenFilter } from './known-fields.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
 import { safeQuery } from './query.ts';
-import { readOne } from './read-one.ts';
+import { type ReadTarget, readOne } from './read-one.ts';
 import { relayClean, relayRefusal, relayUnread } from './refusal.ts';
 import { bytesReply, type HeaderPair } from './reply.ts';
 import { mayNameReserved, refuseReservedNames } from './reserved-names.ts';
@@ -67,11 +67,13 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   if (text === undefined || mayNameReserved(text)) refuseReservedNames(input.body);
   refuseFacetsOfNothing(entry, input.body);
   const body = await withEvenFilter(context, entry, input.body);
-  const covering = coveringFor(entry, body);
+  const covering = narrowCovering(entry, body);
   const read = onlyRead(covering);
   if (read !== undefined) {
+    const { nodeId, shards } = read;
     const given = input.body;
-    return searchOne(context, { entry, nodeId: read.nodeId, body, given, untouched });
+    const one = await searchOne(context, { entry, nodeId, shards, body, given, untouched });
+    if (one !== undefined) return one;
   }
   const startedAt = performance.now();
   const plan = await planMerge(context, entry, body);
@@ -106,18 +108,27 @@ function refuseFacetsOfNothing(entry: IndexEntry, body: JsonObject): void {
   );
 }
 
-/** One node holds everything: its bytes, minus the gateway's fields. */
+/**
+ * One node holds everything: its bytes, minus the gateway's fields. Undefined if neither it nor another
+ * single node answers, where several together might.
+ */
 async function searchOne(
   context: RouteContext,
-  target: Target & { body: JsonObject; given: JsonObject; untouched: Question },
-): Promise<GatewayReply> {
+  target: ReadTarget & { body: JsonObject; given: JsonObject; untouched: Question },
+): Promise<GatewayReply | undefined> {
   const { entry, body, given, untouched } = target;
   const plan = planSearch({ body, index: rankedIndex(entry), isSingleNode: true });
   const asked = plan.requests[0]?.body ?? body;
   const question = isSame(asked, given)
     ? untouched
     : ({ method: 'POST', path: searchPath(context), body: JSON.stringify(asked) } as const);
-  const read = await readOne(context, target, question, (bytes) => stripSearch(plan, bytes));
+  const read = await readOne(context, target, question, (bytes) => stripSearch(plan, bytes)).catch(
+    (error: unknown) => {
+      const isElsewhere = error instanceof MiroirError && rankedIndex(entry).hasSeveralOwners;
+      if (!isElsewhere) throw error;
+    },
+  );
+  if (read === undefined) return undefined;
   if (read.kind === 'said') {
     const { answer } = read;
     return question === untouched
@@ -129,11 +140,6 @@ async function searchOne(
   const stripped = read.value;
   context.trace?.merged(entry.uid, stripped, [target.nodeId]);
   return searchReply(context, stripped, [coverage], 'one node');
-}
-
-interface Target {
-  readonly entry: IndexEntry;
-  readonly nodeId: IndexEntry['owners'][number][number]['nodeId'];
 }
 
 /** The plan for several nodes; a query that must be embedded first is, by one of them. */

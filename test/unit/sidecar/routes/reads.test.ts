@@ -16,7 +16,7 @@ import { type ServedApp, serveApp, until } from '../serve-app.ts';
 const { test, before, after, run } = suite('reads');
 
 const SHARDS = 8;
-const SETTINGS = { filterableAttributes: ['year', 'kind'], sortableAttributes: ['year'] };
+const SETTINGS = { filterableAttributes: ['id', 'year', 'kind'], sortableAttributes: ['year'] };
 const BIG = '9007199254740993';
 
 let engines: RunningEngine[] = [];
@@ -33,10 +33,12 @@ before(async () => {
     fakeIndex('single', SHARDS, nodes, () => 1, { settingsJson }),
     fakeIndex('hidden', SHARDS, nodes, () => 0, { visible: false }),
     copiedIndex(settingsJson),
+    splitIndex(settingsJson),
   ];
   await place('striped', (shard) => [shard % 3]);
   await place('single', () => [1]);
   await place('copied', () => [0, 1]);
+  await place('parted', (shard) => [0, shard < SHARDS / 2 ? 1 : 2]);
   await post(0, '/indexes', { uid: '_miroir_node', primaryKey: 'id' });
   await Promise.all(engines.map((_, node) => settle(node)));
   await control.start();
@@ -57,6 +59,17 @@ function copiedIndex(settingsJson: Buffer): ReturnType<typeof fakeIndex> {
   const copyStates = Buffer.alloc(SHARDS * 2);
   const more = { settingsJson, owners, copyStates, copiesPerShard: 2 };
   return fakeIndex('copied', SHARDS, ['n0', 'n1', 'n2'], () => 0, more);
+}
+
+/** Every shard on the first node; the other copies on the second or the third. */
+function splitIndex(settingsJson: Buffer): ReturnType<typeof fakeIndex> {
+  const owners = Buffer.alloc(SHARDS * 4);
+  for (let shard = 0; shard < SHARDS; shard += 1) {
+    owners.writeUInt16LE(shard < SHARDS / 2 ? 1 : 2, shard * 4 + 2);
+  }
+  const copyStates = Buffer.alloc(SHARDS * 2);
+  const more = { settingsJson, owners, copyStates, copiesPerShard: 2 };
+  return fakeIndex('parted', SHARDS, ['n0', 'n1', 'n2'], () => 0, more);
 }
 
 async function place(uid: string, nodesOf: (shard: number) => number[]): Promise<void> {
@@ -148,7 +161,7 @@ test('a pattern that meets only internal fields is as unknown as any other', asy
     assert.is(json.code, 'invalid_search_facets');
     assert.is(
       json.message,
-      `Invalid facet distribution: Pattern \`${facet}\` is not filterable. Available filterable attributes patterns are: \`kind, year\`.`,
+      `Invalid facet distribution: Pattern \`${facet}\` is not filterable. Available filterable attributes patterns are: \`id, kind, year\`.`,
     );
   }
   for (const facet of ['*', 'ki*', '*r', '*i*']) {
@@ -225,7 +238,7 @@ test('indexes that are missing, hidden or the marker are not found', async () =>
   const list = await served.call('GET', '/indexes');
   assert.equal(
     list.json.results.map((index: { uid: string }) => index.uid),
-    ['copied', 'single', 'striped'],
+    ['copied', 'parted', 'single', 'striped'],
   );
 });
 
@@ -255,7 +268,7 @@ test('documents by id, as lists and by ids', async () => {
 
 test('settings and figures show nothing of the gateway', async () => {
   const settings = await served.call('GET', '/indexes/striped/settings');
-  assert.equal(settings.json.filterableAttributes.sort(), ['kind', 'year']);
+  assert.equal(settings.json.filterableAttributes.sort(), ['id', 'kind', 'year']);
   assert.is(settings.json.faceting.maxValuesPerFacet, 100);
   assert.not.match(settings.text, '_miroir_');
   const rules = await served.call('GET', '/indexes/striped/settings/ranking-rules');
@@ -264,7 +277,7 @@ test('settings and figures show nothing of the gateway', async () => {
   assert.is(stats.json.numberOfDocuments, 30);
   assert.is(stats.json.fieldDistribution.title, 30);
   const all = await served.call('GET', '/stats');
-  assert.equal(Object.keys(all.json.indexes), ['copied', 'single', 'striped']);
+  assert.equal(Object.keys(all.json.indexes), ['copied', 'parted', 'single', 'striped']);
   assert.is(all.json.indexes.striped.numberOfDocuments, 30);
   assert.not.match(all.text, '_miroir_');
 });
@@ -323,6 +336,124 @@ test('another copy answers for a node that is gone', async () => {
       broken.switches.isRefusing = false;
     }
   }
+});
+
+/** Runs `work` while these nodes refuse every connection. */
+async function without(nodes: readonly number[], work: () => Promise<void>): Promise<void> {
+  const broken = nodes.map((node) => engines[node] as RunningEngine);
+  for (const { switches } of broken) switches.isRefusing = true;
+  try {
+    await work();
+  } finally {
+    for (const { switches } of broken) switches.isRefusing = false;
+  }
+}
+
+const nodeOf = (id: number) => shardOfKey(String(id), SHARDS) % 3;
+const idsOf = (node: number) =>
+  Array.from({ length: 30 }, (_, id) => id).filter((id) => nodeOf(id) === node);
+
+test('a filter on the primary key asks only the nodes of those documents', async () => {
+  for (const node of [0, 1, 2]) {
+    const [first, second] = idsOf(node) as [number, number];
+    const others = [0, 1, 2].filter((other) => other !== node);
+    await without(others, async () => {
+      for (const filter of [
+        `id = ${first} OR id = "${second}"`,
+        `id IN [${first}, ${second}] AND year > 1999`,
+        ['kind != nothing', [`id = ${first}`, `id = ${second}`]],
+      ]) {
+        const what = JSON.stringify(filter);
+        const found = await search('striped', {
+          q: 'common',
+          filter,
+          showRankingScoreDetails: true,
+        });
+        assert.is(found.status, 200, `${what}: ${found.text}`);
+        assert.is(found.headers.get('x-miroir-coverage'), '8/8', what);
+        const ids = found.json.hits
+          .map(({ id }: { id: number }) => id)
+          .sort((a: number, b: number) => a - b);
+        assert.equal(ids, [first, second], what);
+        assert.is(found.json.estimatedTotalHits, 2);
+        assert.not.match(found.text, '_miroir_');
+        const paged = await search('striped', { filter, page: 1, hitsPerPage: 1 });
+        assert.is(paged.json.totalHits, 2, what);
+        const listed = await served.call('POST', '/indexes/striped/documents/fetch', {
+          body: { filter },
+        });
+        assert.equal(
+          listed.json.results.map(({ id }: { id: number }) => id),
+          [first, second],
+          what,
+        );
+        assert.is(listed.json.total, 2);
+        assert.not.match(listed.text, '_miroir_');
+        const facet = await served.call('POST', '/indexes/striped/facet-search', {
+          body: { facetName: 'kind', filter },
+        });
+        assert.is(facet.headers.get('x-miroir-coverage'), '8/8', facet.text);
+      }
+      const body = { ids: [first, second], filter: `id = ${first}` };
+      const listed = await served.call('POST', '/indexes/striped/documents/fetch', { body });
+      assert.equal(
+        listed.json.results.map(({ id }: { id: number }) => id),
+        [first],
+        listed.text,
+      );
+    });
+  }
+});
+
+test('what other documents could match asks every node', async () => {
+  const [first] = idsOf(0) as [number];
+  await without([1], async () => {
+    for (const body of [
+      { filter: `id = ${first} OR year = 2001` },
+      { filter: `NOT id = ${first}` },
+      { filter: `id != ${first}` },
+      { filter: `id >= ${first}` },
+      { filter: `id = ${first}`, facets: ['kind'] },
+      { filter: `id IN [${first}, ${idsOf(1)[0]}]` },
+    ]) {
+      const answer = await search('striped', body);
+      assert.is.not(answer.headers.get('x-miroir-coverage'), '8/8', JSON.stringify(body));
+    }
+  });
+});
+
+test('a missing node of pinned documents is named, or refused where it was the only one', async () => {
+  const [here] = idsOf(0) as [number];
+  const [there] = idsOf(1) as [number];
+  await without([1], async () => {
+    const partial = await search('striped', { filter: `id IN [${here}, ${there}]` });
+    assert.equal(
+      partial.json.hits.map(({ id }: { id: number }) => id),
+      [here],
+      partial.text,
+    );
+    assert.is(partial.headers.get('x-miroir-coverage'), '7/8');
+    const none = await search('striped', { filter: `id = ${there}` });
+    assert.is(none.status, 503, none.text);
+    assert.is(none.json.code, 'miroir_shard_unavailable');
+  });
+});
+
+test('several nodes answer together for one that held everything', async () => {
+  const all = { limit: 100, sort: ['year:asc'] };
+  const pinned = { filter: 'id IN [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]', limit: 100 };
+  const before = [await search('parted', all), await search('parted', pinned)];
+  const listed = await served.call('GET', '/indexes/parted/documents?offset=3&limit=20');
+  await without([0], async () => {
+    const after = [await search('parted', all), await search('parted', pinned)];
+    for (const [place, answer] of after.entries()) {
+      assert.is(answer.status, 200, answer.text);
+      assert.is(answer.headers.get('x-miroir-coverage'), '8/8');
+      assert.equal(answer.json.hits, before[place]?.json.hits);
+    }
+    const again = await served.call('GET', '/indexes/parted/documents?offset=3&limit=20');
+    assert.equal(again.json, listed.json);
+  });
 });
 
 run();
