@@ -34,8 +34,8 @@ export function cleanMessage(message: string, settings: JsonObject): string {
     .replace(/, `_miroir_[^`,]*`/g, '')
     .replace(/`_miroir_[^`,]*, /g, '`')
     .replace(/, _miroir_[^`,\n]*/g, '')
-    .replace(/_miroir_[^`,\s]*/g, 'the order of writes')
-    .replace(ONLY_OURS, (_, kind: string) => NOTHING_CONFIGURED[kind] ?? '');
+    .replace(ONLY_OURS, (_, kind: string) => NOTHING_CONFIGURED[kind] ?? '')
+    .replace(/_miroir_[^`,\s]*/g, 'the order of writes');
   const displayed = displayedAttributes(settings);
   return displayed === undefined ? text : hideAttributes(text, displayed);
 }

@@ -26,6 +26,12 @@ test('a list of which nothing is displayed is as good as none', () => {
   }
 });
 
+test('a list that holds the rule for internal fields alone is none', () => {
+  const text = 'not filterable. Available filterable attribute patterns are: `_miroir_*`.\n2:3 g';
+  const none = 'not filterable. This index does not have configured filterable attributes.\n2:3 g';
+  assert.is(cleanMessage(text, {}), none);
+});
+
 test('a list of which something is displayed says that there is more', () => {
   const text = 'Available sortable attributes are: `a, id`.';
   const hidden = 'Available sortable attributes are: `id, <..hidden-attributes>`.';
