@@ -56,6 +56,8 @@ export interface SearchRequest {
   readonly isSingleNode?: boolean;
   /** What a `needs-vector` plan brought back. */
   readonly queryVector?: readonly number[];
+  /** Nodes cannot embed the query: each then answers a hybrid search with its keyword half alone. */
+  readonly isKeywordOnly?: boolean;
 }
 
 /** Plans a search. */
@@ -64,7 +66,7 @@ export function planSearch(request: SearchRequest): SearchPlan {
   const body = withVector(request);
   const settings = index.settings;
   const window = readWindow(body, readHitsTotalMax(settings));
-  const hybrid = readHybrid(body);
+  const hybrid = request.isKeywordOnly === true ? NOT_HYBRID : readHybrid(body);
   const projection = searchProjection(body, settings);
   const distinct = readDistinct(body, settings);
   const shape = {
@@ -205,18 +207,19 @@ interface HybridShape {
   readonly ratio: number;
 }
 
+const NOT_HYBRID: HybridShape = { kind: 'none', ratio: 0 };
+
 const SEMANTIC_RATIO_DEFAULT = 0.5;
 
 /** The engine's own choice of search kind (its routes/indexes/search.rs, search_kind). */
 function readHybrid(body: JsonObject): HybridShape {
   const hybrid = body['hybrid'];
-  const none: HybridShape = { kind: 'none', ratio: 0 };
-  if (typeof hybrid !== 'object' || hybrid === null || Array.isArray(hybrid)) return none;
+  if (typeof hybrid !== 'object' || hybrid === null || Array.isArray(hybrid)) return NOT_HYBRID;
   const given = (hybrid as JsonObject)['semanticRatio'];
   const ratio = given === undefined ? SEMANTIC_RATIO_DEFAULT : given;
-  if (typeof ratio !== 'number' || ratio <= 0 || ratio > 1) return none;
+  if (typeof ratio !== 'number' || ratio <= 0 || ratio > 1) return NOT_HYBRID;
   const isAsked = hasQuery(body);
-  if (!isAsked && !isGiven(body['vector']) && !isGiven(body['media'])) return none;
+  if (!isAsked && !isGiven(body['vector']) && !isGiven(body['media'])) return NOT_HYBRID;
   return {
     kind: ratio === 1 || (!isAsked && !isGiven(body['media'])) ? 'semantic' : 'both',
     ratio,

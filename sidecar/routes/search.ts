@@ -163,10 +163,18 @@ async function planMerge(
     },
     decodeObject,
   );
-  if (answer.kind === 'said') return undefined;
+  if (answer.kind === 'said') {
+    const isKeywordOnly = plan.semanticRatio !== undefined && cannotEmbed(answer.answer.body);
+    return isKeywordOnly ? planSearch({ body, index, isKeywordOnly }) : undefined;
+  }
   const queryVector = answer.value['queryVector'];
   if (!Array.isArray(queryVector)) return undefined;
   return planSearch({ body, index, queryVector: queryVector as number[] });
+}
+
+/** A hybrid search whose query has no vector is no error: a node then answers with keywords alone. */
+function cannotEmbed(body: Uint8Array): boolean {
+  return decodeObject(body)['code'] === 'vector_embedding_error';
 }
 
 /** What the gateway itself says in a merged answer. */
