@@ -45,7 +45,7 @@ export function relayClean(
 }
 
 /** The refusal of some owner node; undefined if none answers or the question is fine by it. */
-async function askOwner(
+export async function askOwner(
   context: RouteContext,
   entry: IndexEntry,
   question: Question,

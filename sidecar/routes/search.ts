@@ -28,7 +28,7 @@ import { withEvenFilter } from './known-fields.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
 import { safeQuery } from './query.ts';
 import { type ReadTarget, readOne } from './read-one.ts';
-import { relayClean, relayRefusal, relayUnread } from './refusal.ts';
+import { askOwner, relayClean, relayRefusal, relayUnread } from './refusal.ts';
 import { bytesReply, type HeaderPair } from './reply.ts';
 import { mayNameReserved, refuseReservedNames } from './reserved-names.ts';
 import { searchBodyOfQuery } from './search-query.ts';
@@ -65,7 +65,8 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   if (!isObject(input.body)) return relayUnread(context, entry, untouched);
   const text = typeof untouched.body === 'object' ? Buffer.from(untouched.body) : undefined;
   if (text === undefined || mayNameReserved(text)) refuseReservedNames(input.body);
-  refuseFacetsOfNothing(entry, input.body);
+  const refusal = await refuseFacetsOfNothing(context, entry, input.body);
+  if (refusal !== undefined) return refusal;
   const body = await withEvenFilter(context, entry, input.body);
   const covering = narrowCovering(entry, body);
   const read = onlyRead(covering);
@@ -91,12 +92,23 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   return searchReply(context, merged, result.headers, `merge of ${result.nodeCount} nodes`);
 }
 
-/** Nodes always have a filterable rule of ours, so they take facets that would meet nothing without it. */
-function refuseFacetsOfNothing(entry: IndexEntry, body: JsonObject): void {
-  const { facets } = body;
-  if (!Array.isArray(facets)) return;
+/**
+ * Nodes always have a filterable rule of ours, so they take facets that would meet nothing without it.
+ * Whatever else a node would refuse, it refuses first.
+ */
+async function refuseFacetsOfNothing(
+  context: RouteContext,
+  entry: IndexEntry,
+  body: JsonObject,
+): Promise<GatewayReply | undefined> {
+  const { facets, ...others } = body;
+  if (!Array.isArray(facets)) return undefined;
   const facet = facetOfNothing(facets, entry.settings);
-  if (facet === undefined) return;
+  if (facet === undefined) return undefined;
+  const text = JSON.stringify(others);
+  const question: Question = { method: 'POST', path: searchPath(context), body: text };
+  const earlier = await askOwner(context, entry, question);
+  if (earlier !== undefined) return relayClean(context, entry, earlier);
   const patterns = [...new Set(filterablePatterns(entry.settings))].sort();
   const known =
     patterns.length === 0
