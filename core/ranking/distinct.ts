@@ -106,7 +106,7 @@ export function exhaustiveDistinctTotal(
 ): number {
   let total = candidateCount;
   for (const count of counts.values()) total -= count - 1;
-  return total;
+  return atLeastOne(candidateCount, total);
 }
 
 /**
@@ -120,5 +120,10 @@ export function estimatedDistinctTotal(
 ): number {
   let total = candidateCount + filter.survivorValueCount + filter.rejectedOverlap();
   for (const value of filter.seen) total -= counts.get(value) ?? 0;
-  return total;
+  return atLeastOne(candidateCount, total);
+}
+
+/** Documents with several values are taken off once for each: where they are many, too often. */
+function atLeastOne(candidateCount: number, total: number): number {
+  return Math.max(Math.min(1, candidateCount), total);
 }
