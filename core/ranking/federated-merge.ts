@@ -16,7 +16,7 @@ import { decide, pairs } from './decisions.ts';
 import { RULE_VECTOR } from './details.ts';
 import { DistinctFilter } from './distinct.ts';
 import { FacetTable } from './facets.ts';
-import { writeFederatedFacets } from './federated-facets.ts';
+import { checkFacetOrders, writeFederatedFacets } from './federated-facets.ts';
 import type { FederatedPlan, FederatedQuery } from './federated-plan.ts';
 import { HeadMerge } from './heads.ts';
 import { compareByRules, compareVersions, type Hit, readHits } from './hits.ts';
@@ -48,7 +48,7 @@ interface ReadAnswer {
   queryVectors: Map<number, string>;
 }
 
-/** Merges the nodes' answers to a plan's requests. */
+/** Merges the nodes' answers to a plan's requests. Throws what checkFacetOrders finds. */
 export function mergeFederated(
   plan: FederatedPlan,
   answers: readonly FederatedAnswer[],
@@ -58,9 +58,11 @@ export function mergeFederated(
   assert(window !== undefined, 'a body that no node accepts has no answers to merge');
   const tables = new Map<string, FacetTable>();
   const read = answers.map((answer, source) => readAnswer(plan, answer, source, tables));
-  const hits = rank(plan, read, window.end);
+  checkFacetOrders(plan, tables);
+  const { hits, rejectedCount } = rank(plan, read, window.end);
   const shown = hits.slice(window.start, window.end);
-  const total = read.reduce((sum, answer) => sum + answer.total, 0);
+  const counted = read.reduce((sum, answer) => sum + answer.total, 0);
+  const total = Math.max(0, counted - rejectedCount);
   const writer = new ByteWriter(
     1024 + shown.reduce((sum, { hit }) => sum + hit.end - hit.start, 0),
   );
@@ -187,24 +189,59 @@ function rankedHit(plan: FederatedPlan, answer: FederatedAnswer, hit: Hit): Rank
   return { hit, position, query, weightedScore: score, values: undefined };
 }
 
-/** The first hits, no more of an index than its pagination.maxTotalHits. */
-function rank(plan: FederatedPlan, read: readonly ReadAnswer[], count: number): RankedHit[] {
+/** The first hits, and how many of those that nodes listed are doubles under distinct. */
+interface Ranking {
+  readonly hits: RankedHit[];
+  readonly rejectedCount: number;
+}
+
+/**
+ * The first hits, no more of an index than its pagination.maxTotalHits. Under distinct the lists are
+ * read to their ends, as a node does: it takes every double off the total that it comes upon.
+ */
+function rank(plan: FederatedPlan, read: readonly ReadAnswer[], count: number): Ranking {
   const heads = new HeadMerge(
     read.map((answer) => answer.hits),
     compareRanked,
   );
-  const filter = plan.distinct === undefined ? undefined : new DistinctFilter(plan.distinct);
+  const filters = new DistinctFilters(plan);
   const left = new Map(plan.hitsTotalMax);
   const hits: RankedHit[] = [];
+  let rejectedCount = 0;
   for (let entry = heads.next(); entry !== undefined; entry = heads.next()) {
-    if (hits.length >= count) break;
+    if (hits.length >= count && !filters.areUsed) break;
     const { indexUid } = entry.query;
     const room = left.get(indexUid) ?? 0;
-    if (room === 0 || filter?.accepts(entry.hit) === false) continue;
+    if (room === 0) continue;
+    if (!filters.accepts(entry)) {
+      rejectedCount += 1;
+      continue;
+    }
+    if (hits.length >= count) continue;
     left.set(indexUid, room - 1);
     hits.push(entry);
   }
-  return hits;
+  return { hits, rejectedCount };
+}
+
+/** Hits are distinct over the whole federation, or each query's for itself. */
+class DistinctFilters {
+  readonly areUsed: boolean;
+  readonly #whole: DistinctFilter | undefined;
+  readonly #byQuery: readonly (DistinctFilter | undefined)[];
+
+  constructor(plan: FederatedPlan) {
+    const { distinct, queries } = plan;
+    this.#whole = distinct === undefined ? undefined : new DistinctFilter(distinct);
+    this.#byQuery = queries.map((query) =>
+      query.distinct === undefined ? undefined : new DistinctFilter(query.distinct),
+    );
+    this.areUsed = distinct !== undefined || queries.some((query) => query.distinct !== undefined);
+  }
+
+  accepts({ hit, position }: RankedHit): boolean {
+    return (this.#whole ?? this.#byQuery[position])?.accepts(hit) ?? true;
+  }
 }
 
 function compareRanked(left: RankedHit, right: RankedHit): number {

@@ -15,6 +15,8 @@ export interface FederatedQuery {
   readonly indexUid: string;
   readonly weight: number;
   readonly projection: Projection;
+  /** Field by which the hits of this query are distinct: its own, else the index's. */
+  readonly distinct: string | undefined;
   /** As nodes are asked, without internal filter. */
   readonly body: JsonObject;
 }
@@ -61,6 +63,7 @@ export function planFederated(request: FederatedRequest): FederatedPlan | undefi
     queries.push(read);
   }
   const merge = federation['mergeFacets'];
+  if (!isMergeOfFacets(merge)) return undefined;
   const valuesMax = isObject(merge) ? merge['maxValuesPerFacet'] : undefined;
   return {
     window: readWindow(federation, Number.MAX_SAFE_INTEGER),
@@ -77,6 +80,15 @@ export function planFederated(request: FederatedRequest): FederatedPlan | undefi
   };
 }
 
+/** Nodes are not sent this member, so what they would refuse is found here. */
+function isMergeOfFacets(merge: unknown): boolean {
+  if (merge === undefined || merge === null) return true;
+  if (!isObject(merge)) return false;
+  const { maxValuesPerFacet = null, ...others } = merge;
+  const isCount = Number.isSafeInteger(maxValuesPerFacet) && (maxValuesPerFacet as number) >= 0;
+  return Object.keys(others).length === 0 && (maxValuesPerFacet === null || isCount);
+}
+
 function readQuery(
   query: JsonObject,
   indexes: ReadonlyMap<string, RankedIndex>,
@@ -88,7 +100,9 @@ function readQuery(
   const options = query['federationOptions'];
   const weight = isObject(options) ? options['weight'] : undefined;
   const projection = searchProjection(query, index.settings);
-  const needed = [VERSION_FIELD, ...(typeof distinct === 'string' ? [distinct] : [])];
+  const own = query['distinct'] ?? index.settings['distinctAttribute'];
+  const needed = [VERSION_FIELD];
+  for (const field of [distinct, own]) if (typeof field === 'string') needed.push(field);
   if (isTextArray(query['sort']) && query['sort'].some((rule) => rule.includes('_geoPoint('))) {
     needed.push('_geo');
   }
@@ -98,6 +112,7 @@ function readQuery(
     indexUid: index.uid,
     weight: typeof weight === 'number' ? weight : 1,
     projection,
+    distinct: typeof own === 'string' ? own : undefined,
     body: {
       ...query,
       ...lists,

@@ -11,25 +11,39 @@ const NAMED_MAX = 1_024;
 
 /** What was asked for and what came. */
 export interface Found {
-  /** Shards of all the indexes read. */
-  readonly shardCount: number;
-  readonly missing: readonly number[];
+  readonly indexes: readonly FoundIndex[];
   /** Why the first of them is missing; absent if it has no copy that may be read. */
   readonly error: MiroirError | undefined;
   readonly answeredCount: number;
 }
 
+/** What came of one index. */
+export interface FoundIndex {
+  readonly uid: string;
+  readonly shardCount: number;
+  /** Shards, in any order. */
+  readonly missing: readonly number[];
+}
+
 /** The headers that say what is missing. Throws where nothing, or too little, is there. */
 export function judgeCoverage(context: RouteContext, found: Found): HeaderPair[] {
-  const { shardCount, missing, error } = found;
-  const covered = shardCount - missing.length;
+  const { indexes, error } = found;
+  const shardCount = indexes.reduce((sum, index) => sum + index.shardCount, 0);
+  const missingCount = indexes.reduce((sum, { missing }) => sum + missing.length, 0);
+  const covered = shardCount - missingCount;
   const coverage: HeaderPair = ['x-miroir-coverage', `${covered}/${shardCount}`];
-  if (missing.length === 0) return [coverage];
+  if (missingCount === 0) return [coverage];
   context.services.metrics.partialResponses.inc();
   if (found.answeredCount === 0 || missingPolicy(context) === 'error') {
-    throw error ?? noCopy(missing.length);
+    throw error ?? noCopy(missingCount);
   }
-  const shards = ranges([...missing].sort((left, right) => left - right));
+  const shards = indexes
+    .filter(({ missing }) => missing.length > 0)
+    .map(({ uid, missing }) => {
+      const list = ranges([...missing].sort((left, right) => left - right));
+      return indexes.length === 1 ? list : `${uid}:${list}`;
+    })
+    .join(' ');
   const named = shards.length > NAMED_MAX ? `${shards.slice(0, NAMED_MAX)}...` : shards;
   const reason = error?.code === 'miroir_node_timeout' ? 'timeout' : 'unreachable';
   return [coverage, ['x-miroir-degraded', `shards=${named}; reason=${reason}`]];

@@ -104,9 +104,10 @@ export async function fanOut<Purpose extends string, Merged>(
       reads = other.reads;
       continue;
     }
-    const { shardCount } = plan.entry;
+    const { uid, shardCount } = plan.entry;
     const answeredCount = answered.length;
-    const headers = judgeCoverage(context, { shardCount, missing, error, answeredCount });
+    const indexes = [{ uid, shardCount, missing }];
+    const headers = judgeCoverage(context, { indexes, error, answeredCount });
     const answers = collect(plan, answered);
     const { merged } = understood;
     const nodeIds = answered.map(({ read }) => read.nodeId);

@@ -1,36 +1,34 @@
 /**
  * POST /multi-search with federation. Each node of the queries' covering sets is sent the federation with
  * the queries on indexes it holds (core/ranking, federated-plan); their lists are then ranked against
- * each other. A node that cannot be asked fails the whole: a hole in one query would shift all ranks.
+ * each other.
  */
 
-import { inFilter } from '../../core/filter/index.ts';
 import { decodeObject } from '../../core/json/slice.ts';
-import type { ShardRead } from '../../core/placement/index.ts';
+import type { CoveringSet } from '../../core/placement/index.ts';
 import {
   cleanMessage,
   type FederatedNodeRequest,
   type FederatedPlan,
-  federatedRequest,
   forwardFederated,
   type JsonObject,
   mergeFederated,
   planFederated,
   stripFederated,
 } from '../../core/ranking/index.ts';
-import { encodeShard, SHARD_FIELD } from '../../core/reserved/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { IndexUid, NodeId } from '../../core/types.ts';
 import { mayUseIndex } from '../auth/access.ts';
 import type { GatewayReply } from '../http/exchange.ts';
 import { type Answered, askNode, outcomeError, relay } from './ask.ts';
 import type { RouteContext } from './context.ts';
+import { askFederation, federatedTargets } from './federated-nodes.ts';
 import { coveringFor, rankedIndex } from './index-plan.ts';
 import { evenQueries } from './known-fields.ts';
 import { bytesReply, type HeaderPair } from './reply.ts';
 import { refuseReservedNames } from './reserved-names.ts';
-import type { ReadTrace } from './trace.ts';
 import { findIndex, refuseReservedUid } from './uid.ts';
+import { tryRead, unreadable } from './unreadable.ts';
 import { newRequestUid } from './uuid.ts';
 
 /**
@@ -58,32 +56,28 @@ export async function federatedSearch(
   const plan = planFederated({ body: request, indexes });
   if (plan?.window === undefined || queries.length === 0) return undefined;
   const startedAt = performance.now();
-  const { targets, coverage } = chooseNodes(entries, queries, context.trace);
-  if (targets === undefined) return undefined;
-  const [only] = targets.keys();
-  const isOnOne = targets.size === 1 && only !== undefined && context.services.isFollowing();
-  if (isOnOne && [...indexes.values()].every((index) => !index.hasSeveralOwners)) {
+  const targets = federatedTargets(chooseCopies(context, entries, queries));
+  const [only] = targets.nodes.keys();
+  const isOnOne = targets.nodes.size === 1 && targets.uncovered.size === 0;
+  const hasOneOwnerEach = [...indexes.values()].every((index) => !index.hasSeveralOwners);
+  if (isOnOne && only !== undefined && hasOneOwnerEach && context.services.isFollowing()) {
     const own = forwardFederated(plan, even as JsonObject[]);
+    const coverage = wholeCoverage(entries);
     return onOneNode(context, { plan, nodeId: only, body: own, coverage });
   }
-  const asked = await Promise.all(
-    [...targets].map(([nodeId, reads]) => askFederated(context, { plan, nodeId, reads })),
-  );
-  const refused = asked.find(({ answer }) => answer.status !== 200);
-  if (refused !== undefined) return relay(context, inClientsWords(refused));
-  const merged = mergeFederated(
-    plan,
-    asked.map(({ answer, request }) => ({ body: answer.body, positions: request.positions })),
-    {
+  const result = await askFederation(context, { plan, entries, targets }, (answers) =>
+    mergeFederated(plan, answers, {
       processingTimeMs: Math.floor(performance.now() - startedAt),
       requestUid: newRequestUid(Date.now()),
       ...metadata(context, plan),
-    },
+    }),
   );
-  context.trace?.merged('', merged, [...targets.keys()]);
+  if (result.kind === 'refused') return relay(context, inClientsWords(result));
+  const { merged, headers, nodeIds } = result;
+  context.trace?.merged('', merged, nodeIds);
   return {
-    ...bytesReply(context.template, 200, merged.chunks, [coverage]),
-    plan: `federation of ${queries.length} searches, ${asked.length} nodes`,
+    ...bytesReply(context.template, 200, merged.chunks, headers),
+    plan: `federation of ${queries.length} searches, ${nodeIds.length} nodes`,
   };
 }
 
@@ -103,7 +97,9 @@ async function onOneNode(
     const positions = plan.queries.map((_, place) => place);
     return relay(context, inClientsWords({ answer: outcome, request: { body, positions } }));
   }
-  const stripped = stripFederated(plan, outcome.body);
+  const read = tryRead(() => stripFederated(plan, outcome.body));
+  if (read === undefined) throw unreadable();
+  const stripped = read.value;
   return {
     ...bytesReply(context.template, 200, stripped.chunks, [coverage]),
     plan: `federation of ${plan.queries.length} searches, one node`,
@@ -137,60 +133,34 @@ function refuseReservedFacets(facetsByIndex: unknown): void {
   }
 }
 
-type Reads = ReadonlyMap<string, ShardRead>;
-
-/** What each node answers, by index; undefined if a shard has no readable copy. */
-function chooseNodes(
+/** The copies to read of each index. */
+function chooseCopies(
+  context: RouteContext,
   entries: ReadonlyMap<string, IndexEntry>,
   queries: readonly { readonly indexUid: string; readonly body: JsonObject }[],
-  trace: ReadTrace | undefined,
-): { targets: ReadonlyMap<NodeId, Reads> | undefined; coverage: HeaderPair } {
-  const targets = new Map<NodeId, Map<string, ShardRead>>();
-  let shardCount = 0;
+): ReadonlyMap<string, CoveringSet> {
+  const coverings = new Map<string, CoveringSet>();
   for (const [uid, entry] of entries) {
     const first = queries.find(({ indexUid }) => indexUid === uid);
     const covering = coveringFor(entry, first?.body ?? {});
-    const { reads, uncovered } = covering;
-    trace?.chose(entry, covering);
-    shardCount += entry.shardCount;
-    if (uncovered.length > 0) return { targets: undefined, coverage: NO_COVERAGE };
-    for (const read of reads) {
-      const known = targets.get(read.nodeId) ?? new Map<string, ShardRead>();
-      targets.set(read.nodeId, known.set(uid, read));
-    }
+    context.trace?.chose(entry, covering);
+    coverings.set(uid, covering);
   }
-  return { targets, coverage: ['x-miroir-coverage', `${shardCount}/${shardCount}`] };
+  return coverings;
 }
 
-const NO_COVERAGE: HeaderPair = ['x-miroir-coverage', '0/0'];
+function wholeCoverage(entries: ReadonlyMap<string, IndexEntry>): HeaderPair {
+  const count = [...entries.values()].reduce((sum, { shardCount }) => sum + shardCount, 0);
+  return ['x-miroir-coverage', `${count}/${count}`];
+}
 
-interface AskedNode {
+interface Refused {
   readonly answer: Answered;
   readonly request: FederatedNodeRequest;
 }
 
-async function askFederated(
-  context: RouteContext,
-  target: { readonly plan: FederatedPlan; readonly nodeId: NodeId; readonly reads: Reads },
-): Promise<AskedNode> {
-  const { plan, nodeId, reads } = target;
-  const filters = new Map<string, string>();
-  for (const [uid, read] of reads) {
-    if (read.isWhole && context.services.isFollowing()) continue;
-    filters.set(uid, inFilter(SHARD_FIELD, read.shards.map(encodeShard)));
-  }
-  const request = federatedRequest(plan, { indexes: new Set(reads.keys()), filters });
-  const outcome = await askNode(context, nodeId, {
-    method: 'POST',
-    path: '/multi-search',
-    body: JSON.stringify(request.body),
-  });
-  if (outcome.kind !== 'answered' || outcome.status >= 500) throw outcomeError(outcome);
-  return { answer: outcome, request };
-}
-
 /** A node counts only the queries it was sent. */
-function inClientsWords({ answer, request }: AskedNode): Answered {
+function inClientsWords({ answer, request }: Refused): Answered {
   const said = decodeObject(answer.body);
   const message = cleanMessage(String(said['message']), {}).replace(
     /\.queries\[(\d+)\]/g,

@@ -170,4 +170,73 @@ test('a body that cannot be read is left to a node', () => {
   }
 });
 
+test('hits of a query are distinct over all nodes, by the query or by the index', () => {
+  const both = [
+    { position: 0, indexUid: 'a' },
+    { position: 1, indexUid: 'b' },
+  ] as const;
+  const queries = [{ indexUid: 'a', distinct: 'g' }, { indexUid: 'b' }];
+  const indexes = new Map([index('a'), index('b', { distinctAttribute: 'g' })]);
+  const plan = planFederated({ body: { queries, federation: {} }, indexes });
+  assert.ok(plan);
+  const answers = [
+    answer([hit(1, both[0], 4), hit(1, both[1], 3), hit(2, both[0], 1)]),
+    answer([hit(4, both[0], 3), hit(4, both[1], 2), hit(3, both[1], 1)]),
+  ].map((body) => ({ body, positions: [0, 1] }));
+  const shown = JSON.parse(
+    Buffer.concat(mergeFederated(plan, answers, ENVELOPE).chunks).toString(),
+  ) as Shown;
+  const found = shown.hits.map(({ id, _federation }) => [id, _federation.indexUid]);
+  assert.equal(found, [
+    [1, 'a'],
+    [1, 'b'],
+    [2, 'a'],
+    [3, 'b'],
+  ]);
+  assert.is(shown.estimatedTotalHits, 4);
+});
+
+test('a distinct field that is not retrieved is asked for and not shown', () => {
+  const query = { indexUid: 'a', distinct: 'g', attributesToRetrieve: ['id'] };
+  const plan = planFederated({
+    body: { queries: [query], federation: {} },
+    indexes: new Map([index('a')]),
+  });
+  assert.ok(plan);
+  const asked = plan.queries[0]?.body['attributesToRetrieve'] ?? [];
+  assert.ok((asked as string[]).includes('g'));
+});
+
+test('facets of two orders are not merged, and what nodes would refuse of mergeFacets is theirs', () => {
+  const queries = [{ indexUid: 'b' }, { indexUid: 'a' }];
+  const facetsByIndex = { a: ['k'], b: ['k'] };
+  const byCount = { faceting: { sortFacetValuesBy: { k: 'count' } } };
+  const indexes = new Map([index('a', byCount), index('b')]);
+  const planOf = (mergeFacets: unknown) =>
+    planFederated({ body: { queries, federation: { facetsByIndex, mergeFacets } }, indexes });
+  const facets = (uid: string) =>
+    `,"facetsByIndex":{"${uid}":{"distribution":{"k":{"x":1}},"stats":{}}}`;
+  const answers = [
+    { body: answer([], facets('b')), positions: [0] },
+    { body: answer([], facets('a')), positions: [1] },
+  ];
+  const plan = planOf({});
+  assert.ok(plan);
+  assert.throws(
+    () => mergeFederated(plan, answers, ENVELOPE),
+    (error: { code?: string; message: string }) =>
+      error.code === 'invalid_multi_search_facet_order' &&
+      error.message.startsWith(
+        'Inside `.queries[0]`: Inside `.federation.facetsByIndex.b`: Inconsistent order for values in facet `k`: index `a` orders by count, but index `b` orders alphabetically.\n - Hint: ',
+      ),
+  );
+  const apart = planOf(null);
+  assert.ok(apart);
+  mergeFederated(apart, answers, ENVELOPE);
+  assert.ok(planOf({ maxValuesPerFacet: 3 }));
+  for (const bad of [{ x: 1 }, [], 1, { maxValuesPerFacet: 'a' }, { maxValuesPerFacet: -1 }]) {
+    assert.is(planOf(bad), undefined, JSON.stringify(bad));
+  }
+});
+
 run();

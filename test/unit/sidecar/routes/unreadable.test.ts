@@ -117,6 +117,11 @@ const READS: Readonly<Record<string, Read>> = {
     served.call('POST', `/indexes/${uid}/documents/fetch`, { body: {}, headers }),
   'facet search': (uid, headers = {}) =>
     served.call('POST', `/indexes/${uid}/facet-search`, { body: { facetName: 'kind' }, headers }),
+  federation: (uid, headers = {}) =>
+    served.call('POST', '/multi-search', {
+      body: { federation: {}, queries: [{ indexUid: uid }, { indexUid: uid, q: 'x' }] },
+      headers,
+    }),
   'searches of several': (uid, headers = {}) =>
     served.call('POST', '/multi-search', { body: { queries: [{ indexUid: uid }] }, headers }),
 };
@@ -148,6 +153,25 @@ test('another copy answers where there is one', async () => {
       });
     }
   }
+});
+
+test('a federated search names what is missing of each index, and asks other copies', async () => {
+  const queries = [{ indexUid: 'striped' }, { indexUid: 'copied' }];
+  const body = { federation: {}, queries };
+  const federate = (headers: Record<string, string> = {}) =>
+    served.call('POST', '/multi-search', { body, headers });
+  const whole = await federate();
+  assert.is(whole.headers.get('x-miroir-coverage'), '16/16', whole.text);
+  assert.is(whole.headers.get('x-miroir-degraded'), null);
+  await damaged(0, async (damage) => {
+    const part = await federate();
+    assert.is(part.status, 200, `${damage}: ${part.text}`);
+    assert.is(part.headers.get('x-miroir-coverage'), '13/16', damage);
+    assert.is(part.headers.get('x-miroir-degraded'), 'shards=striped:0,3,6; reason=unreachable');
+    const strict = await federate({ 'x-miroir-partial': 'error' });
+    assert.is(strict.status, 503, `${damage}: ${strict.text}`);
+    assert.is(strict.json.code, 'miroir_shard_unavailable');
+  });
 });
 
 test('with no copy left the request is refused, never answered with nothing', async () => {
