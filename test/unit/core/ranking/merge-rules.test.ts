@@ -1,0 +1,91 @@
+/**
+ * Goal: what no recorded case shows is merged as a single node would rank it: points of one metre on
+ * several nodes, the halves of a hybrid search, the rule that only nodes have.
+ * Method: nodes' answers written by hand, merged by the real plan.
+ */
+import * as assert from 'uvu/assert';
+import { mergeSearch, planSearch, type SearchPurpose } from '../../../../core/ranking/index.ts';
+import { encodeVersion } from '../../../../core/reserved/index.ts';
+import { suite } from '../../../kit/suite.ts';
+
+const { test, run } = suite('rules of the merge');
+
+const ENVELOPE = { processingTimeMs: 0, requestUid: 'x' };
+const INDEX = { uid: 'i', primaryKey: 'id', settings: {}, hasSeveralOwners: true };
+
+/** A hit as a node sends it: our version, its score, and the results of the rules. */
+function hit(id: number, rules: readonly (readonly [string, object])[], more: object = {}): object {
+  const version = encodeVersion({ seq: 1, position: id });
+  const all = [...rules, ['_miroir_version:asc', { value: version }] as const];
+  const details = all.map(([name, result], order) => [name, { order, ...result }] as const);
+  const _rankingScoreDetails = Object.fromEntries(details);
+  return { id, ...more, _miroir_version: version, _rankingScoreDetails };
+}
+
+function answer(hits: readonly object[], more: object = {}): Buffer {
+  return Buffer.from(
+    JSON.stringify({ hits, query: '', processingTimeMs: 0, estimatedTotalHits: 9, ...more }),
+  );
+}
+
+interface Merged {
+  readonly hits: { readonly id: number; readonly _rankingScoreDetails?: object }[];
+  readonly semanticHitCount?: number;
+}
+
+function merge(body: object, answers: readonly [SearchPurpose, readonly Buffer[]][]): Merged {
+  const plan = planSearch({ body: body as Record<string, unknown>, index: INDEX });
+  const { chunks } = mergeSearch(plan, new Map(answers), ENVELOPE);
+  return JSON.parse(Buffer.concat(chunks).toString()) as Merged;
+}
+
+const ids = (merged: Merged) => merged.hits.map(({ id }) => id);
+
+test('points of one metre on two nodes share a bucket, inside which the next rule decides', () => {
+  const geo = '_geoPoint(0.0,0.0):asc';
+  // A degree of latitude is 111,195 m.
+  const at = (id: number, metres: number, rank: number) =>
+    hit(
+      id,
+      [
+        [geo, { value: null, distance: metres }],
+        ['rank:asc', { value: rank }],
+      ],
+      {
+        _geo: { lat: metres / 111_194.926_644_558_73, lng: 0 },
+      },
+    );
+  const body = { sort: ['_geoPoint(0,0):asc', 'rank:asc'] };
+  const merged = merge(body, [
+    ['main', [answer([at(1, 10, 5), at(2, 100, 1)]), answer([at(3, 10.6, 1), at(4, 50, 1)])]],
+  ]);
+  assert.equal(ids(merged), [3, 1, 4, 2]);
+});
+
+test('score details hold the rules of the user and no more', () => {
+  const words = ['words', { matchingWords: 1, maxMatchingWords: 1, score: 1 }] as const;
+  const body = { q: 'a', showRankingScoreDetails: true };
+  const merged = merge(body, [['main', [answer([hit(1, [words])]), answer([hit(2, [words])])]]]);
+  for (const { _rankingScoreDetails } of merged.hits) {
+    assert.equal(_rankingScoreDetails, { words: { order: 0, ...words[1] } });
+  }
+});
+
+test('the halves of a hybrid search: each document once, the vector first among equals', () => {
+  const word = (id: number, score: number) =>
+    hit(id, [['words', { matchingWords: 1, maxMatchingWords: 1, score }]], {
+      _rankingScore: score,
+    });
+  const near = (id: number, similarity: number) =>
+    hit(id, [['vectorSort', { similarity }]], { _rankingScore: similarity });
+  const hybrid = { embedder: 'e', semanticRatio: 0.5 };
+  const body = { q: 'a', vector: [1], hybrid, limit: 4 };
+  const merged = merge(body, [
+    ['keyword', [answer([word(1, 0.8)]), answer([word(2, 0.5)])]],
+    ['semantic', [answer([near(2, 0.9), near(3, 0.8)]), answer([near(1, 0.7), near(4, 0.1)])]],
+  ]);
+  assert.equal(ids(merged), [2, 3, 1, 4]);
+  assert.is(merged.semanticHitCount, 3);
+});
+
+run();
