@@ -47,8 +47,9 @@ tests.test(
     const gateway = await started({ workers: 2 });
     const [first = 0, second = 0] = gateway.workerPids;
     const failures = await underLoad(gateway, 3000, () => process.kill(first, 'SIGKILL'));
-    // Four clients, so four requests at most were at the worker. An answer already begun is cut off.
-    assert.ok(failures.length <= 4, `${failures.length} of the requests failed`);
+    // Four clients, each of which may meet it twice while the system closes its sockets. An answer already
+    // begun is cut off.
+    assert.ok(failures.length <= 8, `${failures.length} of the requests failed`);
     for (const answer of failures) isUnavailable(answer);
     const pids = async () => (await call(`${gateway.url}/seen`)).json.pid as number;
     const seen = new Set<number>();

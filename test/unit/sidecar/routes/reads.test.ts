@@ -5,19 +5,23 @@
  * three, one on a single node, one with two copies), behind a control service made by the test.
  */
 import * as assert from 'uvu/assert';
-import { shardOfKey } from '../../../../core/placement/index.ts';
-import { encodeShard, encodeVersion } from '../../../../core/reserved/index.ts';
-import { toNodeSettings } from '../../../../core/settings/index.ts';
 import { type RunningEngine, startEngine } from '../../../engine/index.ts';
 import { suite } from '../../../kit/suite.ts';
 import { FakeControl, fakeIndex, MASTER_KEY, sha256 } from '../fake-control.ts';
 import { type ServedApp, serveApp, until } from '../serve-app.ts';
+import {
+  BIG,
+  copiedIndex,
+  idsOf,
+  place,
+  post,
+  SETTINGS,
+  SHARDS,
+  settle,
+  splitIndex,
+} from './reads-world.ts';
 
 const { test, before, after, run } = suite('reads');
-
-const SHARDS = 8;
-const SETTINGS = { filterableAttributes: ['id', 'year', 'kind'], sortableAttributes: ['year'] };
-const BIG = '9007199254740993';
 
 let engines: RunningEngine[] = [];
 let control: FakeControl;
@@ -35,12 +39,12 @@ before(async () => {
     copiedIndex(settingsJson),
     splitIndex(settingsJson),
   ];
-  await place('striped', (shard) => [shard % 3]);
-  await place('single', () => [1]);
-  await place('copied', () => [0, 1]);
-  await place('parted', (shard) => [0, shard < SHARDS / 2 ? 1 : 2]);
-  await post(0, '/indexes', { uid: '_miroir_node', primaryKey: 'id' });
-  await Promise.all(engines.map((_, node) => settle(node)));
+  await place(engines, 'striped', (shard) => [shard % 3]);
+  await place(engines, 'single', () => [1]);
+  await place(engines, 'copied', () => [0, 1]);
+  await place(engines, 'parted', (shard) => [0, shard < SHARDS / 2 ? 1 : 2]);
+  await post(engines, 0, '/indexes', { uid: '_miroir_node', primaryKey: 'id' });
+  await Promise.all(engines.map((_, node) => settle(engines, node)));
   await control.start();
   served = await serveApp(control.address);
   await until(() => served.app.isReady());
@@ -51,67 +55,6 @@ after(async () => {
   control.close();
   await Promise.all(engines.map((engine) => engine.close()));
 });
-
-/** Every shard on the first two nodes. */
-function copiedIndex(settingsJson: Buffer): ReturnType<typeof fakeIndex> {
-  const owners = Buffer.alloc(SHARDS * 4);
-  for (let shard = 0; shard < SHARDS; shard += 1) owners.writeUInt16LE(1, shard * 4 + 2);
-  const copyStates = Buffer.alloc(SHARDS * 2);
-  const more = { settingsJson, owners, copyStates, copiesPerShard: 2 };
-  return fakeIndex('copied', SHARDS, ['n0', 'n1', 'n2'], () => 0, more);
-}
-
-/** Every shard on the first node; the other copies on the second or the third. */
-function splitIndex(settingsJson: Buffer): ReturnType<typeof fakeIndex> {
-  const owners = Buffer.alloc(SHARDS * 4);
-  for (let shard = 0; shard < SHARDS; shard += 1) {
-    owners.writeUInt16LE(shard < SHARDS / 2 ? 1 : 2, shard * 4 + 2);
-  }
-  const copyStates = Buffer.alloc(SHARDS * 2);
-  const more = { settingsJson, owners, copyStates, copiesPerShard: 2 };
-  return fakeIndex('parted', SHARDS, ['n0', 'n1', 'n2'], () => 0, more);
-}
-
-async function place(uid: string, nodesOf: (shard: number) => number[]): Promise<void> {
-  const perNode: string[][] = [[], [], []];
-  for (let id = 0; id < 30; id += 1) {
-    const shard = shardOfKey(String(id), SHARDS);
-    const own = `"_miroir_shard":"${encodeShard(shard)}","_miroir_version":"${encodeVersion({ seq: 1, position: id })}"`;
-    const text = `{"id":${id},"title":"word${id % 3} common","year":${2000 + (id % 5)},"kind":"k${id % 2}","big":${BIG},${own}}`;
-    for (const node of nodesOf(shard)) perNode[node]?.push(text);
-  }
-  for (const [node, texts] of perNode.entries()) {
-    if (texts.length === 0) continue;
-    const hasSeveralOwners = uid !== 'single';
-    await post(
-      node,
-      `/indexes/${uid}/settings`,
-      toNodeSettings(SETTINGS, { hasSeveralOwners }),
-      'PATCH',
-    );
-    await post(node, `/indexes/${uid}/documents?primaryKey=id`, `[${texts.join(',')}]`);
-  }
-}
-
-async function post(node: number, path: string, body: unknown, method = 'POST'): Promise<void> {
-  const response = await fetch(`${engines[node]?.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${MASTER_KEY}`, 'content-type': 'application/json' },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  });
-  assert.is(response.status, 202, await response.text());
-}
-
-async function settle(node: number): Promise<void> {
-  for (;;) {
-    const response = await fetch(`${engines[node]?.url}/tasks?statuses=enqueued,processing`, {
-      headers: { authorization: `Bearer ${MASTER_KEY}` },
-    });
-    const { total } = (await response.json()) as { total: number };
-    if (total === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 const search = (uid: string, body: unknown, options: object = {}) =>
   served.call('POST', `/indexes/${uid}/search`, { body, ...options });
@@ -348,10 +291,6 @@ async function without(nodes: readonly number[], work: () => Promise<void>): Pro
     for (const { switches } of broken) switches.isRefusing = false;
   }
 }
-
-const nodeOf = (id: number) => shardOfKey(String(id), SHARDS) % 3;
-const idsOf = (node: number) =>
-  Array.from({ length: 30 }, (_, id) => id).filter((id) => nodeOf(id) === node);
 
 test('a filter on the primary key asks only the nodes of those documents', async () => {
   for (const node of [0, 1, 2]) {
