@@ -103,7 +103,7 @@ test('a striped search: who was asked what, and which rule decided', async () =>
   assert.is(merge.hit_count, 6);
   assert.is(merge.decisions.length, 5);
   const bys = new Set(merge.decisions.map((decision: { by: string }) => decision.by));
-  assert.ok(bys.has('year:desc') && bys.has('tie: last write'), [...bys].join());
+  assert.ok(bys.has('year:desc') && bys.has('tie: order of writes'), [...bys].join());
   const byYear = merge.decisions.find((decision: { by: string }) => decision.by === 'year:desc');
   assert.ok(byYear.first.value > byYear.second.value);
   assert.ok(byYear.nodes.every((node: string) => /^n[012]$/.test(node)));
