@@ -2,6 +2,7 @@
  * From what nodes say about their tasks to the one task a client sees: counts add up over nodes, the
  * beginning is the first one's, the end the last one's, the error the first failing node's. Pure.
  */
+import { editPrefix } from '../../core/reserved/index.ts';
 import { toClientDetails } from '../../core/settings/index.ts';
 import type {
   Intent,
@@ -78,12 +79,27 @@ export function finalDetails(task: TaskRecord, intent: Intent): JsonObject | nul
     if (!(count in details)) continue;
     details[count] = tasks.reduce((sum, item) => sum + countOf(item, count), 0);
   }
+  // Of an edit that failed a node says how many it edited, and not how many it deleted.
+  const isUndone = !tasks.some(({ status }) => status === 'succeeded');
+  if (intent.kind === 'documentsEdit' && isUndone) details['deletedDocuments'] = null;
   return details;
 }
 
-/** A node's error in one node's words: what names internal fields is taken out. */
+/**
+ * A node's error in one node's words: what names internal fields is taken out, and positions in a function
+ * are those of the client's own.
+ */
 export function cleanError(error: TaskError): TaskError {
-  return { ...error, message: cleanWords(error.message) };
+  const message = cleanWords(error.message);
+  if (error.code !== 'edit_documents_by_function_error') return { ...error, message };
+  return { ...error, message: message.replaceAll(FIRST_LINE, inClientsFunction) };
+}
+
+const FIRST_LINE = /\(line 1, position (\d+)\)/g;
+const EDIT_PREFIX_LENGTH = editPrefix(0).length;
+
+function inClientsFunction(_: string, position: string): string {
+  return `(line 1, position ${Math.max(1, Number(position) - EDIT_PREFIX_LENGTH)})`;
 }
 
 /** Lists of filterable patterns name ours first: `_miroir_*`. */

@@ -1,7 +1,7 @@
 /**
  * GET /tasks: filters, page and totals over the summaries of all tasks. As on a node, `total` counts what
- * the filters leave and knows nothing of `from` and `limit`; unlike there, it also leaves out what the
- * caller's key may not see, for a count of what is hidden would tell of it. Pure.
+ * the filters leave and knows nothing of `from`, of `limit` and of what the caller's key may see; a page is
+ * cut first, and then loses what may not be seen, so that it may be short and seem the last. Pure.
  */
 import type { State, TaskSummary } from '../state/index.ts';
 import { groupName } from './names.ts';
@@ -38,20 +38,30 @@ export interface TaskPage {
 /** Finds the page. */
 export function listTasks(state: State, query: TaskQuery): TaskPage {
   const matches = matcher(state, query);
+  const isShown = visibility(state, query);
   const page: number[] = [];
   let total = 0;
-  let next: number | null = null;
-  const take = (summary: TaskSummary | undefined): void => {
-    if (summary === undefined || !matches(summary)) return;
+  let cutCount = 0;
+  for (const summary of inOrder(state.summaries, query)) {
+    if (summary === undefined || !matches(summary)) continue;
     total += 1;
-    // As on a node: a swap counts for the indexes it names, and is not shown among their tasks.
-    if (summary.group === null && query.indexUids.length > 0) return;
-    if (!isFrom(summary.uid, query)) return;
-    if (page.length < query.limit) page.push(summary.uid);
-    else next ??= summary.uid;
-  };
-  for (const summary of inOrder(state.summaries, query)) take(summary);
+    // One more than the page holds tells whether another follows.
+    if (!isFrom(summary.uid, query) || cutCount > query.limit) continue;
+    cutCount += 1;
+    if (isShown(summary)) page.push(summary.uid);
+  }
+  const next = page.length > query.limit ? (page.pop() ?? null) : null;
   return { uids: page, total, from: page[0] ?? null, next };
+}
+
+/** What may stand on a page: under names or a restricted key, only tasks of one index that is allowed. */
+function visibility(state: State, query: TaskQuery): (summary: TaskSummary) => boolean {
+  const { indexUids, allowedIndexes } = query;
+  if (allowedIndexes.length === 0) {
+    return (summary) => summary.group !== null || indexUids.length === 0;
+  }
+  const allowed = groupsOf(state, (name) => isAllowed(name, allowedIndexes));
+  return (summary) => summary.group !== null && allowed.has(summary.group);
 }
 
 /** Whether a key with these patterns may see a task of this index. */
@@ -86,20 +96,15 @@ function matcher(state: State, query: TaskQuery): (summary: TaskSummary) => bool
   const statuses = new Set(query.statuses);
   const batches = new Set(query.batchUids);
   const cancelers = new Set(query.canceledBy);
-  const { indexUids, allowedIndexes } = query;
+  const { indexUids } = query;
   const wanted =
     indexUids.length === 0 ? undefined : groupsOf(state, (name) => indexUids.includes(name));
-  const allowed =
-    allowedIndexes.length === 0
-      ? undefined
-      : groupsOf(state, (name) => isAllowed(name, allowedIndexes));
   return (summary) =>
     (types.size === 0 || types.has(summary.type)) &&
     (statuses.size === 0 || statuses.has(summary.status)) &&
     (batches.size === 0 || (summary.batchUid !== null && batches.has(summary.batchUid))) &&
     (cancelers.size === 0 || (summary.canceledBy !== null && cancelers.has(summary.canceledBy))) &&
     (wanted === undefined || isListedUnder(summary, wanted)) &&
-    (allowed === undefined || (summary.group !== null && allowed.has(summary.group))) &&
     isBetween(summary.enqueuedMs, query.afterEnqueuedMs, query.beforeEnqueuedMs) &&
     isBetween(summary.startedMs, query.afterStartedMs, query.beforeStartedMs) &&
     isBetween(summary.finishedMs, query.afterFinishedMs, query.beforeFinishedMs);

@@ -146,3 +146,11 @@ export function patchTail(target: Uint8Array, at: number, shard: number, positio
   target[positionAt + 12] = DIGIT_TAIL + ((position >>> 4) & 15);
   target[positionAt + 15] = DIGIT_TAIL + (position & 15);
 }
+
+/**
+ * What every edit begins with on nodes: the version of each document it touches. Always of the same
+ * number of characters, since it moves the positions in error texts.
+ */
+export function editPrefix(seq: number): string {
+  return `doc.${VERSION_FIELD} = "${encodeVersion({ seq, position: 0 })}"; `;
+}

@@ -1,7 +1,7 @@
 /** Writes that every owner node of an index gets alike: DELETE documents, deletion by filter, edits. */
 import { assert } from '../../core/assert.ts';
 import { MiroirError } from '../../core/errors.ts';
-import { encodeVersion, RESERVED_PREFIX, VERSION_FIELD } from '../../core/reserved/index.ts';
+import { editPrefix, RESERVED_PREFIX } from '../../core/reserved/index.ts';
 import type { NodeId } from '../../core/types.ts';
 import { type Grant, WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
 import type { GatewayReply, GatewayRequest } from '../http/exchange.ts';
@@ -137,14 +137,6 @@ function editBody(texts: EditTexts): string {
 function editDetails(script: string, texts: Omit<EditTexts, 'function'>): string {
   const filter = texts.filter === undefined ? 'null' : JSON.stringify(texts.filter);
   return `{"editedDocuments":null,"deletedDocuments":null,"originalFilter":${filter},"context":${texts.context ?? 'null'},"function":${JSON.stringify(script)}}`;
-}
-
-/**
- * What every edit begins with on nodes: the version of each document it touches. Always of the same
- * number of characters, since it moves the positions in error texts.
- */
-function editPrefix(seq: number): string {
-  return `doc.${VERSION_FIELD} = "${encodeVersion({ seq, position: 0 })}"; `;
 }
 
 /**

@@ -23,6 +23,7 @@ import {
   type TaskQuery,
   timeMs,
 } from '../../../../control/tasks/index.ts';
+import { editPrefix } from '../../../../core/reserved/index.ts';
 import { suite } from '../../../kit/suite.ts';
 
 const { test, run } = suite('tasks');
@@ -169,6 +170,26 @@ test('a failed task counts nothing', () => {
   assert.equal(finalDetails(record, intentOf([])), { receivedDocuments: 5, indexedDocuments: 0 });
   const failed = nodeTask({ status: 'failed', details: { indexedDocuments: 0 } });
   assert.is(finalDetails(record, intentOf([failed]))?.['indexedDocuments'], 0);
+  const edited = task(state, { details: { editedDocuments: null, deletedDocuments: null } });
+  const none = { editedDocuments: 0, deletedDocuments: null };
+  assert.equal(finalDetails(edited, intentOf([failed], 'documentsEdit')), none);
+  assert.equal(finalDetails(edited, intentOf([], 'documentsEdit')), none);
+  const done = nodeTask({ details: { editedDocuments: 2, deletedDocuments: 2 } });
+  assert.equal(finalDetails(edited, intentOf([done, failed], 'documentsEdit')), {
+    editedDocuments: 2,
+    deletedDocuments: 2,
+  });
+});
+
+test('positions in errors of edits are those of the client’s function', () => {
+  const clean = (message: string) =>
+    cleanError({ message, code: 'edit_documents_by_function_error', type: '', link: '' }).message;
+  const at = (line: number, position: number) => `no (line ${line}, position ${position})`;
+  const before = editPrefix(123_456).length;
+  assert.is(before, editPrefix(0).length);
+  assert.is(clean(at(1, before + 9)), at(1, 9));
+  assert.is(clean(`${at(1, before + 1)} @ ${at(1, before + 20)}`), `${at(1, 1)} @ ${at(1, 20)}`);
+  assert.is(clean(at(2, 50)), at(2, 50));
 });
 
 test('errors do not name internal fields', () => {
@@ -239,10 +260,17 @@ test('a restricted key sees its indexes, and tasks without one index not at all'
   const state = emptyState();
   task(state, { name: 'mine-1' });
   task(state, { name: 'other' });
+  task(state, { name: 'mine-2' });
   task(state, { group: null, type: 'indexSwap' });
-  const page = listTasks(state, { ...EMPTY_QUERY, allowedIndexes: ['mine*'] });
-  assert.equal(page.uids, [0]);
-  assert.is(page.total, 1);
+  const seen = (limit: number) =>
+    listTasks(state, { ...EMPTY_QUERY, allowedIndexes: ['mine*'], limit });
+  assert.equal(seen(20), { uids: [2, 0], total: 4, from: 2, next: null });
+  // A node cuts the page before it looks at the key.
+  assert.equal(seen(0), { uids: [], total: 4, from: null, next: null });
+  assert.equal(seen(1), { uids: [2], total: 4, from: 2, next: null });
+  assert.equal(seen(3), { uids: [2, 0], total: 4, from: 2, next: null });
+  task(state, { name: 'mine-1' });
+  assert.equal(seen(1), { uids: [4], total: 5, from: 4, next: null });
 });
 
 run();
