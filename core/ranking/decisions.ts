@@ -46,7 +46,9 @@ export function decide(left: Hit, right: Hit): Pick<MergeDecision, 'by' | 'first
 
 /** Between hits that are equal under every rule: the older write, else the order of the nodes. */
 function decideTie(left: Hit, right: Hit): Pick<MergeDecision, 'by' | 'first' | 'second'> {
-  return { by: compareVersions(left, right) === 0 ? 'tie: order of nodes' : 'tie: order of writes' };
+  return {
+    by: compareVersions(left, right) === 0 ? 'tie: order of nodes' : 'tie: order of writes',
+  };
 }
 
 /** The rule's own name; lists of documents have values and no named rules. */
