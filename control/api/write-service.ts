@@ -109,7 +109,7 @@ export class WriteService {
       (effect) => {
         if (effect.kind !== 'reportReply') return;
         const { stands, refusal } = effect.reply;
-        answer(null, { stands, ...(refusal === null ? {} : { refusal }) });
+        answer(null, { stands, missed: [], ...(refusal === null ? {} : { refusal }) });
       },
     );
   }

@@ -40,6 +40,7 @@ export async function beginControlWrite(
       failureCreatesIndex: false,
       bodyJson: Buffer.from(write.bodyJson),
       documentCount: 0n,
+      skipCreation: false,
     },
     context.request.signal,
   );

@@ -232,6 +232,7 @@ function toIntent(indexUid: string, addition: Addition, split: SplitResult): Wri
     isPrimaryKeyExplicit: params.primaryKey !== undefined,
     failure,
     documentCount,
+    skipsCreation: params.skipCreation,
   };
 }
 

@@ -24,6 +24,8 @@ export interface WriteIntent {
   readonly isPrimaryKeyExplicit?: boolean;
   readonly failure?: ErrorBody | undefined;
   readonly documentCount?: number;
+  /** Documents that do not exist are left out. */
+  readonly skipsCreation?: boolean;
 }
 
 /** What Begin came to. */
@@ -54,6 +56,7 @@ export async function begin(context: WriteContext, intent: WriteIntent): Promise
     failureCreatesIndex: intent.failure !== undefined,
     bodyJson: Buffer.alloc(0),
     documentCount: BigInt(intent.documentCount ?? 0),
+    skipCreation: intent.skipsCreation ?? false,
   });
   const { outcome } = response;
   switch (outcome?.$case) {

@@ -265,6 +265,7 @@ export class TestSidecar {
       failureCreatesIndex: false,
       bodyJson: Buffer.alloc(0),
       documentCount: 0n,
+      skipCreation: false,
     };
   }
 }

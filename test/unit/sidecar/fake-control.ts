@@ -118,6 +118,8 @@ export class FakeControl {
         this.onRefresh();
         answer(null, { position: this.position });
       },
+      confirm: (_call, answer) => answer(null, { leaseMs: 2_000 }),
+      confirmNode: (_call, answer) => answer(null, { position: this.position }),
     };
   }
 
@@ -128,7 +130,7 @@ export class FakeControl {
         answer(null, this.answerBegin(call.request));
       },
       renew: (_call, answer) => answer(null, { lostSeqs: [] }),
-      report: (_call, answer) => answer(null, { stands: true, refusal: undefined }),
+      report: (_call, answer) => answer(null, { stands: true, refusal: undefined, missed: [] }),
     };
   }
 
@@ -220,6 +222,7 @@ export function fakeIndex(
     settingsJson: Buffer.from('{}'),
     settingsVersion: 1n,
     visible: true,
+    foreignNodeIds: [],
     ...more,
   };
 }

@@ -279,6 +279,7 @@ test('outcomes of sends: refused, reset, silence', async () => {
     stage.onReport = () => ({
       stands: false,
       refusal: { code: 'miroir_no_quorum', message: 'none' },
+      missed: [],
     });
     const reply = await handleDocumentReplace(requestOf('[{"id":1}]'), stage.context());
     assert.is(reply.status, 422);

@@ -17,7 +17,7 @@ test('a lost lease cuts the sends and is never acknowledged', async () => {
   try {
     stage.onNode = () => 'silence';
     stage.onRenew = async () => [42n];
-    stage.onReport = () => ({ stands: true, refusal: undefined });
+    stage.onReport = () => ({ stands: true, refusal: undefined, missed: [] });
     const startedAt = performance.now();
     const error = await mustThrow(handleDocumentReplace(requestOf('[{"id":1}]'), stage.context()));
     assert.is(error.code, 'miroir_write_abandoned');
@@ -36,7 +36,7 @@ test('a lease that cannot be renewed for five seconds is lost', async () => {
     let tick: () => void = () => {};
     stage.onNode = () => 'silence';
     stage.onRenew = () => Promise.reject(new Error('control is away'));
-    stage.onReport = () => ({ stands: true, refusal: undefined });
+    stage.onReport = () => ({ stands: true, refusal: undefined, missed: [] });
     const clock = {
       nowMs: () => nowMs,
       every: (_intervalMs: number, task: () => void) => {
@@ -89,7 +89,7 @@ test('a write whose lease cannot be renewed after a long wait is not sent', asyn
       nowMs = 20_000;
     });
     stage.onRenew = async () => [42n];
-    stage.onReport = () => ({ stands: false, refusal: undefined });
+    stage.onReport = () => ({ stands: false, refusal: undefined, missed: [] });
     const clock = { nowMs: () => nowMs, every: () => () => {} };
     await mustThrow(handleDocumentReplace(requestOf('[{"id":1}]'), stage.context({ clock })));
     assert.is(stage.received.length, 0);

@@ -78,6 +78,7 @@ export async function makeStage(nodeCount = 3): Promise<Stage> {
     onReport: (input) => ({
       stands: input.results.every(({ outcome }) => outcome?.$case === 'enqueuedUid'),
       refusal: undefined,
+      missed: [],
     }),
     onRenew: async () => [],
     onNode: () => ({ status: 202, body: { taskUid: 7, indexUid: 'm', status: 'enqueued' } }),
