@@ -24,6 +24,8 @@ export class Hit {
   /** Inside the quotes of `_miroir_version`; -1 if absent. */
   versionStart = -1;
   versionEnd = -1;
+  /** Whether the node made `_formatted`. */
+  hasFormatted = false;
   /** The first hit of the geo bucket this one was put into, by place of the rule, if not itself. */
   geoLeaders: (Hit | undefined)[] | undefined = undefined;
   #rules: Rule[] | undefined = undefined;
@@ -80,6 +82,7 @@ export function readHitsInto(hits: Hit[], bytes: Uint8Array, at: number, source:
     let scoreEnd = -1;
     let versionStart = -1;
     let versionEnd = -1;
+    let hasFormatted = false;
     while (members.next()) {
       if (buffer[members.nameStart] !== UNDERSCORE) continue;
       if (members.isNamed(VERSION_FIELD)) {
@@ -91,6 +94,8 @@ export function readHitsInto(hits: Hit[], bytes: Uint8Array, at: number, source:
       } else if (members.isNamed('_rankingScore')) {
         scoreStart = members.valueStart;
         scoreEnd = members.valueEnd;
+      } else if (members.isNamed('_formatted')) {
+        hasFormatted = true;
       }
     }
     items.advance(members.end);
@@ -101,6 +106,7 @@ export function readHitsInto(hits: Hit[], bytes: Uint8Array, at: number, source:
     hit.scoreEnd = scoreEnd;
     hit.versionStart = versionStart;
     hit.versionEnd = versionEnd;
+    hit.hasFormatted = hasFormatted;
     hits.push(hit);
   }
   return items.end;

@@ -23,6 +23,7 @@ import { visitLeaves } from './select.ts';
 import type { AnswerEnvelope, Judgement, MergedAnswer, PurposeAnswers } from './types.ts';
 import { judgeAnswer } from './verdict.ts';
 import type { SearchWindow } from './window.ts';
+import { writeFormattedHit } from './write-formatted.ts';
 import { writeHit } from './write-hit.ts';
 
 /** Merges the answers (all with status 200) to the requests of a `merge` plan. */
@@ -70,10 +71,14 @@ class SearchMerge {
     const counted = this.#countedAnswers(ranked);
     const total = this.#total(ranked, counted);
     const writer = new ByteWriter(estimateBytes(shown));
+    const { projection } = this.#plan;
+    const wantsFormatted = projection.formatsFor.length > 0;
+    const isFormatted = wantsFormatted && (envelope.isFormatted ?? this.#hasFormatted());
     writer.text('{"hits":[');
     for (const [place, hit] of shown.entries()) {
       if (place > 0) writer.text(',');
-      writeHit(writer, hit, this.#plan.projection);
+      if (isFormatted) writeFormattedHit(writer, hit, projection);
+      else writeHit(writer, hit, projection);
     }
     writer.text(']');
     this.#writeEnvelope(writer, ranked.from, envelope);
@@ -84,8 +89,18 @@ class SearchMerge {
     return {
       chunks: [writer.done()],
       hitCount: shown.length,
+      ...(wantsFormatted && !isFormatted && shown.length > 0
+        ? { unseenFields: projection.formatsFor }
+        : {}),
       explain: () => ({ ...this.#judge(ranked, total), decisions: decideNeighbours(shown) }),
     };
+  }
+
+  /** Whether any node has formatted a hit: it knows one of the fields, as one node would for all hits. */
+  #hasFormatted(): boolean {
+    return [...this.#purposes.values()].some((answers) =>
+      answers.some((answer) => answer.hits.some((hit) => hit.hasFormatted)),
+    );
   }
 
   #judge(ranked: Ranked, total: number): Judgement {

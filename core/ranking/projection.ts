@@ -13,6 +13,8 @@ export interface Projection {
   readonly fields: readonly string[] | undefined;
   /** Fields of `_formatted`; undefined: all. */
   readonly formattedFields: readonly string[] | undefined;
+  /** Fields to be highlighted or cropped, `*` among them for all; empty: no `_formatted`. */
+  readonly formatsFor: readonly string[];
   /** The user's displayedAttributes if they hide anything. */
   readonly displayed: readonly string[] | undefined;
   readonly keepsScore: boolean;
@@ -28,6 +30,7 @@ export interface Projection {
 export const EVERYTHING: Projection = {
   fields: undefined,
   formattedFields: undefined,
+  formatsFor: [],
   displayed: undefined,
   keepsScore: true,
   keepsDetails: true,
@@ -74,22 +77,20 @@ export function searchProjection(body: JsonObject, settings: JsonObject): Projec
   const fields = visibleFields(body['attributesToRetrieve'], displayed);
   const highlighted = body['attributesToHighlight'];
   const cropped = body['attributesToCrop'];
-  const formatted: string[] = [...(fields ?? [])];
-  let isAllFormatted = fields === undefined;
-  for (const name of isTextArray(highlighted) ? highlighted : []) {
-    if (name === '*') isAllFormatted = true;
-    else formatted.push(name);
-  }
-  for (const entry of isTextArray(cropped) ? cropped : []) {
-    const { name } = splitCrop(entry);
-    if (name === '*') isAllFormatted = true;
-    else formatted.push(name);
-  }
+  const named = [
+    ...(isTextArray(highlighted) ? highlighted : []),
+    ...(isTextArray(cropped) ? cropped.map((entry) => splitCrop(entry).name) : []),
+  ];
+  const formatted = [...(fields ?? []), ...named.filter((name) => name !== '*')];
+  const isAllFormatted = fields === undefined || named.includes('*');
   return {
     fields,
     formattedFields: isAllFormatted
       ? displayed
       : formatted.filter((name) => displayed === undefined || displayed.includes(name)),
+    formatsFor: named.filter((name) => {
+      return name === '*' || displayed === undefined || displayed.includes(name);
+    }),
     displayed,
     keepsScore: body['showRankingScore'] === true,
     keepsDetails: body['showRankingScoreDetails'] === true,

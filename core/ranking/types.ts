@@ -62,6 +62,8 @@ export interface AnswerEnvelope {
   readonly requestUid: string;
   /** JSON text of the `metadata` member, where the client asked for it. */
   readonly metadataJson?: string;
+  /** Some node has seen a field to be highlighted or cropped, be it none of those with hits. */
+  readonly isFormatted?: boolean;
 }
 
 /** How near an answer is to that of a single node. */
@@ -96,6 +98,11 @@ export interface MergedAnswer {
   /** The body, to be sent as it is. */
   readonly chunks: Uint8Array[];
   readonly hitCount: number;
+  /**
+   * Fields to be highlighted or cropped of which no hit tells whether a node has seen them. If one has, the
+   * answers are to be merged again with `isFormatted`.
+   */
+  readonly unseenFields?: readonly string[];
   /** Worked out when asked, from the same hits: no answer waits for it. */
   readonly explain: () => MergeExplanation;
 }

@@ -96,7 +96,9 @@ function toClientField(field: Field, entry: IndexEntry): Field {
   const isDisplayed = !Array.isArray(list) || list.some((name) => covers(String(name), field.name));
   const faceting = settings['faceting'];
   const orders = isObject(faceting) ? faceting['sortFacetValuesBy'] : undefined;
-  const order = isObject(orders) ? (orders[field.name] ?? orders['*']) : undefined;
+  // A node has no order of facets for what lies in `_vectors`.
+  const isOrdered = isObject(orders) && !covers('_vectors', field.name);
+  const order = isOrdered ? (orders[field.name] ?? orders['*']) : undefined;
   return {
     ...field,
     displayed: { enabled: isDisplayed },

@@ -14,6 +14,7 @@ import {
   mergeSearch,
   planSearch,
   type SearchPlan,
+  type SearchPurpose,
   stripSearch,
 } from '../../core/ranking/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
@@ -21,7 +22,8 @@ import type { GatewayReply } from '../http/exchange.ts';
 import type { Question } from './ask.ts';
 import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
-import { fanOut } from './fan-out.ts';
+import { type FanOutAnswers, fanOut } from './fan-out.ts';
+import { isAnyFieldSeen } from './formatted-fields.ts';
 import { narrowCovering, onlyRead, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
 import { withEvenFilter } from './known-fields.ts';
@@ -81,13 +83,20 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   if (plan === undefined) return relayUnread(context, entry, untouched);
   const path = searchPath(context);
   const { requests } = plan;
-  const result = await fanOut(context, { entry, path, requests, covering }, (answers) =>
-    mergeSearch(plan, answers, envelope(context, { entry, body, startedAt })),
-  );
+  const merge = (answers: FanOutAnswers<SearchPurpose>, isFormatted?: true): MergedAnswer =>
+    mergeSearch(plan, answers, {
+      ...envelope(context, { entry, body, startedAt }),
+      ...(isFormatted === undefined ? {} : { isFormatted }),
+    });
+  const result = await fanOut(context, { entry, path, requests, covering }, merge);
   if (result.kind === 'refused') {
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }
-  const { merged } = result;
+  let { merged } = result;
+  const { unseenFields } = merged;
+  if (unseenFields !== undefined && (await isAnyFieldSeen(context, entry, unseenFields))) {
+    merged = merge(result.answers, true);
+  }
   context.trace?.merged(entry.uid, merged, result.nodeIds);
   return searchReply(context, merged, result.headers, `merge of ${result.nodeCount} nodes`);
 }
