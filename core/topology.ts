@@ -23,6 +23,11 @@ export interface ClusterNode {
 export interface Copy {
   readonly nodeId: NodeId;
   readonly state: CopyState;
+  /**
+   * In sync, but a write that failed here is not decided yet: not to be read while another in-sync copy of
+   * the shard is not held.
+   */
+  readonly isHeld?: boolean;
 }
 
 /** Copies of each shard of one index; position in the array is the shard. */
@@ -39,6 +44,11 @@ export interface IndexEntry {
   /** A power of two, at most 4096. */
   readonly shardCount: number;
   readonly owners: OwnerTable;
+  /**
+   * Nodes that may hold documents of shards they own no copy of: always asked with the internal filter.
+   * Absent: none.
+   */
+  readonly foreignNodes?: ReadonlySet<NodeId>;
   /** Settings as the user set them and as they are in force: only the keys that were set. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly settingsVersion: bigint;

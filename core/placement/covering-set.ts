@@ -1,17 +1,30 @@
 /**
  * Which in-sync copy answers each shard of one search. Fewest nodes first, since each node asked costs
- * a round trip; among equals the choice sticks to a key (index, query and filter without offset and
- * limit), so that pages and caches stay on the same copies. Chosen per shard over all groups: a hole in
- * one group never drops coverage.
+ * a round trip; among equals the fewest groups, and then the choice sticks to a key (index, query and
+ * filter without offset and limit), so that pages and caches stay on the same copies. Chosen per shard
+ * over all groups: a hole in one group never drops coverage.
  *
- * This runs on every search, so the sets are found once for each owner table and each of 64 buckets of
- * the key, and kept as long as the table itself (a new snapshot brings new tables).
+ * This runs on every search, so the sets are found once for each owner table, each of 64 buckets of the
+ * key and each set of nodes to spare, and kept as long as the table itself (a new snapshot brings new
+ * tables where owners changed).
  */
 import type { OwnerTable } from '../topology.ts';
 import type { NodeId } from '../types.ts';
 import { shardOfKey } from './hash.ts';
+import {
+  bitsOf,
+  countBoth,
+  holdingsOf,
+  isEmpty,
+  type NodeHolding,
+  type ShardBits,
+  shardsOf,
+  takeOut,
+} from './readable.ts';
 
 const STICKY_BUCKETS = 64;
+/** Sets kept per owner table; which nodes are spared changes slowly. */
+const KEPT_MAX = 512;
 
 /** One node to ask, and for which shards. */
 export interface ShardRead {
@@ -19,8 +32,8 @@ export interface ShardRead {
   /** Ascending. */
   readonly shards: readonly number[];
   /**
-   * True if the node holds no copy, whatever its state, of any shard that it is not asked for: then its
-   * answer needs no internal filter.
+   * True if the node holds no copy, whatever its state, of any shard that it is not asked for, and is not
+   * known to hold other documents: then its answer needs no internal filter.
    */
   readonly isWhole: boolean;
 }
@@ -38,146 +51,143 @@ export interface CoveringOptions {
   readonly stickyKey?: string;
   /** Only these shards are needed; all if absent. */
   readonly shards?: readonly number[];
-  /** Nodes not to be asked at all (known to be down, already tried). */
+  /** Nodes not to be asked at all (already tried). */
   readonly excluded?: ReadonlySet<NodeId>;
   /** Nodes asked only for what no other node holds (slow, hot). */
   readonly avoided?: ReadonlySet<NodeId>;
+  /** Nodes asked only for what neither another nor an avoided node holds (in doubt, failing). */
+  readonly doubted?: ReadonlySet<NodeId>;
+  /** Nodes that may hold documents beside their copies. The same for one table. */
+  readonly foreign?: ReadonlySet<NodeId>;
+  /** Replica group of a node; absent: all are in one. The same for one table. */
+  readonly groupOf?: (nodeId: NodeId) => number | undefined;
 }
 
 /** Chooses the copies to read. Deterministic: same table, same options, same set. */
 export function coveringSet(owners: OwnerTable, options: CoveringOptions = {}): CoveringSet {
   const bucket =
     options.stickyKey === undefined ? 0 : shardOfKey(options.stickyKey, STICKY_BUCKETS);
-  const isPlain =
-    options.shards === undefined &&
-    (options.excluded?.size ?? 0) === 0 &&
-    (options.avoided?.size ?? 0) === 0;
-  if (!isPlain) return choose(owners, bucket, options);
+  if (options.shards !== undefined || (options.excluded?.size ?? 0) > 0) {
+    return choose(owners, bucket, options);
+  }
   let kept = cache.get(owners);
-  if (kept === undefined) {
-    kept = new Array<CoveringSet | undefined>(STICKY_BUCKETS).fill(undefined);
+  if (kept === undefined || kept.size >= KEPT_MAX) {
+    kept = new Map();
     cache.set(owners, kept);
   }
-  const known = kept[bucket];
+  const place = cacheKey(bucket, options);
+  const known = kept.get(place);
   if (known !== undefined) return known;
   const chosen = choose(owners, bucket, options);
-  kept[bucket] = chosen;
+  kept.set(place, chosen);
   return chosen;
 }
 
-const cache = new WeakMap<OwnerTable, (CoveringSet | undefined)[]>();
+const cache = new WeakMap<OwnerTable, Map<number | string, CoveringSet>>();
 
-interface NodeHoldings {
-  readonly nodeId: NodeId;
-  readonly readable: Set<number>;
+function cacheKey(bucket: number, { avoided, doubted }: CoveringOptions): number | string {
+  const hasNone = (avoided?.size ?? 0) === 0 && (doubted?.size ?? 0) === 0;
+  if (hasNone) return bucket;
+  return `${bucket} ${[...(avoided ?? [])].sort().join()} ${[...(doubted ?? [])].sort().join()}`;
+}
+
+interface Candidate extends NodeHolding {
+  readonly group: number;
   readonly rank: number;
 }
 
+interface Pick {
+  readonly node: Candidate;
+  readonly shards: ShardBits;
+}
+
 function choose(owners: OwnerTable, bucket: number, options: CoveringOptions): CoveringSet {
-  const wanted = options.shards ?? owners.map((_, shardIndex) => shardIndex);
-  const holdings = gather(owners, wanted, bucket, options);
-  const preferred = holdings.filter((holding) => !options.avoided?.has(holding.nodeId));
-  const open = new Set(wanted);
-  const reads = pick(preferred, open);
-  if (open.size > 0) reads.push(...pick(holdings, open));
-  const heldTotals = countHeld(owners);
+  const { excluded, avoided, doubted, foreign } = options;
+  const { nodes, shardCount } = holdingsOf(owners);
+  const open = bitsOf(shardCount, options.shards);
+  const candidates = nodes
+    .filter(({ nodeId }) => excluded?.has(nodeId) !== true)
+    .map((holding): Candidate => {
+      const group = options.groupOf?.(holding.nodeId) ?? 0;
+      return { ...holding, group, rank: shardOfKey(`${bucket} ${holding.nodeId}`, 4096) };
+    })
+    .sort((left, right) => right.rank - left.rank || (left.nodeId < right.nodeId ? -1 : 1));
+  const sure = candidates.filter(({ nodeId }) => doubted?.has(nodeId) !== true);
+  const preferred = sure.filter(({ nodeId }) => avoided?.has(nodeId) !== true);
+  const picks = cover(preferred, open);
+  if (!isEmpty(open) && sure.length > preferred.length) picks.push(...cover(sure, open));
+  if (!isEmpty(open) && candidates.length > sure.length) picks.push(...cover(candidates, open));
   return {
-    reads: reads.map(({ nodeId, shards }) => ({
-      nodeId,
-      shards,
-      isWhole: heldTotals.get(nodeId) === shards.length,
-    })),
-    uncovered: [...open].sort((left, right) => left - right),
+    reads: toReads(picks).map(({ node, bits }) => {
+      const shards = shardsOf(bits);
+      const { nodeId, heldCount } = node;
+      const isWhole = heldCount === shards.length && foreign?.has(nodeId) !== true;
+      return { nodeId, shards, isWhole };
+    }),
+    uncovered: shardsOf(open),
   };
 }
 
-function gather(
-  owners: OwnerTable,
-  wanted: readonly number[],
-  bucket: number,
-  options: CoveringOptions,
-): NodeHoldings[] {
-  const byNode = new Map<NodeId, NodeHoldings>();
-  for (const shardIndex of wanted) {
-    for (const copy of owners[shardIndex] ?? []) {
-      if (copy.state !== 'in-sync' || options.excluded?.has(copy.nodeId)) continue;
-      let holding = byNode.get(copy.nodeId);
-      if (holding === undefined) {
-        const rank = shardOfKey(`${bucket} ${copy.nodeId}`, 4096);
-        holding = { nodeId: copy.nodeId, readable: new Set(), rank };
-        byNode.set(copy.nodeId, holding);
-      }
-      holding.readable.add(shardIndex);
-    }
+/** One read per node, though it may have been picked for several reasons. */
+function toReads(picks: readonly Pick[]): { node: Candidate; bits: ShardBits }[] {
+  const byNode = new Map<NodeId, { node: Candidate; bits: ShardBits }>();
+  for (const { node, shards } of picks) {
+    const known = byNode.get(node.nodeId);
+    const bits =
+      known === undefined ? shards : known.bits.map((word, at) => word | (shards[at] ?? 0));
+    byNode.set(node.nodeId, { node, bits });
   }
-  return [...byNode.values()].sort(
-    (left, right) => right.rank - left.rank || (left.nodeId < right.nodeId ? -1 : 1),
-  );
-}
-
-function countHeld(owners: OwnerTable): Map<NodeId, number> {
-  const counts = new Map<NodeId, number>();
-  for (const copies of owners) {
-    for (const copy of copies) counts.set(copy.nodeId, (counts.get(copy.nodeId) ?? 0) + 1);
-  }
-  return counts;
+  return [...byNode.values()];
 }
 
 /**
- * Greedy cover, tried once from each node as the first pick: the fewest nodes win, and among equals the
- * start that ranks highest for the sticky key, so different keys use different copies.
- * Takes what it covered out of `open`.
+ * Greedy cover, tried once from each node as the first pick: the fewest nodes win, then the fewest
+ * groups, and among equals the start that ranks highest for the sticky key, so different keys use
+ * different copies. Takes what it covered out of `open`.
  */
-function pick(
-  holdings: readonly NodeHoldings[],
-  open: Set<number>,
-): { nodeId: NodeId; shards: number[] }[] {
-  let best: { nodeId: NodeId; shards: number[] }[] | undefined;
-  let bestLeft = Number.POSITIVE_INFINITY;
-  for (const first of holdings) {
-    const left = new Set(open);
-    const cover = greedyCover(holdings, first, left);
-    if (left.size < bestLeft || (left.size === bestLeft && cover.length < (best?.length ?? 0))) {
-      best = cover;
-      bestLeft = left.size;
-    }
+function cover(candidates: readonly Candidate[], open: ShardBits): Pick[] {
+  let best: Pick[] = [];
+  let bestCost = Number.POSITIVE_INFINITY;
+  for (const first of candidates) {
+    const left = open.slice();
+    const picks = greedyCover(candidates, first, left);
+    const groups = new Set(picks.map(({ node }) => node.group)).size;
+    const cost = countBoth(left, left) * 1e6 + picks.length * 1e3 + groups;
+    if (cost >= bestCost) continue;
+    best = picks;
+    bestCost = cost;
   }
-  for (const { shards } of best ?? []) for (const shard of shards) open.delete(shard);
-  return best ?? [];
+  for (const { shards } of best) takeOut(open, shards);
+  return best;
 }
 
-function greedyCover(
-  holdings: readonly NodeHoldings[],
-  first: NodeHoldings,
-  left: Set<number>,
-): { nodeId: NodeId; shards: number[] }[] {
-  const cover: { nodeId: NodeId; shards: number[] }[] = [];
-  const rest = new Set(holdings);
-  let next: NodeHoldings | undefined = first;
-  while (next !== undefined && left.size > 0) {
-    const shards = [...next.readable].filter((shard) => left.has(shard)).sort((a, b) => a - b);
-    if (shards.length === 0) break;
-    for (const shard of shards) left.delete(shard);
-    cover.push({ nodeId: next.nodeId, shards });
+function greedyCover(candidates: readonly Candidate[], first: Candidate, left: ShardBits): Pick[] {
+  const picks: Pick[] = [];
+  const rest = new Set(candidates);
+  let next: Candidate | undefined = countBoth(first.readable, left) > 0 ? first : undefined;
+  while (next !== undefined) {
+    picks.push({ node: next, shards: takeOut(left, next.readable) });
+    if (isEmpty(left)) break;
     rest.delete(next);
-    next = mostGain(rest, left);
+    next = mostGain(rest, left, first.group);
   }
-  return cover;
+  return picks;
 }
 
+/** Who covers most of what is left; among equals one of the same group. */
 function mostGain(
-  holdings: ReadonlySet<NodeHoldings>,
-  left: ReadonlySet<number>,
-): NodeHoldings | undefined {
-  let best: NodeHoldings | undefined;
+  candidates: ReadonlySet<Candidate>,
+  left: ShardBits,
+  group: number,
+): Candidate | undefined {
+  let best: Candidate | undefined;
   let bestGain = 0;
-  for (const holding of holdings) {
-    let gain = 0;
-    for (const shard of holding.readable) if (left.has(shard)) gain += 1;
-    if (gain > bestGain) {
-      best = holding;
-      bestGain = gain;
-    }
+  for (const candidate of candidates) {
+    const gain = countBoth(candidate.readable, left) * 2;
+    const ranked = gain > 0 && candidate.group === group ? gain + 1 : gain;
+    if (ranked <= bestGain) continue;
+    best = candidate;
+    bestGain = ranked;
   }
   return best;
 }

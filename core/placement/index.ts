@@ -20,6 +20,7 @@ export {
   type Spread,
   shardLimits,
 } from './plan-owners.ts';
+export { readableCopies } from './readable.ts';
 export {
   type NodeScore,
   rendezvousHash,

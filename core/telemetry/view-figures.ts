@@ -10,7 +10,8 @@ export interface ViewFigures {
   readonly degradedShards: number;
   /** Node id -> copies, of every node of the cluster. */
   readonly copiesByNode: ReadonlyMap<string, number>;
-  readonly copiesByState: ReadonlyMap<CopyState, number>;
+  /** A copy that is held is in sync and counted as `held` alone. */
+  readonly copiesByState: ReadonlyMap<CopyState | 'held', number>;
   /** Highest settings version in force; 0 if there is no index. */
   readonly settingsVersion: number;
 }
@@ -18,7 +19,9 @@ export interface ViewFigures {
 /** Counts a view. */
 export function figuresOf(view: ClusterView): ViewFigures {
   const copiesByNode = new Map<string, number>([...view.nodes.keys()].map((id) => [id, 0]));
-  const copiesByState = new Map<CopyState, number>(COPY_STATES.map((state) => [state, 0]));
+  const copiesByState = new Map<CopyState | 'held', number>(
+    [...COPY_STATES, 'held' as const].map((state) => [state, 0]),
+  );
   let coveredShards = 0;
   let degradedShards = 0;
   let settingsVersion = 0n;
@@ -28,9 +31,10 @@ export function figuresOf(view: ClusterView): ViewFigures {
     for (const copies of index.owners) {
       if (copies.some((copy) => copy.state === 'in-sync')) coveredShards += 1;
       else degradedShards += 1;
-      for (const { nodeId, state } of copies) {
+      for (const { nodeId, state, isHeld } of copies) {
         copiesByNode.set(nodeId, (copiesByNode.get(nodeId) ?? 0) + 1);
-        copiesByState.set(state, (copiesByState.get(state) ?? 0) + 1);
+        const shown = isHeld === true ? 'held' : state;
+        copiesByState.set(shown, (copiesByState.get(shown) ?? 0) + 1);
       }
     }
   }

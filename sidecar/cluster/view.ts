@@ -24,6 +24,9 @@ import type {
 } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 
 const NO_COPY = 0xffff;
+/** A copy in sync that is held; all other bytes are places in COPY_STATES. */
+const HELD = COPY_STATES.length;
+const STATE_COUNT = COPY_STATES.length + 1;
 
 /** What is held of the cluster: the newest view and the messages it was made of. */
 export interface HeldView {
@@ -55,8 +58,9 @@ export function applyDelta(held: HeldView, position: Position, delta: DeltaMessa
     entries.delete(uid as IndexUid);
   }
   for (const index of delta.indexes) {
+    const uid = index.uid as IndexUid;
+    entries.set(uid, toEntry(index, known(held, uid)));
     indexes.set(index.uid, index);
-    entries.set(index.uid as IndexUid, toEntry(index));
   }
   return { view: assemble(position, cluster, entries, held), cluster, indexes };
 }
@@ -102,7 +106,21 @@ function toKey(key: ClusterMessage['keys'][number]): KeyEntry {
   };
 }
 
-function toEntry(index: IndexMessage): IndexEntry {
+/** An index as it was before a change. */
+interface KnownIndex {
+  readonly message: IndexMessage;
+  readonly entry: IndexEntry;
+}
+
+function known(held: HeldView, uid: IndexUid): KnownIndex | undefined {
+  const message = held.indexes.get(uid);
+  const entry = held.view.indexes.get(uid);
+  return message === undefined || entry === undefined ? undefined : { message, entry };
+}
+
+/** An owner table that did not change stays the same object: what was found out about it is kept. */
+function toEntry(index: IndexMessage, before?: KnownIndex): IndexEntry {
+  const isSame = before !== undefined && hasSameOwners(before.message, index);
   return {
     id: index.id as IndexId,
     uid: index.uid as IndexUid,
@@ -110,12 +128,23 @@ function toEntry(index: IndexMessage): IndexEntry {
     createdAt: index.createdAt,
     updatedAt: index.updatedAt,
     shardCount: index.shardCount,
-    owners: decodeOwners(index),
+    owners: isSame ? before.entry.owners : decodeOwners(index),
+    foreignNodes: new Set(index.foreignNodeIds as NodeId[]),
     settings:
       index.settingsJson.length === 0 ? {} : JSON.parse(index.settingsJson.toString('utf8')),
     settingsVersion: index.settingsVersion,
     isVisible: index.visible,
   };
+}
+
+function hasSameOwners(left: IndexMessage, right: IndexMessage): boolean {
+  return (
+    left.shardCount === right.shardCount &&
+    left.copiesPerShard === right.copiesPerShard &&
+    left.owners.equals(right.owners) &&
+    left.copyStates.equals(right.copyStates) &&
+    left.nodeIds.join() === right.nodeIds.join()
+  );
 }
 
 /** The owner table; equal copies share one object, for there are shards times copies of them. */
@@ -144,13 +173,14 @@ function copyOf(
   place: number,
   stateByte: number,
 ): Copy {
-  const name = place * COPY_STATES.length + stateByte;
+  const name = place * STATE_COUNT + stateByte;
   const held = known.get(name);
   if (held !== undefined) return held;
   const nodeId = nodeIds[place];
-  const state: CopyState | undefined = COPY_STATES[stateByte];
+  const isHeld = stateByte === HELD;
+  const state: CopyState | undefined = isHeld ? 'in-sync' : COPY_STATES[stateByte];
   assert(nodeId !== undefined && state !== undefined, 'a slot names a node and a state');
-  const copy: Copy = { nodeId: nodeId as NodeId, state };
+  const copy: Copy = { nodeId: nodeId as NodeId, state, ...(isHeld ? { isHeld } : {}) };
   known.set(name, copy);
   return copy;
 }

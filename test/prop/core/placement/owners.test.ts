@@ -110,10 +110,10 @@ test('growing from 3 to 9 nodes: at most 1/(N+1) moves each time, never between 
 
 const states = fc.constantFrom<Copy['state']>('in-sync', 'in-sync', 'behind', 'filling');
 const tables: fc.Arbitrary<OwnerTable> = fc.array(
-  fc.uniqueArray(fc.record({ nodeId: fc.integer({ min: 0, max: 4 }), state: states }), {
-    maxLength: 3,
-    selector: (copy) => copy.nodeId,
-  }),
+  fc.uniqueArray(
+    fc.record({ nodeId: fc.integer({ min: 0, max: 4 }), state: states, isHeld: fc.boolean() }),
+    { maxLength: 3, selector: (copy) => copy.nodeId },
+  ),
   { minLength: 1, maxLength: 8 },
 ) as unknown as fc.Arbitrary<OwnerTable>;
 
@@ -139,6 +139,8 @@ test('a cover reads each readable shard once, from an in-sync copy', () => {
         for (const shard of read.shards) {
           const copy = owners[shard]?.find((one) => one.nodeId === read.nodeId);
           assert.is(copy?.state, 'in-sync');
+          const inSync = owners[shard]?.filter((one) => one.state === 'in-sync') ?? [];
+          assert.ok(copy?.isHeld !== true || inSync.every((one) => one.isHeld));
         }
       }
       assert.ok(cover.reads.length <= smallestCover(owners, expected) + 1);
@@ -151,11 +153,14 @@ test('a cover reads each readable shard once, from an in-sync copy', () => {
 function smallestCover(owners: OwnerTable, shards: readonly number[]): number {
   let best = 5;
   for (let subset = 0; subset < 32; subset += 1) {
-    const covers = shards.every((shard) =>
-      owners[shard]?.some(
-        (copy) => copy.state === 'in-sync' && (subset & (1 << Number(copy.nodeId.slice(1)))) !== 0,
-      ),
-    );
+    const covers = shards.every((shard) => {
+      const known = (owners[shard] ?? []).filter((copy) => copy.state === 'in-sync');
+      const free = known.some((copy) => copy.isHeld !== true);
+      return known.some(
+        ({ nodeId, isHeld }) =>
+          !(free && isHeld) && (subset & (1 << Number(nodeId.slice(1)))) !== 0,
+      );
+    });
     if (covers) best = Math.min(best, subset.toString(2).replaceAll('0', '').length);
   }
   return best;
@@ -182,6 +187,56 @@ test('keys spread over groups, one key stays on its copies, an avoided node is t
   const left = coveringSet(owners, { excluded, avoided });
   assert.is(left.uncovered.length, 0);
   assert.ok(left.reads.some((read) => read.nodeId === 'n0'));
+});
+
+const inSync = (ids: readonly number[]): readonly Copy[] =>
+  ids.map((at) => ({ nodeId: `n${at}` as NodeId, state: 'in-sync' }));
+const names = (...ids: number[]) => new Set(ids.map((at) => `n${at}` as NodeId));
+
+test('a doubted node answers only what neither another nor an avoided one holds', () => {
+  const owners = [[0, 1], [0, 1], [0, 2], [0]].map(inSync);
+  const read = (options: object) =>
+    coveringSet(owners, options).reads.map(({ nodeId, shards }) => [nodeId, shards.join()]);
+  assert.equal(read({}), [['n0', '0,1,2,3']]);
+  assert.equal(read({ avoided: names(0) }), [
+    ['n1', '0,1'],
+    ['n2', '2'],
+    ['n0', '3'],
+  ]);
+  const doubts = read({ avoided: names(2), doubted: names(0) });
+  assert.equal(doubts, [
+    ['n1', '0,1'],
+    ['n2', '2'],
+    ['n0', '3'],
+  ]);
+  assert.equal(read({ doubted: names(0, 2), avoided: names(1) }), [
+    ['n1', '0,1'],
+    ['n0', '2,3'],
+  ]);
+});
+
+test('a node that may hold other documents is never asked without a filter', () => {
+  const owners = [[0], [1]].map(inSync);
+  const { reads } = coveringSet(owners, { foreign: names(1) });
+  assert.equal(reads.map(({ nodeId, isWhole }) => `${nodeId} ${isWhole}`).sort(), [
+    'n0 true',
+    'n1 false',
+  ]);
+});
+
+test('among covers of as many nodes, one that stays inside a group is chosen', () => {
+  // Two nodes of each group halve the shards alike, so that any pair of halves would do.
+  const owners = Array.from({ length: 64 }, (_, shard) => inSync(shard < 32 ? [0, 2] : [1, 3]));
+  const groupOf = (nodeId: NodeId) => (Number(nodeId.slice(1)) < 2 ? 0 : 1);
+  const groups = new Set<number>();
+  for (let at = 0; at < 100; at += 1) {
+    const { reads } = coveringSet(owners, { stickyKey: `query ${at}`, groupOf });
+    const used = new Set(reads.map(({ nodeId }) => groupOf(nodeId)));
+    assert.is(used.size, 1);
+    for (const group of used) groups.add(group);
+    assert.ok(reads.every(({ isWhole }) => isWhole));
+  }
+  assert.is(groups.size, 2);
 });
 
 run();
