@@ -62,6 +62,7 @@ export const ERRORS = {
   invalid_skip_creation: invalid(),
   max_fields_limit_exceeded: invalid(),
   task_not_found: invalid(404),
+  task_file_not_found: invalid(404),
   batch_not_found: invalid(404),
   invalid_task_uids: invalid(),
   invalid_task_canceled_by: invalid(),

@@ -18,6 +18,7 @@ import { KeysServiceService } from '../../proto/gen/miroir/keys/v1/keys.ts';
 import { TaskServiceService } from '../../proto/gen/miroir/tasks/v1/tasks.ts';
 import { WriteServiceService } from '../../proto/gen/miroir/write/v1/write.ts';
 import type { KeyCall, KeyCallReply } from '../keys/index.ts';
+import { batchHandlers } from './batch-service.ts';
 import { keyHandlers } from './key-service.ts';
 import { type TaskServiceOptions, taskHandlers } from './task-service.ts';
 import { toPosition } from './view-messages.ts';
@@ -76,7 +77,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 function addServices(server: Server, options: ApiOptions): void {
   const { runner, watchers, viewPosition, refreshKeys } = options;
   server.addService(WriteServiceService, options.writes.handlers);
-  server.addService(TaskServiceService, taskHandlers(options));
+  server.addService(TaskServiceService, { ...taskHandlers(options), ...batchHandlers(options) });
   server.addService(KeysServiceService, keyHandlers(options.callKeys));
   server.addService(ClusterServiceService, {
     watch: (call: ServerWritableStream<WatchRequest, WatchResponse>) => {

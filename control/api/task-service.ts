@@ -26,8 +26,10 @@ export interface TaskServiceOptions {
   readonly viewPosition: () => Position;
 }
 
-/** Handlers for the gRPC server. */
-export function taskHandlers(options: TaskServiceOptions): TaskServiceServer {
+/** Handlers for the gRPC server, without those of batches. */
+export function taskHandlers(
+  options: TaskServiceOptions,
+): Pick<TaskServiceServer, 'getTask' | 'listTasks'> {
   const { state, runner, viewPosition } = options;
   return {
     getTask: (call, answer) => {
@@ -58,7 +60,7 @@ export function taskHandlers(options: TaskServiceOptions): TaskServiceServer {
         () => answer({ code: status.UNAVAILABLE, details: 'the store failed' }),
       );
     },
-  } as TaskServiceServer;
+  } as Pick<TaskServiceServer, 'getTask' | 'listTasks'>;
 }
 
 function taskBytes(
@@ -66,13 +68,21 @@ function taskBytes(
   uid: number,
   allowedIndexes: readonly string[],
 ): Buffer | undefined {
-  const { state, store } = options;
+  const { state } = options;
   const summary = state.summaries[uid];
-  if (summary === undefined) return undefined;
+  if (summary === undefined || summary.isDeleted) return undefined;
   const name = summary.group === null ? null : groupName(state, summary.group);
   if (!isAllowed(name, allowedIndexes)) return undefined;
-  const task = state.tasks.get(uid) ?? storedTask(store, uid);
+  const task = readTask(options, uid);
   return task === undefined ? undefined : Buffer.from(renderTask(state, task));
+}
+
+/** The record of a task, from memory or from disk; a deleted one as well. */
+export function readTask(
+  options: Pick<TaskServiceOptions, 'state' | 'store'>,
+  uid: number,
+): TaskRecord | undefined {
+  return options.state.tasks.get(uid) ?? storedTask(options.store, uid);
 }
 
 function storedTask(store: Pick<Store, 'get'>, uid: number): TaskRecord | undefined {
@@ -80,7 +90,8 @@ function storedTask(store: Pick<Store, 'get'>, uid: number): TaskRecord | undefi
   return bytes === undefined ? undefined : decodeJson<TaskRecord>(bytes);
 }
 
-function toQuery(request: ListTasksRequest): TaskQuery {
+/** The filters of a list. */
+export function toQuery(request: ListTasksRequest): TaskQuery {
   const time = (text: string | undefined): number | undefined =>
     text === undefined ? undefined : timeMs(text);
   return {

@@ -32,8 +32,17 @@ const KINDS: ReadonlyMap<number, WriteKind> = new Map<number, WriteKind>([
   [WireKind.INDEX_DELETE, 'indexDelete'],
   [WireKind.INDEX_SWAP, 'indexSwap'],
   [WireKind.SETTINGS_UPDATE, 'settingsUpdate'],
+  [WireKind.INDEX_COMPACT, 'indexCompact'],
+  [WireKind.TASKS_CANCEL, 'tasksCancel'],
+  [WireKind.TASKS_DELETE, 'tasksDelete'],
 ]);
 
+/** Kinds that are about no single index. */
+const KINDS_WITHOUT_INDEX: ReadonlySet<WriteKind> = new Set([
+  'indexSwap',
+  'tasksCancel',
+  'tasksDelete',
+] as const);
 const INDEX_UID = /^[A-Za-z0-9_-]{1,400}$/;
 const HASH_BYTES_MAX = 8 * 65_536;
 
@@ -44,7 +53,8 @@ export function toBeginInput(request: BeginRequest): BeginInput {
   if (request.sidecarId === '' || request.requestNumber === 0n) {
     throw new BadMessage('sidecar_id and request_number are needed');
   }
-  if (kind !== 'indexSwap' && !INDEX_UID.test(request.indexUid)) {
+  const hasIndex = !KINDS_WITHOUT_INDEX.has(kind);
+  if (hasIndex && !INDEX_UID.test(request.indexUid)) {
     throw new BadMessage('index_uid is no index uid');
   }
   const { primaryKeyHashes } = request;
@@ -56,7 +66,7 @@ export function toBeginInput(request: BeginRequest): BeginInput {
     sidecarId: request.sidecarId,
     requestNumber: request.requestNumber.toString(),
     kind,
-    indexUid: kind === 'indexSwap' ? '' : request.indexUid,
+    indexUid: hasIndex ? request.indexUid : '',
     keyHashes: primaryKeyHashes,
     touchesAllShards: request.touchesAllShards,
     customMetadata: request.customMetadata ?? null,

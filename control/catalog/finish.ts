@@ -1,6 +1,7 @@
 /**
  * What a finished write does to the catalog that readers see. A write that made an index shows it whatever
- * became of its documents, as on a node, where the index exists as soon as its task was processed.
+ * became of its documents, as on a node, where the index exists as soon as its task was processed; one
+ * that was cancelled made nothing.
  */
 import { mergeSettings } from '../../core/settings/index.ts';
 import type { IndexRecord, Intent, State } from '../state/index.ts';
@@ -9,10 +10,15 @@ import type { IndexRecord, Intent, State } from '../state/index.ts';
 export function applyToCatalog(
   state: State,
   intent: Intent,
-  outcome: { readonly isSuccess: boolean; readonly finishedAt: string },
+  outcome: {
+    readonly isSuccess: boolean;
+    readonly isCanceled: boolean;
+    readonly finishedAt: string;
+  },
 ): void {
   const index = intent.indexId === null ? undefined : state.indexes.get(intent.indexId);
-  if (index !== undefined && intent.createsIndex) show(state, index, intent.indexUid);
+  const isMade = intent.createsIndex && !outcome.isCanceled;
+  if (index !== undefined && isMade) show(state, index, intent.indexUid);
   if (index !== undefined && intent.kind === 'settingsUpdate')
     endSettings(index, intent, outcome.isSuccess);
   if (outcome.isSuccess) {

@@ -1,4 +1,5 @@
 /** The catalog: indexes, their owners and settings, and what writes do to them. */
+
 export {
   partRefused,
   primaryKeyFixed,
@@ -8,4 +9,4 @@ export { applyToCatalog } from './finish.ts';
 export { writableOwners } from './index-record.ts';
 export type { Place, Planned, WritePlan } from './plan.ts';
 export { planWrite } from './plan-write.ts';
-export { settingsSteps } from './steps.ts';
+export { deletionSteps, settingsSteps } from './steps.ts';

@@ -19,6 +19,7 @@ import {
   type WritePlan,
 } from './plan.ts';
 import { planIndexUpdate, planSwap } from './plan-names.ts';
+import { planCancel, planCompaction, planDelete } from './plan-tasks.ts';
 import { creationSteps, deletionSteps, type StepPlan, settingsSteps } from './steps.ts';
 
 /** Plans a write and moves the head. */
@@ -42,6 +43,12 @@ export function planWrite(state: State, input: BeginInput, place: Place): Planne
       return planSwap(state, input);
     case 'settingsUpdate':
       return planSettings(state, input, place);
+    case 'indexCompact':
+      return planCompaction(state, input);
+    case 'tasksCancel':
+      return planCancel(state, input, place.seq);
+    case 'tasksDelete':
+      return planDelete(state, input);
     default:
       return assertNever(input.kind);
   }

@@ -5,7 +5,7 @@ import type { StepPlan } from './steps.ts';
 /** The parts of an intent that the catalog decides. */
 export type WritePlan = Pick<
   Intent,
-  'names' | 'scope' | 'indexId' | 'createsIndex' | 'change' | 'swaps' | 'mustBeEmpty'
+  'names' | 'scope' | 'indexId' | 'createsIndex' | 'change' | 'swaps' | 'mustBeEmpty' | 'tasks'
 > & {
   readonly ground: StepPlan;
   readonly targets: readonly string[];
@@ -38,6 +38,7 @@ export function emptyPlan(names: readonly string[], changes: Partial<WritePlan> 
     change: null,
     swaps: [] as readonly Swap[],
     mustBeEmpty: false,
+    tasks: null,
     ground: NO_STEPS,
     targets: [],
     error: null,

@@ -137,6 +137,34 @@ export function deletionSteps(index: IndexRecord, uid: string): StepPlan {
   return list;
 }
 
+/** POST /indexes/:uid/compact on the given nodes. */
+export function compactionSteps(nodeIds: readonly string[], uid: string): StepPlan {
+  const list = new StepList();
+  for (const nodeId of nodeIds) {
+    list.add(nodeId, {
+      method: 'POST',
+      path: `${indexPath(uid)}/compact`,
+      taskType: 'indexCompaction',
+      taskIndexUid: uid,
+    });
+  }
+  return list;
+}
+
+/** POST /tasks/cancel on each node, with the uids of its own tasks. */
+export function cancelationSteps(tasksOfNode: ReadonlyMap<string, readonly number[]>): StepPlan {
+  const list = new StepList();
+  for (const [nodeId, uids] of tasksOfNode) {
+    list.add(nodeId, {
+      method: 'POST',
+      path: `/tasks/cancel?uids=${uids.join(',')}`,
+      taskType: 'taskCancelation',
+      taskIndexUid: null,
+    });
+  }
+  return list;
+}
+
 /**
  * POST /swap-indexes on every node that holds one of the indexes. A swap fails on a node where one of
  * both is missing, so an empty one is made there first and removed, under its new name, afterwards.

@@ -113,6 +113,8 @@ function makeIntent(
     change: plan.change,
     swaps: plan.swaps,
     mustBeEmpty: plan.mustBeEmpty,
+    tasks: plan.tasks,
+    canceledBy: null,
     bodies: plan.ground.bodies,
     steps: plan.ground.steps,
     targets: Object.fromEntries(
@@ -132,9 +134,10 @@ function makeIntent(
 function makeTask(state: State, input: BeginInput, intent: Intent): TaskRecord {
   const { seq } = intent;
   const isSwap = input.kind === 'indexSwap';
+  const hasIndex = !isSwap && intent.tasks === null;
   // Tasks from here on must not take part in the renaming that this one brings.
   if (isSwap || intent.swaps.length > 0) closeGroups(state, intent.names);
-  const group = isSwap ? null : groupFor(state, input.indexUid, seq);
+  const group = !hasIndex ? null : groupFor(state, input.indexUid, seq);
   const newName = newNameOf(input);
   return {
     uid: seq,
@@ -146,7 +149,7 @@ function makeTask(state: State, input: BeginInput, intent: Intent): TaskRecord {
     details:
       input.kind === 'settingsUpdate' && isObject(input.body)
         ? toClientDetails({}, input.body)
-        : input.details,
+        : matchedDetails(intent, input.details),
     newNameGroup: newName === null ? null : groupFor(state, newName, seq),
     swapGroups: isSwap ? swapGroupsOf(state, input, seq) : [],
     error: null,
@@ -155,6 +158,11 @@ function makeTask(state: State, input: BeginInput, intent: Intent): TaskRecord {
     finishedAt: null,
     customMetadata: input.customMetadata,
   };
+}
+
+/** The number of tasks named is known at once. */
+function matchedDetails(intent: Intent, details: TaskRecord['details']): TaskRecord['details'] {
+  return intent.tasks === null ? details : { ...details, matchedTasks: intent.tasks.matchedCount };
 }
 
 /** The name that a PATCH of an index asks for. */

@@ -14,6 +14,8 @@ export function errorOf(intent: Intent, providedIds: number): TaskError | null {
     const failed = Object.values(target.parts).find((part) => part.task?.status === 'failed');
     const error = failed?.task?.error;
     if (error !== undefined && error !== null) return cleanError(error);
+    const isCut = Object.values(target.parts).some((part) => part.task?.status === 'canceled');
+    if (isCut) return partRefused(nodeId, 'it was cancelled there');
     if (target.state === 'refused' || target.state === 'none') {
       return target.refusal ?? partRefused(nodeId, target.reason ?? 'it never arrived');
     }

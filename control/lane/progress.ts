@@ -3,12 +3,16 @@
  * an event touched, until nothing moves any more; an intent that moves may set others free.
  */
 import { applyToCatalog, writableOwners } from '../catalog/index.ts';
-import type { BeginReply, Intent, Now, OpenIntent, State } from '../state/index.ts';
+import type { BeginReply, Intent, Now, OpenIntent, State, TaskRecord } from '../state/index.ts';
 import {
+  awaitsOthers,
   batchFor,
+  countCancelled,
+  deleteTasks,
   endOf,
   finalDetails,
   formatTime,
+  isCancelled,
   mainTasks,
   startOf,
   swapGroupNames,
@@ -16,6 +20,7 @@ import {
 } from '../tasks/index.ts';
 import { hasEnded, hasOpenTargets, hasUnsentSteps, mustWait } from './conflicts.ts';
 import { errorOf, isDecided, reportReply } from './outcome.ts';
+import { addRemovalSteps } from './uncreate.ts';
 import { addUndoSteps } from './undo.ts';
 
 /** How long a granted write may be silent. */
@@ -33,8 +38,11 @@ export function progress(state: State, seqs: Iterable<number>, now: Now): void {
     if (!hasUnsentSteps(open.intent) && !hasOpenTargets(open.intent)) {
       removeFromNames(state.unorderedByName, open.intent);
     }
-    const isOver = hasEnded(open.intent) && !hasEarlierBarrier(state, open.intent);
-    if (isOver && addUndoSteps(state, open.intent)) {
+    const isOver =
+      hasEnded(open.intent) &&
+      !hasEarlierBarrier(state, open.intent) &&
+      !awaitsOthers(state, open.intent);
+    if (isOver && (addUndoSteps(state, open.intent) || addRemovalSteps(state, open.intent))) {
       for (const name of open.intent.names) addToName(state.unorderedByName, name, seq);
       startSteps(state, open.intent);
       continue;
@@ -42,6 +50,7 @@ export function progress(state: State, seqs: Iterable<number>, now: Now): void {
     if (isOver) {
       finish(state, open, now);
       for (const ended of heldBack(state, open.intent)) queue.add(ended);
+      for (const call of state.openTaskCalls) queue.add(call);
     }
     for (const waiter of setFree(state, open, isOver)) queue.add(waiter);
   }
@@ -62,6 +71,7 @@ export function enterLane(state: State, open: OpenIntent): void {
     addToName(state.unorderedByName, name, intent.seq);
     if (isBarrier(intent)) addToName(state.barriersByName, name, intent.seq);
   }
+  if (intent.tasks) state.openTaskCalls.add(intent.seq);
   state.open.set(intent.seq, open);
 }
 
@@ -204,17 +214,22 @@ function finish(state: State, open: OpenIntent, now: Now): void {
   const task = state.tasks.get(intent.seq);
   if (task !== undefined) {
     const providedIds = task.details?.['providedIds'];
-    const error = errorOf(intent, typeof providedIds === 'number' ? providedIds : 0);
+    const isCanceled = isCancelled(intent);
+    const error = isCanceled
+      ? null
+      : errorOf(intent, typeof providedIds === 'number' ? providedIds : 0);
+    const isSuccess = error === null && !isCanceled;
     const finishedAt = endOf(intent) ?? formatTime(now.wallNs);
-    task.details = finalDetails(task, intent);
+    task.details = detailsOf(state, task, intent);
     task.error = error;
     task.status = error === null ? 'succeeded' : 'failed';
+    if (isCanceled) noteCanceled(state, task, intent);
     task.startedAt = startOf(intent) ?? finishedAt;
     task.finishedAt = finishedAt;
     if (task.batchUid === null) task.batchUid = batchOf(state, intent);
     updateTask(state, task);
-    applyToCatalog(state, intent, { isSuccess: error === null, finishedAt });
-    if (error === null) {
+    applyToCatalog(state, intent, { isSuccess, isCanceled, finishedAt });
+    if (isSuccess) {
       for (const swap of intent.swaps) swapGroupNames(state, swap.left, swap.right, intent.seq);
     }
     state.emit({ kind: 'taskFinished', seq: intent.seq, status: task.status });
@@ -222,7 +237,31 @@ function finish(state: State, open: OpenIntent, now: Now): void {
   state.open.delete(intent.seq);
   removeFromNames(state.openByName, intent);
   removeFromNames(state.barriersByName, intent);
+  state.openTaskCalls.delete(intent.seq);
   state.touchIntent(intent);
+}
+
+/** A cancelled task is of the batch of its cancelation, as on a node. */
+function noteCanceled(state: State, task: TaskRecord, intent: Intent): void {
+  task.status = 'canceled';
+  task.canceledBy = intent.canceledBy;
+  const cancelation = state.tasks.get(intent.canceledBy ?? -1);
+  if (cancelation === undefined) return;
+  if (cancelation.batchUid === null) {
+    cancelation.batchUid = batchFor(state, undefined, null);
+    updateTask(state, cancelation);
+  }
+  task.batchUid = cancelation.batchUid;
+}
+
+function detailsOf(state: State, task: TaskRecord, intent: Intent): TaskRecord['details'] {
+  if (intent.kind === 'tasksCancel') {
+    return { ...task.details, canceledTasks: countCancelled(state, intent) };
+  }
+  if (intent.kind === 'tasksDelete') {
+    return { ...task.details, deletedTasks: deleteTasks(state, intent) };
+  }
+  return finalDetails(task, intent);
 }
 
 /** Our batch of the first node's task that does the write itself. */

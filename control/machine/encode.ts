@@ -3,7 +3,7 @@
  *
  *   c            cluster            u/<node>   highest task uid     i/<id>    index
  *   n/<seq>      open intent        h/<seq>    its primary keys     t/<seq>   task
- *   g/<number>   name group         d/<caller> place of a Begin
+ *   g/<number>   name group         d/<caller> place of a Begin     x/<seq>   uids of deleted tasks
  *
  * Numbers in keys have twelve digits, so that keys sort as the numbers do.
  */
@@ -22,6 +22,7 @@ export const PREFIX = {
   task: 't/',
   group: 'g/',
   caller: 'd/',
+  deletion: 'x/',
 } as const;
 
 const DIGITS = 12;
@@ -87,6 +88,10 @@ export function takeChanges(state: State): Change[] {
     if (task !== undefined) put(numberedKey(PREFIX.task, uid), encodeJson(task));
     if (!state.open.has(uid)) state.tasks.delete(uid);
   }
+  for (const [seq, ranges] of state.touchedDeletions) {
+    put(numberedKey(PREFIX.deletion, seq), encodeJson(ranges));
+  }
+  state.touchedDeletions.clear();
   for (const id of drain(state.touchedGroups)) {
     put(numberedKey(PREFIX.group, id), encodeJson(state.groups[id]));
   }

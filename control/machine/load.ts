@@ -10,7 +10,7 @@ import {
   type TaskRecord,
 } from '../state/index.ts';
 import type { Store } from '../store/index.ts';
-import { summarize } from '../tasks/index.ts';
+import { hideTasks, summarize } from '../tasks/index.ts';
 import {
   CLUSTER_KEY,
   decodeIndex,
@@ -60,6 +60,9 @@ export function loadState(
     // A sidecar that still renews such a write has to hear that it is gone.
     if (task.error?.code === 'miroir_write_abandoned') state.givenUp.add(task.uid);
     state.nextBatchUid = Math.max(state.nextBatchUid, (summary.batchUid ?? -1) + 1);
+  }
+  for (const { value } of store.range(PREFIX.deletion)) {
+    hideTasks(state, decodeJson<[number, number][]>(value));
   }
   state.nextSeq = state.summaries.length;
   const callers = [...store.range(PREFIX.caller)].map(({ key, value }): [string, number] => [

@@ -55,7 +55,7 @@ function readAnswer(answer: NodeAnswer): StepOutcome | undefined {
   const { status, text } = answer;
   if (status === 401 || status === 403 || status === 408 || status === 429) return undefined;
   const body = parse(text);
-  if (status === 202 && typeof body?.['taskUid'] === 'number') {
+  if ((status === 202 || status === 200) && typeof body?.['taskUid'] === 'number') {
     return { kind: 'enqueued', uid: body['taskUid'] };
   }
   if (status < 400 || status >= 500 || body === undefined) return undefined;
@@ -72,12 +72,15 @@ async function findStep(placed: PlacedStep): Promise<number | 'absent' | 'unknow
   if (tasks === undefined) return 'unknown';
   const known = new Set(intent.steps.map((other) => (other.nodeId === node.id ? other.uid : null)));
   const body = intent.bodies[step.body];
-  const found = tasks.find((task) => !known.has(task.uid) && isSameSwap(step, task, body));
+  const found = tasks.find((task) => !known.has(task.uid) && isSameCall(step, task, body));
   return found?.uid ?? 'absent';
 }
 
-/** Swaps of other indexes may be in the list as well; they are told apart by their names. */
-function isSameSwap(step: Step, task: RawTask, body: string | undefined): boolean {
+/** Swaps and cancelations of others may be in the list as well; they are told apart by what they name. */
+function isSameCall(step: Step, task: RawTask, body: string | undefined): boolean {
+  if (step.taskType === 'taskCancelation') {
+    return step.path.endsWith(String(task.details?.['originalFilter'] ?? ' '));
+  }
   if (step.taskType !== 'indexSwap') return true;
   const named = (swaps: unknown): string =>
     JSON.stringify(

@@ -50,6 +50,8 @@ export interface TaskSummary {
   readonly enqueuedMs: number;
   startedMs: number;
   finishedMs: number;
+  /** A deletion of tasks took it out of every list. */
+  isDeleted: boolean;
 }
 
 /** A name group: tasks that share an index's name, whatever it is called now. */
@@ -87,6 +89,8 @@ export class State {
   readonly unorderedByName = new Map<string, Set<number>>();
   /** The open ones that make, change or remove the index itself. */
   readonly barriersByName = new Map<string, Set<number>>();
+  /** Open cancelations and deletions of tasks: they end after tasks they are about. */
+  readonly openTaskCalls = new Set<number>();
   /** Tasks of open intents, and those the current batch finished. */
   readonly tasks = new Map<number, TaskRecord>();
   /** Of all tasks, by uid. */
@@ -111,6 +115,8 @@ export class State {
   readonly writtenIntents = new Set<number>();
   readonly touchedTasks = new Set<number>();
   readonly touchedIndexes = new Set<string>();
+  /** By the deletion's place: first and last uid of what it hid. */
+  readonly touchedDeletions = new Map<number, readonly (readonly [number, number])[]>();
   readonly touchedGroups = new Set<number>();
   /** Nodes whose highest task uid rose. */
   readonly touchedNodes = new Set<string>();

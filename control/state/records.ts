@@ -18,7 +18,10 @@ export type WriteKind =
   | 'indexUpdate'
   | 'indexDelete'
   | 'indexSwap'
-  | 'settingsUpdate';
+  | 'settingsUpdate'
+  | 'indexCompact'
+  | 'tasksCancel'
+  | 'tasksDelete';
 
 /** Meilisearch's error object, as a task shows it. */
 export interface TaskError {
@@ -85,6 +88,14 @@ export interface Swap {
   readonly isRename: boolean;
 }
 
+/** The tasks that a cancelation or a deletion of tasks is about, chosen when it took its place. */
+export interface TaskChoice {
+  /** Tasks its filters named. */
+  readonly matchedCount: number;
+  /** Of those, the ones that may be cancelled or deleted. */
+  readonly uids: readonly number[];
+}
+
 /** The durable record of a write that is not over. */
 export interface Intent {
   readonly seq: number;
@@ -96,7 +107,8 @@ export interface Intent {
   readonly scope: 'index' | 'all' | 'keys' | 'none';
   readonly indexUid: string;
   readonly indexId: string | null;
-  readonly createsIndex: boolean;
+  /** It makes the index; passed on to a later write where this one is cancelled. */
+  createsIndex: boolean;
   readonly enqueuedAt: string;
   readonly documentCount: number;
   /** The client's body for settings and index updates. */
@@ -104,6 +116,10 @@ export interface Intent {
   readonly swaps: readonly Swap[];
   /** Index updates to another primary key: documents are counted first, and none may be there. */
   readonly mustBeEmpty: boolean;
+  /** Of a cancelation or a deletion of tasks. */
+  readonly tasks: TaskChoice | null;
+  /** The cancelation that asked the nodes to cancel it. */
+  canceledBy: number | null;
   bodies: readonly string[];
   steps: Step[];
   targets: Record<string, Target>;
@@ -111,7 +127,7 @@ export interface Intent {
   phase: 'waiting' | 'counting' | 'preparing' | 'granted' | 'running';
   /** Decided already, whatever nodes say. */
   error: TaskError | null;
-  /** A settings change that failed on some nodes is being taken back on the others. */
+  /** What a half-done settings change or a cancelled creation left on nodes is being taken back. */
   isUndone: boolean;
   /** The sidecar's lease ran out, or it gave up. */
   isAbandoned: boolean;

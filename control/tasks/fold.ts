@@ -12,6 +12,7 @@ import type {
   TaskRecord,
   WriteKind,
 } from '../state/index.ts';
+import { addSizes } from './sizes.ts';
 import { parseTime } from './time.ts';
 
 /** Meilisearch's name of the task of each kind of write. */
@@ -27,6 +28,9 @@ export const TASK_TYPES: Readonly<Record<WriteKind, string>> = {
   indexDelete: 'indexDeletion',
   indexSwap: 'indexSwap',
   settingsUpdate: 'settingsUpdate',
+  indexCompact: 'indexCompaction',
+  tasksCancel: 'taskCancelation',
+  tasksDelete: 'taskDeletion',
 };
 
 /** Counts that add up over the nodes and are null until the end. */
@@ -73,6 +77,7 @@ export function finalDetails(task: TaskRecord, intent: Intent): JsonObject | nul
       ? task.details
       : toClientDetails(first?.details ?? {}, intent.change);
   }
+  if (intent.kind === 'indexCompact') return compactionDetails(tasks);
   if (task.details === null) return null;
   const details: Record<string, unknown> = { ...task.details };
   for (const count of COUNTS) {
@@ -83,6 +88,17 @@ export function finalDetails(task: TaskRecord, intent: Intent): JsonObject | nul
   const isUndone = !tasks.some(({ status }) => status === 'succeeded');
   if (intent.kind === 'documentsEdit' && isUndone) details['deletedDocuments'] = null;
   return details;
+}
+
+/** Sizes before and after, of the nodes that told them. */
+function compactionDetails(tasks: readonly NodeTask[]): JsonObject {
+  const sizes = tasks.flatMap(({ details }) => (details === null ? [] : [details]));
+  const before = addSizes(sizes.map((details) => details['preCompactionSize']));
+  const after = addSizes(sizes.map((details) => details['postCompactionSize']));
+  return {
+    ...(before === undefined ? {} : { preCompactionSize: before }),
+    ...(after === undefined ? {} : { postCompactionSize: after }),
+  };
 }
 
 /**

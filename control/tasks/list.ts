@@ -43,7 +43,7 @@ export function listTasks(state: State, query: TaskQuery): TaskPage {
   let total = 0;
   let cutCount = 0;
   for (const summary of inOrder(state.summaries, query)) {
-    if (summary === undefined || !matches(summary)) continue;
+    if (summary === undefined || summary.isDeleted || !matches(summary)) continue;
     total += 1;
     // One more than the page holds tells whether another follows.
     if (!isFrom(summary.uid, query) || cutCount > query.limit) continue;

@@ -41,6 +41,7 @@ export function summarize(task: TaskRecord): TaskSummary {
     enqueuedMs: timeMs(task.enqueuedAt),
     startedMs: timeMs(task.startedAt),
     finishedMs: timeMs(task.finishedAt),
+    isDeleted: false,
   };
 }
 

@@ -24,7 +24,8 @@ export function renderTask(state: State, task: TaskRecord): string {
   });
 }
 
-function detailsOf(state: State, task: TaskRecord): unknown {
+/** Details as they are shown now: a swap's names follow later renames. */
+export function detailsOf(state: State, task: TaskRecord): unknown {
   if (task.type !== 'indexSwap') return task.details;
   return {
     swaps: task.swapGroups.map(({ groups, rename }) => ({

@@ -2,11 +2,12 @@
 import { credentials } from '@grpc/grpc-js';
 import type { Position } from '../../core/topology.ts';
 import {
+  type ListBatchesResponse,
   type ListTasksRequest,
   type ListTasksResponse,
   TaskServiceClient,
 } from '../../proto/gen/miroir/tasks/v1/tasks.ts';
-import { callUnary, channelOptions, controlError } from './channel.ts';
+import { callUnary, channelOptions, controlError, type UnaryMethod } from './channel.ts';
 
 const DEADLINE_MS = 10_000;
 
@@ -22,6 +23,13 @@ export interface TaskClient {
     signal?: AbortSignal,
   ): Promise<Uint8Array | undefined>;
   list(request: ListTasksRequest, signal?: AbortSignal): Promise<ListTasksResponse>;
+  /** The batch's JSON in Meilisearch's shape; undefined if there is none the caller may see. */
+  getBatch(
+    uid: bigint,
+    allowedIndexes: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<Uint8Array | undefined>;
+  listBatches(query: ListTasksRequest, signal?: AbortSignal): Promise<ListBatchesResponse>;
 }
 
 /** TaskClient over gRPC. */
@@ -41,31 +49,45 @@ export class GrpcTaskClient implements TaskClient {
     allowedIndexes: readonly string[],
     signal?: AbortSignal,
   ): Promise<Uint8Array | undefined> {
-    try {
-      const response = await callUnary(
-        this.#client.getTask.bind(this.#client),
-        { uid, allowedIndexes: [...allowedIndexes] },
-        { deadlineMs: DEADLINE_MS, signal },
-      );
-      if (response.position !== undefined) await this.#reach(response.position);
-      return response.taskJson;
-    } catch (error) {
-      throw controlError(error);
-    }
+    const request = { uid, allowedIndexes: [...allowedIndexes] };
+    const response = await this.#ask(this.#client.getTask.bind(this.#client), request, signal);
+    return response.taskJson;
   }
 
-  async list(request: ListTasksRequest, signal?: AbortSignal): Promise<ListTasksResponse> {
+  list(request: ListTasksRequest, signal?: AbortSignal): Promise<ListTasksResponse> {
+    return this.#ask(this.#client.listTasks.bind(this.#client), request, signal);
+  }
+
+  async getBatch(
+    uid: bigint,
+    allowedIndexes: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
+    const request = { uid, allowedIndexes: [...allowedIndexes] };
+    const response = await this.#ask(this.#client.getBatch.bind(this.#client), request, signal);
+    return response.batchJson;
+  }
+
+  listBatches(query: ListTasksRequest, signal?: AbortSignal): Promise<ListBatchesResponse> {
+    return this.#ask(this.#client.listBatches.bind(this.#client), { query }, signal);
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  /** One call; its answer is given out once the view is as new. */
+  async #ask<Request, Response extends { readonly position?: Position | undefined }>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
+    signal: AbortSignal | undefined,
+  ): Promise<Response> {
     try {
-      const method = this.#client.listTasks.bind(this.#client);
       const response = await callUnary(method, request, { deadlineMs: DEADLINE_MS, signal });
       if (response.position !== undefined) await this.#reach(response.position);
       return response;
     } catch (error) {
       throw controlError(error);
     }
-  }
-
-  close(): void {
-    this.#client.close();
   }
 }

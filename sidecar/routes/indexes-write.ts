@@ -90,6 +90,20 @@ export async function deleteIndex(context: RouteContext): Promise<GatewayReply> 
   });
 }
 
+/** POST /indexes/{uid}/compact. */
+export async function compactIndex(context: RouteContext): Promise<GatewayReply> {
+  const uid = parseIndexUid(context.params['index_uid'] ?? '');
+  refuseReservedUid(uid);
+  return beginControlWrite(context, {
+    kind: WriteKind.INDEX_COMPACT,
+    indexUid: uid,
+    taskType: 'indexCompaction',
+    details: {},
+    bodyJson: '',
+    mayCreateIndex: false,
+  });
+}
+
 /** POST /swap-indexes. */
 export async function swapIndexes(context: RouteContext): Promise<GatewayReply> {
   const items = checkArray(await readJsonBody(context), '', 'bad_request');

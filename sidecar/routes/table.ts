@@ -11,6 +11,7 @@ import {
   handleDocumentReplace,
   handleDocumentUpdate,
 } from '../writes/index.ts';
+import { getBatch, listBatches } from './batches.ts';
 import type { Route } from './context.ts';
 import { getDocument, listDocuments, postFetch } from './documents-read.ts';
 import { documentWrite } from './documents-write.ts';
@@ -20,7 +21,13 @@ import { changeFeatures, getFeatures } from './features.ts';
 import { postFields } from './fields.ts';
 import { getHealth, getRoot, getVersion } from './health.ts';
 import { getIndex, listIndexes } from './indexes-read.ts';
-import { createIndex, deleteIndex, swapIndexes, updateIndex } from './indexes-write.ts';
+import {
+  compactIndex,
+  createIndex,
+  deleteIndex,
+  swapIndexes,
+  updateIndex,
+} from './indexes-write.ts';
 import { changeKey, getKey, listKeys } from './keys.ts';
 import { getLivez, getMetrics, getReadyz, getTopology } from './miroir.ts';
 import { postMultiSearch } from './multi-search.ts';
@@ -30,6 +37,8 @@ import { getSetting, getSettings } from './settings-read.ts';
 import { resetSetting, resetSettings, updateSetting, updateSettings } from './settings-write.ts';
 import { getSimilar, postSimilar } from './similar.ts';
 import { getIndexStats, getStats } from './stats.ts';
+import { cancelTasks, deleteTasks } from './task-changes.ts';
+import { getTaskDocuments } from './task-documents.ts';
 import { getTask, listTasks } from './tasks.ts';
 
 const INDEX = '/indexes/{index_uid}';
@@ -142,20 +151,30 @@ const indexes: readonly Route[] = [
   { method: 'PATCH', template: INDEX, action: 'indexes.update', handler: updateIndex },
   { method: 'DELETE', template: INDEX, action: 'indexes.delete', handler: deleteIndex },
   { method: 'POST', template: '/swap-indexes', action: 'indexes.swap', handler: swapIndexes },
-  { method: 'POST', template: `${INDEX}/compact`, action: 'indexes.compact' },
+  {
+    method: 'POST',
+    template: `${INDEX}/compact`,
+    action: 'indexes.compact',
+    handler: compactIndex,
+  },
   { method: 'GET', template: `${INDEX}/stats`, action: 'stats.get', handler: getIndexStats },
   { method: 'POST', template: `${INDEX}/fields`, action: 'fields.post', handler: postFields },
 ];
 
 const tasks: readonly Route[] = [
   { method: 'GET', template: '/tasks', action: 'tasks.get', handler: listTasks },
-  { method: 'DELETE', template: '/tasks', action: 'tasks.delete' },
-  { method: 'POST', template: '/tasks/cancel', action: 'tasks.cancel' },
+  { method: 'DELETE', template: '/tasks', action: 'tasks.delete', handler: deleteTasks },
+  { method: 'POST', template: '/tasks/cancel', action: 'tasks.cancel', handler: cancelTasks },
   { method: 'POST', template: '/tasks/compact', action: 'tasks.compact' },
   { method: 'GET', template: '/tasks/{task_id}', action: 'tasks.get', handler: getTask },
-  { method: 'GET', template: '/tasks/{task_id}/documents', action: 'tasks.get' },
-  { method: 'GET', template: '/batches', action: 'tasks.get' },
-  { method: 'GET', template: '/batches/{batch_id}', action: 'tasks.get' },
+  {
+    method: 'GET',
+    template: '/tasks/{task_id}/documents',
+    action: 'tasks.get',
+    handler: getTaskDocuments,
+  },
+  { method: 'GET', template: '/batches', action: 'tasks.get', handler: listBatches },
+  { method: 'GET', template: '/batches/{batch_id}', action: 'tasks.get', handler: getBatch },
 ];
 
 const keys: readonly Route[] = [

@@ -49,6 +49,9 @@ interface Draft {
 
 type ReadField = (draft: Draft, text: string) => boolean;
 
+/** What only a list can be asked: which page of it. */
+export const PAGE_FIELDS: ReadonlySet<string> = new Set(['limit', 'from', 'reverse']);
+
 /** Reads the filters; undefined if anything is not understood. */
 export function parseTaskQuery(text: string): TaskQuery | undefined {
   const draft: Draft = { filter: emptyFilter(), matchesNothing: false };

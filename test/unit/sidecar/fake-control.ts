@@ -143,6 +143,16 @@ export class FakeControl {
           position: this.position,
         });
       },
+      getBatch: (_call, answer) => answer(null, { batchJson: undefined, position: this.position }),
+      listBatches: (_call, answer) => {
+        answer(null, {
+          batchesJson: [],
+          total: 0n,
+          from: undefined,
+          next: undefined,
+          position: this.position,
+        });
+      },
       listTasks: (call, answer) => {
         const uids = [...this.tasks.keys()].slice(0, call.request.limit);
         answer(null, {

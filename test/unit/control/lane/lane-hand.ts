@@ -102,6 +102,16 @@ export class Hand {
   /** Every outstanding task of one node ends. */
   endOn(id: string, status: 'succeeded' | 'failed', code = 'internal'): void {
     const uids = [...(this.state.outstanding.get(id)?.keys() ?? [])].sort((a, b) => a - b);
+    this.endTasks(id, uids, { status, code });
+  }
+
+  /** These tasks of one node end. */
+  endTasks(
+    id: string,
+    uids: readonly number[],
+    end: { readonly status: 'succeeded' | 'failed' | 'canceled'; readonly code?: string },
+  ): void {
+    const { status, code = 'internal' } = end;
     const error = { message: `from ${id}`, code, type: 'invalid_request', link: '' };
     const tasks = uids.map((uid) => ({
       uid,
