@@ -56,9 +56,15 @@ export async function beginControlWrite(
   });
 }
 
-/** Control's refusal as the client sees it. */
+/** When to try again, where it is not at once. */
+const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = { miroir_storage_full: 10 };
+
+/** Control's refusal as the client sees it; one that may pass says when to try again. */
 export function refusalError(refusal: Refusal): MiroirError {
   const { code, message } = refusal;
   assert(Object.hasOwn(ERRORS, code), `control refused with an unknown code ${code}`);
-  return new MiroirError(code as ErrorCode, message);
+  const known = code as ErrorCode;
+  if (ERRORS[known].status !== 503) return new MiroirError(known, message);
+  const retryAfterSeconds = RETRY_AFTER_SECONDS[known] ?? 1;
+  return new MiroirError(known, message, { retryAfterSeconds });
 }

@@ -4,7 +4,6 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { assertNever } from '../../core/assert.ts';
 import {
   DocumentSplitter,
   type PayloadFormat,
@@ -16,17 +15,16 @@ import { type Grant, WriteKind } from '../../proto/gen/miroir/write/v1/write.ts'
 import type { GatewayReply, GatewayRequest } from '../http/exchange.ts';
 import { reservedField } from '../routes/reserved-names.ts';
 import { parseIndexUid, refuseReservedUid } from '../routes/uid.ts';
-import { begin, KEYS_MAX, sentReply, taskReply, type WriteIntent } from './begin.ts';
+import { KEYS_MAX, type WriteIntent } from './begin.ts';
 import type { WriteContext } from './context.ts';
 import { type AdditionParams, readAdditionParams, readFormat } from './params.ts';
-import { type NodeShare, sendShares } from './send.ts';
+import { runWrite } from './run-session.ts';
+import type { NodeShare } from './send.ts';
 import { cutParts, type Framing, partBody } from './share.ts';
 import { Spool } from './spool.ts';
-import { readTargets, rowsByNode } from './targets.ts';
+import { readTargets, rowsByNode, shardsOfRows } from './targets.ts';
 
 const TASK_TYPE = 'documentAdditionOrUpdate';
-/** Control names another primary key at most once per change of the index; more is a loop. */
-const SPLITS_MAX = 4;
 /** Work of so many milliseconds at a stretch is felt by other requests. */
 const TURN_MS = 10;
 
@@ -160,39 +158,21 @@ async function finish(splitter: DocumentSplitter, spool: Spool): Promise<SplitRe
   }
 }
 
-async function write(
+function write(
   context: WriteContext,
   addition: Addition,
   firstSplit: SplitResult,
 ): Promise<GatewayReply> {
-  const { customMetadata } = addition.params;
   let split = firstSplit;
-  for (let splits = 1; splits <= SPLITS_MAX; splits += 1) {
-    const begun = await begin(context, toIntent(context.indexUid, addition, split));
-    switch (begun.kind) {
-      case 'settled':
-        return taskReply(context, begun, TASK_TYPE, customMetadata);
-      case 'other-primary-key':
-        split = await splitAgain(addition, context.indexUid, begun.primaryKey);
-        break;
-      case 'granted': {
-        const { grant, beganAtMs } = begun;
-        const shares = makeShares(context.indexUid, addition, split, grant);
-        const write = { ...grant, beganAtMs };
-        const outcome = await sendShares(context, write, shares);
-        return sentReply(context, outcome, () =>
-          taskReply(context, grant, TASK_TYPE, customMetadata),
-        );
-      }
-      default:
-        return assertNever(begun);
-    }
-  }
-  throw new MiroirError(
-    'miroir_overloaded',
-    'The primary key of the index keeps changing while documents are written.',
-    { retryAfterSeconds: 1 },
-  );
+  return runWrite(context, {
+    taskType: TASK_TYPE,
+    customMetadata: addition.params.customMetadata,
+    intent: () => toIntent(context.indexUid, addition, split),
+    shares: (grant) => makeShares(context.indexUid, addition, split, grant),
+    splitAgain: async (primaryKey) => {
+      split = await splitAgain(addition, context.indexUid, primaryKey);
+    },
+  });
 }
 
 /** What control is told. Throws if the client must see an error in place of a task. */
@@ -267,6 +247,7 @@ function makeShares(
         body: () => partBody(source, part),
         bodyBytes: part.bodyBytes,
       })),
+      shards: shardsOfRows(rows, table.hashLows, shardCount),
     };
   });
   return shares.filter((share) => share.bodies.length > 0);

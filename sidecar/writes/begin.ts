@@ -1,12 +1,9 @@
-/** Begin as document writes use it, and the reply to the client. */
-import { assert } from '../../core/assert.ts';
-import { type ErrorBody, MiroirError } from '../../core/errors.ts';
-import type { BeginResponse, Grant, WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
-import type { GatewayReply } from '../http/exchange.ts';
-import { refusalError } from '../routes/begin.ts';
-import { bytesReply, jsonReply } from '../routes/reply.ts';
+/** Begin as document writes use it: what control is told, and what its answer means. */
+
+import type { ErrorBody } from '../../core/errors.ts';
+import { MiroirError } from '../../core/errors.ts';
+import type { BeginResponse, WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
 import type { WriteContext } from './context.ts';
-import type { SendOutcome } from './send.ts';
 
 /** Above this many different primary keys a write counts as touching the whole index. */
 export const KEYS_MAX = 65_536;
@@ -28,21 +25,16 @@ export interface WriteIntent {
   readonly skipsCreation?: boolean;
 }
 
-/** What Begin came to. */
-export type Begun =
-  | { readonly kind: 'granted'; readonly grant: Grant; readonly beganAtMs: number }
-  | { readonly kind: 'settled'; readonly seq: bigint; readonly enqueuedAt: string }
-  /** Split again with this primary key. */
-  | { readonly kind: 'other-primary-key'; readonly primaryKey: string };
-
 /**
- * Takes a place in the lane. Not cut when the client goes away: control may have given the place
- * already. Throws the refusal, or miroir_control_unavailable.
+ * Asks for a place in the lane. Not cut when the client goes away: control may have given the place
+ * already. Throws miroir_control_unavailable.
  */
-export async function begin(context: WriteContext, intent: WriteIntent): Promise<Begun> {
-  const beganAtMs = context.clock.nowMs();
+export async function askBegin(
+  context: WriteContext,
+  intent: WriteIntent,
+): Promise<NonNullable<BeginResponse['outcome']>> {
   const { touches } = intent;
-  const response: BeginResponse = await context.writes.begin({
+  const { outcome } = await context.writes.begin({
     kind: intent.kind,
     indexUid: intent.indexUid,
     primaryKeyHashes: touches === 'all' ? Buffer.alloc(0) : asBuffer(touches),
@@ -58,52 +50,12 @@ export async function begin(context: WriteContext, intent: WriteIntent): Promise
     documentCount: BigInt(intent.documentCount ?? 0),
     skipCreation: intent.skipsCreation ?? false,
   });
-  const { outcome } = response;
-  switch (outcome?.$case) {
-    case 'grant':
-      return { kind: 'granted', grant: outcome.value, beganAtMs };
-    case 'settled':
-      return { kind: 'settled', ...outcome.value };
-    case 'otherPrimaryKey':
-      return { kind: 'other-primary-key', primaryKey: outcome.value };
-    case 'refusal':
-      throw refusalError(outcome.value);
-    default:
-      throw new MiroirError('miroir_control_unavailable', 'Control gave no answer.', {
-        retryAfterSeconds: 1,
-      });
-  }
+  if (outcome !== undefined) return outcome;
+  throw new MiroirError('miroir_control_unavailable', 'Control gave no answer.', {
+    retryAfterSeconds: 1,
+  });
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** The summarized task, as a node answers 202. */
-export function taskReply(
-  context: WriteContext,
-  task: { seq: bigint; enqueuedAt: string },
-  type: string,
-  customMetadata: string | undefined,
-): GatewayReply {
-  assert(task.seq <= BigInt(Number.MAX_SAFE_INTEGER), 'places in the lane are exact numbers');
-  return jsonReply(context.route, 202, {
-    taskUid: Number(task.seq),
-    indexUid: context.indexUid,
-    status: 'enqueued',
-    type,
-    enqueuedAt: task.enqueuedAt,
-    ...(customMetadata === undefined ? {} : { customMetadata }),
-  });
-}
-
-/** The reply to a write that was sent. Throws what the client must see. */
-export function sentReply(
-  context: WriteContext,
-  outcome: SendOutcome,
-  whenStanding: () => GatewayReply,
-): GatewayReply {
-  if (outcome.kind === 'stands') return whenStanding();
-  if (outcome.kind === 'fails') throw outcome.error;
-  return bytesReply(context.route, outcome.status, [outcome.body]);
 }

@@ -43,12 +43,31 @@ export interface WriteContext {
   readonly clock: Clock;
 }
 
+/** Everyone who is to be called at the same interval is called by one timer, one after another. */
+const pulses = new Map<
+  number,
+  { readonly timer: NodeJS.Timeout; readonly tasks: Set<() => void> }
+>();
+
 /** The clock of the process. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   every(intervalMs, task) {
-    const timer = setInterval(task, intervalMs);
-    timer.unref();
-    return () => clearInterval(timer);
+    let pulse = pulses.get(intervalMs);
+    if (pulse === undefined) {
+      const tasks = new Set<() => void>();
+      const timer = setInterval(() => {
+        for (const one of [...tasks]) one();
+      }, intervalMs);
+      timer.unref();
+      pulse = { timer, tasks };
+      pulses.set(intervalMs, pulse);
+    }
+    const { tasks } = pulse;
+    const own = (): void => task();
+    tasks.add(own);
+    return () => {
+      tasks.delete(own);
+    };
   },
 };

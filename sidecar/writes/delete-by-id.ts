@@ -7,14 +7,15 @@ import { type HashHalves, hashPrimaryKeyInto } from '../../core/placement/index.
 import { type Grant, WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
 import type { GatewayReply, GatewayRequest } from '../http/exchange.ts';
 import { parseIndexUid, refuseReservedUid } from '../routes/uid.ts';
-import { begin, KEYS_MAX, sentReply, taskReply } from './begin.ts';
+import { KEYS_MAX, type WriteIntent } from './begin.ts';
 import type { WriteContext } from './context.ts';
 import { findNonSequence, readIds } from './ids.ts';
 import { readCustomMetadata } from './params.ts';
-import { type NodeBody, type NodeShare, sendShares } from './send.ts';
+import { runWrite } from './run-session.ts';
+import type { NodeBody, NodeShare } from './send.ts';
 import { PART_BYTES_MAX } from './share.ts';
 import { readSmallBody } from './small-body.ts';
-import { readTargets, rowsByNode } from './targets.ts';
+import { readTargets, rowsByNode, shardsOfRows } from './targets.ts';
 
 const TASK_TYPE = 'documentDeletion';
 
@@ -42,7 +43,7 @@ export async function handleDocumentDeleteBatch(
   return deleteIds(context, readIds(body), customMetadata);
 }
 
-async function deleteIds(
+function deleteIds(
   context: WriteContext,
   ids: readonly string[],
   customMetadata: string | undefined,
@@ -53,7 +54,7 @@ async function deleteIds(
     hashPrimaryKeyInto(id, hash);
     table.add(0, 0, hash.low, hash.high);
   }
-  const begun = await begin(context, {
+  const intent: WriteIntent = {
     kind: WriteKind.DOCUMENTS_DELETE_BY_ID,
     indexUid: context.indexUid,
     touches: table.hashBytes(KEYS_MAX) ?? 'all',
@@ -63,13 +64,13 @@ async function deleteIds(
       deletedDocuments: null,
       originalFilter: null,
     }),
+  };
+  return runWrite(context, {
+    taskType: TASK_TYPE,
+    customMetadata,
+    intent: () => intent,
+    shares: (grant) => makeShares(context.indexUid, ids, table, grant),
   });
-  if (begun.kind === 'settled') return taskReply(context, begun, TASK_TYPE, customMetadata);
-  assert(begun.kind === 'granted', 'a deletion has no primary key to differ in');
-  const { grant, beganAtMs } = begun;
-  const shares = makeShares(context.indexUid, ids, table, grant);
-  const outcome = await sendShares(context, { ...grant, beganAtMs }, shares);
-  return sentReply(context, outcome, () => taskReply(context, grant, TASK_TYPE, customMetadata));
 }
 
 function makeShares(
@@ -83,6 +84,7 @@ function makeShares(
     .map((rows, place) => ({
       nodeId: targets.nodeIds[place] as NodeShare['nodeId'],
       bodies: cutIdBodies(indexUid, ids, rows),
+      shards: shardsOfRows(rows, table.hashLows, targets.shardCount),
     }))
     .filter((share) => share.bodies.length > 0);
 }

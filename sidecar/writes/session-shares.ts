@@ -30,6 +30,7 @@ export interface Share {
 /** A share of which nothing was sent yet. */
 export function newShare(spec: ShareSpec): Share {
   assert(spec.partBytes.length > 0, 'a share has something to send');
+  assert(spec.shards.length > 0, 'what is sent belongs to some shard');
   return { spec, outcomes: [], sentAtMs: undefined, isCut: false };
 }
 

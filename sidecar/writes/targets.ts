@@ -64,3 +64,23 @@ export function rowsByNode(
     }
   }
 }
+
+/** Shards of the rows, ascending. */
+export function shardsOfRows(
+  rows: Uint32Array,
+  hashLows: Uint32Array,
+  shardCount: number,
+): readonly number[] {
+  const isTouched = new Uint8Array(shardCount);
+  for (const row of rows) isTouched[(hashLows[row] as number) & (shardCount - 1)] = 1;
+  return [...isTouched.keys()].filter((shard) => isTouched[shard] === 1);
+}
+
+/** Shards of which each node (by place in nodeIds) is a target, ascending. */
+export function shardsByNode(table: TargetTable): readonly (readonly number[])[] {
+  const shards: number[][] = table.nodeIds.map(() => []);
+  for (const [slot, place] of table.slots.entries()) {
+    if (place !== NO_COPY) shards[place]?.push(Math.floor(slot / table.copiesPerShard));
+  }
+  return shards;
+}

@@ -2,19 +2,20 @@
 import { assert } from '../../core/assert.ts';
 import { MiroirError } from '../../core/errors.ts';
 import { editPrefix, RESERVED_PREFIX } from '../../core/reserved/index.ts';
-import type { NodeId } from '../../core/types.ts';
 import { type Grant, WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
 import type { GatewayReply, GatewayRequest } from '../http/exchange.ts';
 import { bytesReply } from '../routes/reply.ts';
 import { checkObject, missingField, wrongType } from '../routes/shape.ts';
 import { parseIndexUid, refuseReservedUid } from '../routes/uid.ts';
-import { begin, sentReply, taskReply, type WriteIntent } from './begin.ts';
+import type { WriteIntent } from './begin.ts';
 import type { WriteContext } from './context.ts';
 import { fieldText, refuseBadFilter, refuseEmptyFilter, refuseReservedFilter } from './filter.ts';
 import { readCustomMetadata } from './params.ts';
 import { askOneNode } from './probe.ts';
-import { type NodeBody, sendShares } from './send.ts';
+import { runWrite } from './run-session.ts';
+import type { NodeBody, NodeShare } from './send.ts';
 import { readSmallBody } from './small-body.ts';
+import { readTargets, shardsByNode } from './targets.ts';
 
 /** DELETE /indexes/{index_uid}/documents. */
 export async function handleDocumentDeleteAll(
@@ -187,19 +188,29 @@ function jsonBody(path: string, text: string): NodeBody {
   };
 }
 
-async function writeEverywhere(
+function writeEverywhere(
   context: WriteContext,
   intent: Pick<WriteIntent, 'kind' | 'detailsJson' | 'customMetadata'>,
   taskType: string,
   makeBody: (grant: Grant) => NodeBody,
 ): Promise<GatewayReply> {
-  const { customMetadata } = intent;
-  const begun = await begin(context, { ...intent, indexUid: context.indexUid, touches: 'all' });
-  if (begun.kind === 'settled') return taskReply(context, begun, taskType, customMetadata);
-  assert(begun.kind === 'granted', 'only documents have a primary key to differ in');
-  const { grant, beganAtMs } = begun;
-  const body = makeBody(grant);
-  const shares = grant.nodeIds.map((nodeId) => ({ nodeId: nodeId as NodeId, bodies: [body] }));
-  const outcome = await sendShares(context, { ...grant, beganAtMs }, shares);
-  return sentReply(context, outcome, () => taskReply(context, grant, taskType, customMetadata));
+  const whole: WriteIntent = { ...intent, indexUid: context.indexUid, touches: 'all' };
+  return runWrite(context, {
+    taskType,
+    customMetadata: intent.customMetadata,
+    intent: () => whole,
+    shares: (grant) => sharesEverywhere(grant, makeBody(grant)),
+  });
+}
+
+/** The same body for every node that holds a copy which takes the write. */
+function sharesEverywhere(grant: Grant, body: NodeBody): NodeShare[] {
+  const targets = readTargets(grant);
+  return shardsByNode(targets)
+    .map((shards, place) => ({
+      nodeId: targets.nodeIds[place] as NodeShare['nodeId'],
+      bodies: [body],
+      shards,
+    }))
+    .filter(({ shards }) => shards.length > 0);
 }

@@ -39,6 +39,8 @@ export interface Stage {
   readonly begins: BeginInput[];
   readonly reports: ReportInput[];
   readonly renewals: bigint[][];
+  /** Nodes whose connection was cut before they answered, in order. */
+  readonly cutOff: string[];
   readonly nodeIds: NodeId[];
   /** Answers of control; may be replaced. */
   onBegin: (input: BeginInput) => BeginResponse['outcome'];
@@ -54,8 +56,8 @@ export interface Stage {
 
 const SHARDS = 16;
 
-/** Starts `nodeCount` nodes; shard s is on node s modulo nodeCount. */
-export async function makeStage(nodeCount = 3): Promise<Stage> {
+/** Starts `nodeCount` nodes; copy c of shard s is on node (s + c) modulo nodeCount. */
+export async function makeStage(nodeCount = 3, copiesPerShard = 1): Promise<Stage> {
   const nodeIds = Array.from({ length: nodeCount }, (_, i) => `n${i}` as NodeId);
   const servers: Server[] = [];
   const clients = new Map<NodeId, NodeClient>();
@@ -65,6 +67,7 @@ export async function makeStage(nodeCount = 3): Promise<Stage> {
     begins: [],
     reports: [],
     renewals: [],
+    cutOff: [],
     nodeIds,
     keepBodies: true,
     bodyBytes: 0,
@@ -73,7 +76,15 @@ export async function makeStage(nodeCount = 3): Promise<Stage> {
       if (input.failure !== undefined || input.documentCount === -1n) {
         return { $case: 'settled', value: { seq, enqueuedAt: NOW } };
       }
-      return { $case: 'grant', value: grantOf(seq, nodeIds, input.primaryKey) };
+      return {
+        $case: 'grant',
+        value: {
+          ...grantOf(nodeIds, copiesPerShard),
+          seq,
+          tag: `m1.cafe.${seq}`,
+          primaryKey: input.primaryKey,
+        },
+      };
     },
     onReport: (input) => ({
       stands: input.results.every(({ outcome }) => outcome?.$case === 'enqueuedUid'),
@@ -144,26 +155,27 @@ export async function makeStage(nodeCount = 3): Promise<Stage> {
 /** The enqueuedAt of every grant. */
 export const NOW = '2026-01-02T03:04:05.123456789Z';
 
-function grantOf(seq: bigint, nodeIds: readonly NodeId[], primaryKey: string | undefined) {
-  const targets = Buffer.alloc(SHARDS * 2);
-  for (let shard = 0; shard < SHARDS; shard += 1) {
-    targets.writeUInt16LE(shard % nodeIds.length, shard * 2);
+function grantOf(nodeIds: readonly NodeId[], copiesPerShard: number) {
+  const targets = Buffer.alloc(SHARDS * copiesPerShard * 2);
+  for (let slot = 0; slot < SHARDS * copiesPerShard; slot += 1) {
+    const shard = Math.floor(slot / copiesPerShard);
+    targets.writeUInt16LE((shard + (slot % copiesPerShard)) % nodeIds.length, slot * 2);
   }
   return {
-    seq,
     enqueuedAt: NOW,
     indexId: '0'.repeat(32),
-    primaryKey,
     shardCount: SHARDS,
     nodeIds: [...nodeIds],
-    copiesPerShard: 1,
+    copiesPerShard,
     targets,
-    tag: `m1.cafe.${seq}`,
   };
 }
 
 async function startNode(node: string, stage: Stage): Promise<Server> {
   const server = createServer((request, response) => {
+    response.on('close', () => {
+      if (!response.writableEnded) stage.cutOff.push(node);
+    });
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => {
       stage.bodyBytes += chunk.length;
