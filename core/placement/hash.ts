@@ -27,6 +27,11 @@ export function hashPrimaryKey(key: string | Uint8Array): bigint {
   return xxh3.xxh64(key);
 }
 
+/** xxh3-64, seed 0, of a document's canonical content. */
+export function hashContent(content: Uint8Array): bigint {
+  return xxh3.xxh64(content);
+}
+
 /** As hashPrimaryKey, written into `into` without making a bigint that outlives the call. */
 export function hashPrimaryKeyInto(key: string | Uint8Array, into: HashHalves): void {
   scratch64[0] = xxh3.xxh64(key);

@@ -7,6 +7,7 @@ export {
 } from './covering-set.ts';
 export {
   type HashHalves,
+  hashContent,
   hashPrimaryKey,
   hashPrimaryKeyInto,
   shardOf,
