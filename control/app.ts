@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { type MiroirConfig, readSecret } from '../core/config/index.ts';
+import { failpoint } from '../core/failpoint.ts';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import { startApi, WatchHub, WriteService } from './api/index.ts';
 import { hashHex, INTERNAL_KEY_UID, KeyCalls, KeyTable, keyText } from './keys/index.ts';
@@ -82,7 +83,12 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
   const performer = new Performer({ state, nodes, writes, now: readNow, logger, metrics, signal });
   const runner = new Runner({
     state,
-    commit: (changes) => store.commit(changes),
+    commit: async (changes) => {
+      failpoint('control.before-commit');
+      const position = await store.commit(changes);
+      failpoint('control.after-commit');
+      return position;
+    },
     perform: (effect) => performer.perform(effect),
     publish: (change) => watchers.publish(change),
     afterBatch: () => performer.wakeTails(),

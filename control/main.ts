@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig, type MiroirConfig, readSecret } from '../core/config/index.ts';
+import { armFailpoints } from '../core/failpoint.ts';
 import { createLogger, createMetrics, serveMetrics } from '../core/telemetry/index.ts';
 import { ListenError } from './api/index.ts';
 import { startControl } from './app.ts';
@@ -33,6 +34,7 @@ function readConfig(): { readonly config: MiroirConfig; readonly masterKey: stri
 
 async function main(): Promise<void> {
   const { config, masterKey } = readConfig();
+  armFailpoints(process.env);
   const logger = createLogger('control', config.telemetry.log_level, { secrets: [masterKey] });
   const broken = (error: unknown): never => {
     logger.fatal({ err: error }, 'the state on disk and in memory have come apart; ending');

@@ -15,7 +15,12 @@ const RETIRED: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Variables that are ours without being options. */
-const OTHER_VARIABLES = ['MIROIR_MASTER_KEY', 'MIROIR_ADMIN_TOKEN', 'MIROIR_SEED'];
+const OTHER_VARIABLES = [
+  'MIROIR_MASTER_KEY',
+  'MIROIR_ADMIN_TOKEN',
+  'MIROIR_SEED',
+  'MIROIR_FAILPOINTS',
+];
 
 /** Kubernetes sets such variables for every service of the namespace, one named `miroir` too. */
 const SERVICE_LINK = /_SERVICE_(HOST|PORT)(_|$)|_PORT_[0-9]+_(TCP|UDP)(_|$)/;

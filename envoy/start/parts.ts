@@ -68,6 +68,7 @@ export function controlSpec(input: PartsInput): PartSpec {
     ...programSpec(input, 'control', '../../control/main.js'),
     env: {
       ...plainEnv(input.env),
+      ...failpointEnv(input.env),
       MIROIR_MASTER_KEY: input.masterKey,
       MIROIR_ADMIN_TOKEN: input.adminToken,
       // A fixed port of the configuration is the sidecar's here.
@@ -80,7 +81,11 @@ export function controlSpec(input: PartsInput): PartSpec {
 export function sidecarSpec(input: PartsInput): PartSpec {
   return {
     ...programSpec(input, 'sidecar', '../../sidecar/main.js'),
-    env: { ...plainEnv(input.env), MIROIR_ADMIN_TOKEN: input.adminToken },
+    env: {
+      ...plainEnv(input.env),
+      ...failpointEnv(input.env),
+      MIROIR_ADMIN_TOKEN: input.adminToken,
+    },
   };
 }
 
@@ -141,4 +146,10 @@ export function clientUrl(config: MiroirConfig): string {
 /** The environment without our own and the nodes' variables: parts take options from their file alone. */
 function plainEnv(env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(MIROIR|MEILI)_/.test(name)));
+}
+
+/** Failpoints of tests; our own programs heed them only where NODE_ENV is `test`. */
+function failpointEnv(env: Environment): Environment {
+  const list = env['MIROIR_FAILPOINTS'];
+  return list === undefined ? {} : { MIROIR_FAILPOINTS: list };
 }

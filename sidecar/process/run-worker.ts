@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig, type MiroirConfig } from '../../core/config/index.ts';
+import { armFailpoints } from '../../core/failpoint.ts';
 import { extprocSocket, httpSocket, workerCluster } from '../../core/sockets.ts';
 import {
   createLogger,
@@ -30,6 +31,7 @@ export async function runWorker(startApp: (options: AppOptions) => Promise<App>)
   const { config, workerIndex } = readArguments();
   // Sockets, spooled bodies and snapshots are for this user alone.
   process.umask(0o077);
+  armFailpoints(process.env);
   const logger = createLogger('sidecar', config.telemetry.log_level).child({ worker: workerIndex });
   process.on('uncaughtException', (error) => die(logger, error));
   process.on('unhandledRejection', (error) => die(logger, error));

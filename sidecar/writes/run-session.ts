@@ -5,6 +5,7 @@
  */
 import { assert, assertNever } from '../../core/assert.ts';
 import { MiroirError } from '../../core/errors.ts';
+import { failpoint, failpointSoon } from '../../core/failpoint.ts';
 import type { NodeId } from '../../core/types.ts';
 import type {
   BeginResponse,
@@ -109,6 +110,7 @@ class Driver {
         break;
       case 'send':
         this.#follow(this.#send(effect.nodeId, effect.part));
+        failpointSoon('sidecar.after-all-sends');
         break;
       case 'cut':
         this.#cuts.get(effect.nodeId)?.abort(effect.reason);
@@ -147,7 +149,10 @@ class Driver {
     const { context, job } = this.#options;
     const intent = job.intent();
     try {
-      return { kind: 'begun', outcome: this.#begun(await askBegin(context, intent)) };
+      failpoint('sidecar.before-begin');
+      const answer = await askBegin(context, intent);
+      failpoint('sidecar.after-begin');
+      return { kind: 'begun', outcome: this.#begun(answer) };
     } catch (error) {
       this.#cause = unreachable(error);
       return { kind: 'begun', outcome: { kind: 'unreachable' } };
@@ -200,18 +205,21 @@ class Driver {
       customMetadata: `${this.#tag}.${part}`,
       signal: cut.signal,
     });
+    failpoint('sidecar.after-first-send');
     if (outcome.kind === 'unknown') this.#warn(outcome.reason, 'a node did not answer a write');
     return { kind: 'sendAnswered', nodeId, part, outcome };
   }
 
   async #report(results: readonly PartResult[]): Promise<Untimed<SessionEvent>> {
     const { context } = this.#options;
+    failpoint('sidecar.before-report');
     try {
       const answer = await context.writes.report({
         seq: BigInt(this.#session.seq),
         results: results.map(toSendResult),
         complete: true,
       });
+      failpoint('sidecar.after-report');
       return { kind: 'reportAnswered', outcome: toReportOutcome(answer) };
     } catch (error) {
       this.#cause = unreachable(error);
