@@ -46,10 +46,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     keys: cluster.keys,
     view,
     isFollowing: () => cluster.isFollowing,
+    isCurrent: () => cluster.isCurrent,
   });
   return {
     handler,
-    isReady: () => cluster.view !== undefined,
+    isReady: () => cluster.isReady,
     view,
     close: () => cluster.close(),
   };

@@ -1,6 +1,6 @@
 /**
  * Everything a worker knows of the cluster and every way it reaches the other parts: the followed view
- * with its file, pools of connections to the nodes, and the calls to control.
+ * with its lease and its file, pools of connections to the nodes, and the calls to control.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -8,7 +8,9 @@ import { assert } from '../../core/assert.ts';
 import type { MiroirConfig } from '../../core/config/index.ts';
 import type { Logger } from '../../core/telemetry/index.ts';
 import type { ClusterView, Position } from '../../core/topology.ts';
+import { GrpcConfirmClient } from './confirm-client.ts';
 import { GrpcKeyClient } from './key-client.ts';
+import { TopologyLease } from './lease.ts';
 import { NodePools } from './node-pools.ts';
 import { loadSnapshot, saveSnapshot } from './snapshot-file.ts';
 import { GrpcTaskClient } from './task-client.ts';
@@ -23,7 +25,7 @@ const REACH_MS = 3_000;
 
 /** One worker's cluster. */
 export class Cluster {
-  readonly nodes = new NodePools();
+  readonly nodes: NodePools;
   readonly writes: GrpcWriteClient;
   readonly tasks: GrpcTaskClient;
   readonly keys: GrpcKeyClient;
@@ -32,6 +34,9 @@ export class Cluster {
   readonly #logger: Logger;
   readonly #path: string;
   readonly #watch: Watch;
+  readonly #confirmations: GrpcConfirmClient;
+  readonly #lease: TopologyLease;
+  #wasReady = false;
   #held: HeldView | undefined;
   #save: NodeJS.Timeout | undefined;
   #saving: Promise<void> = Promise.resolve();
@@ -55,6 +60,21 @@ export class Cluster {
         return this.view;
       },
     });
+    this.#confirmations = new GrpcConfirmClient(address, this.sidecarId);
+    this.nodes = new NodePools({
+      gate: (nodeId) => ({
+        confirm: () => this.#confirmations.confirmNode(nodeId),
+        reach,
+        position: () => this.view?.position,
+        isCurrent: () => this.isCurrent,
+      }),
+    });
+    this.#lease = new TopologyLease({
+      confirm: (position) => this.#confirmations.confirm(position),
+      position: () => (this.isFollowing ? this.view?.position : undefined),
+      onForgotten: () => this.#watch.restart(),
+      nowMs: () => performance.now(),
+    });
     if (options.held !== undefined) this.#hold(options.held);
     this.#watch = new Watch({
       address,
@@ -63,6 +83,7 @@ export class Cluster {
       held: options.held,
       onChange: (held) => {
         this.#hold(held);
+        void this.#lease.confirm();
         this.#save ??= setTimeout(() => this.#saveNow(), SAVE_PAUSE_MS);
       },
     });
@@ -83,6 +104,20 @@ export class Cluster {
   /** Whether control is being followed right now. */
   get isFollowing(): boolean {
     return this.#watch.isFollowing;
+  }
+
+  /** Whether what is held is what control counts on: the topology lease is held. */
+  get isCurrent(): boolean {
+    return this.#lease.isHeld;
+  }
+
+  /**
+   * Whether requests can be answered: a view is held, and where control is there, also its word that it is
+   * current, so that the first answers are not labelled for nothing.
+   */
+  get isReady(): boolean {
+    this.#wasReady ||= this.view !== undefined && (this.isCurrent || !this.isFollowing);
+    return this.#wasReady;
   }
 
   /**
@@ -108,7 +143,9 @@ export class Cluster {
   }
 
   async close(): Promise<void> {
+    this.#lease.close();
     this.#watch.close();
+    this.#confirmations.close();
     if (this.#save !== undefined) {
       clearTimeout(this.#save);
       this.#saveNow();

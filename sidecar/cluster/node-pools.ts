@@ -1,42 +1,110 @@
 /** One client per node of the newest view. A node that leaves the view loses its connections. */
 import { NodeClient } from '../../core/meilisearch/client.ts';
 import type { NodeCall, NodeOutcome } from '../../core/meilisearch/outcome.ts';
-import type { ClusterNode } from '../../core/topology.ts';
+import type { ClusterNode, Position } from '../../core/topology.ts';
 import type { NodeId } from '../../core/types.ts';
+import { GATE_WAIT_MS_MAX, type GateOptions, NodeGate } from './node-gate.ts';
+
+/** What a call must be sure of. */
+export interface CallTerms {
+  /**
+   * A read by a view of this position: refused if control found out more about the node since, and no
+   * answer if the node's connection was lost meanwhile.
+   */
+  readonly position?: Position;
+  /** A write: refused unless control looked at the node since its last connection was lost. */
+  readonly isWrite?: boolean;
+}
+
+/** Why a call was refused that a newer view may allow. */
+export const UNCONFIRMED = 'control has not looked at this node yet';
 
 /** Calls nodes by their id. */
 export interface NodeCaller {
-  /** `refused` if the view holds no such node. */
-  call(nodeId: NodeId, call: NodeCall): Promise<NodeOutcome>;
+  /**
+   * `refused` if the view holds no such node, or if what it holds is in doubt (node-gate.ts): a node that
+   * is being looked at is waited for, at most 2 s.
+   */
+  call(nodeId: NodeId, call: NodeCall, terms?: CallTerms): Promise<NodeOutcome>;
+  /** Whether control looked at the node since its last connection was lost: what a write needs. */
+  isConfirmed(nodeId: NodeId): boolean;
+}
+
+interface Held {
+  readonly client: NodeClient;
+  readonly gate: NodeGate;
+}
+
+/** What the pools need to open a node's gate. */
+export interface NodePoolsOptions {
+  readonly gate: (nodeId: NodeId) => GateOptions;
 }
 
 /** NodeCaller with one connection pool per node. */
 export class NodePools implements NodeCaller {
-  readonly #clients = new Map<NodeId, NodeClient>();
+  readonly #options: NodePoolsOptions;
+  readonly #nodes = new Map<NodeId, Held>();
 
-  call(nodeId: NodeId, call: NodeCall): Promise<NodeOutcome> {
-    const client = this.#clients.get(nodeId);
-    if (client === undefined) {
+  constructor(options: NodePoolsOptions) {
+    this.#options = options;
+  }
+
+  call(nodeId: NodeId, call: NodeCall, terms: CallTerms = {}): Promise<NodeOutcome> {
+    const held = this.#nodes.get(nodeId);
+    if (held === undefined) {
       return Promise.resolve({ kind: 'refused', reason: 'not a node of the cluster' });
     }
-    return client.call(call);
+    if (isAllowed(held.gate, terms)) return callThrough(held, call, terms);
+    return this.#callLater(held, call, terms);
+  }
+
+  isConfirmed(nodeId: NodeId): boolean {
+    return this.#nodes.get(nodeId)?.gate.isConfirmed === true;
   }
 
   /** Makes the pools match the view: new nodes and changed addresses get a pool, gone ones lose theirs. */
   update(nodes: ReadonlyMap<NodeId, ClusterNode>): void {
-    for (const [id, client] of this.#clients) {
-      if (nodes.get(id)?.url === client.url) continue;
-      this.#clients.delete(id);
-      void client.close();
+    for (const [id, held] of this.#nodes) {
+      if (nodes.get(id)?.url === held.client.url) continue;
+      this.#nodes.delete(id);
+      void close(held);
     }
-    for (const [id, node] of nodes) {
-      if (!this.#clients.has(id)) this.#clients.set(id, new NodeClient(node.url));
+    for (const [id, { url }] of nodes) {
+      if (this.#nodes.has(id)) continue;
+      const gate = new NodeGate(url, this.#options.gate(id));
+      this.#nodes.set(id, { client: new NodeClient(url), gate });
     }
   }
 
   async close(): Promise<void> {
-    const clients = [...this.#clients.values()];
-    this.#clients.clear();
-    await Promise.all(clients.map((client) => client.close()));
+    const held = [...this.#nodes.values()];
+    this.#nodes.clear();
+    await Promise.all(held.map(close));
   }
+
+  async #callLater(held: Held, call: NodeCall, terms: CallTerms): Promise<NodeOutcome> {
+    const startedAtMs = performance.now();
+    await held.gate.settled(Math.min(call.deadlineMs, GATE_WAIT_MS_MAX));
+    if (call.signal?.aborted === true) return { kind: 'aborted' };
+    if (!isAllowed(held.gate, terms)) return { kind: 'refused', reason: UNCONFIRMED };
+    const deadlineMs = call.deadlineMs - (performance.now() - startedAtMs);
+    if (deadlineMs <= 0) return { kind: 'timeout', afterMs: call.deadlineMs };
+    return callThrough(held, { ...call, deadlineMs }, terms);
+  }
+}
+
+function isAllowed(gate: NodeGate, terms: CallTerms): boolean {
+  return terms.isWrite === true ? gate.isConfirmed : gate.isReadable(terms.position);
+}
+
+async function callThrough(held: Held, call: NodeCall, terms: CallTerms): Promise<NodeOutcome> {
+  const { incarnation } = held.gate;
+  const outcome = await held.client.call(call);
+  const isOther = terms.position !== undefined && incarnation !== held.gate.incarnation;
+  if (isOther && outcome.kind === 'answered') return { kind: 'reset', reason: 'restarted' };
+  return outcome;
+}
+
+async function close({ client, gate }: Held): Promise<void> {
+  await Promise.all([client.close(), gate.close()]);
 }

@@ -39,7 +39,7 @@ export class Watch {
   #isClosed = false;
   #isFollowing = false;
   #pauseMs = PAUSE_MIN_MS;
-  #endAttempt: (() => void) | undefined;
+  #cutAttempt: ((reason: string) => void) | undefined;
   #pause: NodeJS.Timeout | undefined;
   #lost = new AbortController();
   #grace: NodeJS.Timeout | undefined;
@@ -64,11 +64,16 @@ export class Watch {
     return this.#isFollowing;
   }
 
+  /** Ends the stream and opens another: control does not know this worker any more. */
+  restart(): void {
+    if (this.#isFollowing) this.#cutAttempt?.('control forgot this worker');
+  }
+
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#pause);
     clearTimeout(this.#grace);
-    this.#endAttempt?.();
+    this.#cutAttempt?.('closed');
   }
 
   #startGrace(): void {
@@ -104,7 +109,7 @@ export class Watch {
       this.#ended(reason);
     };
     let watchdog = setTimeout(() => end('silence'), SILENCE_MS);
-    this.#endAttempt = () => end('closed');
+    this.#cutAttempt = end;
     stream.on('data', (message: WatchResponse) => {
       if (hasEnded) return;
       clearTimeout(watchdog);

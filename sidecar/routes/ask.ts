@@ -22,6 +22,8 @@ export interface Question {
   readonly token?: string;
   /** What the answer is for, where several are asked for one. */
   readonly purpose?: string;
+  /** The answer must be of the data that the request's view speaks of. */
+  readonly isOfData?: boolean;
 }
 
 /** A node's whole answer. */
@@ -41,14 +43,16 @@ export async function askNode(
   const metadata = request.headers.get('meili-include-metadata');
   if (metadata !== undefined) headers['meili-include-metadata'] = metadata;
   const startedAtMs = performance.now();
-  const outcome = await services.nodes.call(nodeId, {
+  const call: NodeCall = {
     method: question.method,
     path: question.path,
     headers,
     deadlineMs: Math.max(DEADLINE_MIN_MS, context.deadlineAtMs - performance.now()),
     signal: request.signal,
     ...(question.body === undefined ? {} : { body: question.body }),
-  });
+  };
+  const terms = question.isOfData === true ? { position: context.view.position } : {};
+  const outcome = await services.nodes.call(nodeId, call, terms);
   count(context, nodeId, outcome);
   context.trace?.asked(nodeId, question, outcome, performance.now() - startedAtMs);
   return outcome;

@@ -24,6 +24,8 @@ export interface Services {
   readonly view: () => ClusterView | undefined;
   /** Whether control is being followed right now. */
   readonly isFollowing: () => boolean;
+  /** Whether the view is current by control's word: the topology lease is held. */
+  readonly isCurrent: () => boolean;
 }
 
 /** One request on its way, after routing and judging. */
