@@ -32,7 +32,7 @@ function writeContext(context: RouteContext, indexUid: string): WriteContext {
     findIndex: (uid: IndexEntry['uid']) => (services.view() ?? view).indexes.get(uid),
     nodeIds: [...view.nodes.keys()] as NodeId[],
     writes: services.writes,
-    callNode: (nodeId, call) => services.nodes.call(nodeId, call),
+    callNode: (nodeId, call, terms) => services.nodes.call(nodeId, call, terms),
     authorization: context.request.headers.get('authorization') ?? '',
     internalKey: view.internalKey,
     evenFilter: async (filter) => {

@@ -4,6 +4,7 @@ import type { NodeCall, NodeOutcome } from '../../core/meilisearch/outcome.ts';
 import type { Logger } from '../../core/telemetry/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { IndexUid, NodeId } from '../../core/types.ts';
+import type { CallTerms } from '../cluster/node-pools.ts';
 import type { WriteClient } from '../cluster/write-client.ts';
 
 /** Time, injected. */
@@ -30,7 +31,8 @@ export interface WriteContext {
   /** Nodes to ask for the text of an error; any of them will do. */
   readonly nodeIds: readonly NodeId[];
   readonly writes: WriteClient;
-  readonly callNode: (nodeId: NodeId, call: NodeCall) => Promise<NodeOutcome>;
+  /** With `isWrite` refused unless control looked at the node since its last connection was lost. */
+  readonly callNode: (nodeId: NodeId, call: NodeCall, terms?: CallTerms) => Promise<NodeOutcome>;
   /** The caller's own Authorization header; empty where the cluster has no keys. */
   readonly authorization: string;
   /** Node key with documents.get, for looking at the syntax of a filter. */

@@ -46,7 +46,8 @@ const DEADLINE_SLACK_MS = 5_000;
 
 /** Sends one body. Resolves when it was answered, or when its connection is closed. */
 export async function sendBody(context: WriteContext, sending: Sending): Promise<PartOutcome> {
-  return toOutcome(await context.callNode(sending.nodeId, nodeCall(context, sending)), sending);
+  const call = nodeCall(context, sending);
+  return toOutcome(await context.callNode(sending.nodeId, call, { isWrite: true }), sending);
 }
 
 function nodeCall(context: WriteContext, { body, customMetadata, signal }: Sending): NodeCall {
