@@ -177,6 +177,8 @@ function readState(config: MiroirConfig, store: Store): State {
       shardCount: config.sharding.shards,
       spread: config.sharding.spread,
       replicationFactor: config.replication.factor,
+      minCopies: config.writes.min_copies,
+      quorum: config.writes.quorum,
     },
     now: readNow(),
   });

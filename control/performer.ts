@@ -78,8 +78,11 @@ export class Performer {
       case 'taskFinished':
         metrics.tasks.labels(effect.status).inc();
         return;
-      default:
+      case 'alarm':
         logger.error({ seq: effect.seq }, effect.words);
+        return;
+      default:
+        return;
     }
   }
 

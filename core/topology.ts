@@ -4,8 +4,11 @@
  */
 import type { IndexId, IndexUid, NodeId } from './types.ts';
 
-/** States of a copy (architecture section 1). Only in-sync copies are read. */
-export const COPY_STATES = ['in-sync', 'behind', 'suspect', 'filling', 'leaving'] as const;
+/**
+ * States of a copy (architecture section 1). Only in-sync copies are read; `held` is in-sync too, and read
+ * only while no other in-sync copy of its shard is free of it.
+ */
+export const COPY_STATES = ['in-sync', 'behind', 'suspect', 'filling', 'leaving', 'held'] as const;
 export type CopyState = (typeof COPY_STATES)[number];
 
 /** One stock Meilisearch process. */

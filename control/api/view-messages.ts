@@ -65,6 +65,6 @@ function indexMessage(index: IndexRecord, uid: string, isVisible: boolean): Inde
     settingsJson: Buffer.from(JSON.stringify(index.settings)),
     settingsVersion: BigInt(index.settingsVersion),
     visible: isVisible,
-    foreignNodeIds: [],
+    foreignNodeIds: [...index.foreignNodeIds],
   };
 }

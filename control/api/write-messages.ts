@@ -78,6 +78,7 @@ export function toBeginInput(request: BeginRequest): BeginInput {
     failureCreatesIndex: request.failureCreatesIndex,
     body: parseJson(request.bodyJson, 'body_json'),
     documentCount: Number(request.documentCount),
+    skipsCreation: request.skipCreation,
   };
 }
 

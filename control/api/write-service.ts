@@ -108,8 +108,12 @@ export class WriteService {
       }),
       (effect) => {
         if (effect.kind !== 'reportReply') return;
-        const { stands, refusal } = effect.reply;
-        answer(null, { stands, missed: [], ...(refusal === null ? {} : { refusal }) });
+        const { stands, refusal, missed } = effect.reply;
+        answer(null, {
+          stands,
+          missed: [...missed],
+          ...(refusal === null ? {} : { refusal }),
+        });
       },
     );
   }

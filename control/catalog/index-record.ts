@@ -49,30 +49,18 @@ export function makeIndex(
     settings: {},
     settingsVersion: 0,
     pending: [],
+    needs: {},
+    foreignNodeIds: [],
   };
 }
 
-/** Nodes that hold an in-sync copy of a shard touched; `hashes` undefined touches all. */
-export function targetNodes(index: IndexRecord, hashes: Buffer | undefined): string[] {
-  const found = new Set<number>();
-  for (const shard of touchedShards(index, hashes)) {
-    const first = shard * index.copiesPerShard;
-    for (let slot = first; slot < first + index.copiesPerShard; slot += 1) {
-      const place = index.owners.readUInt16LE(slot * 2);
-      if (place !== NO_COPY && index.copyStates[slot] === IN_SYNC) found.add(place);
-    }
-    if (found.size === index.nodeIds.length) break;
-  }
-  return index.nodeIds.filter((_, place) => found.has(place));
-}
-
-function* touchedShards(index: IndexRecord, hashes: Buffer | undefined): Generator<number> {
-  if (hashes === undefined) {
-    for (let shard = 0; shard < index.shardCount; shard += 1) yield shard;
-    return;
-  }
+/** Shards of the documents with these hashes, ascending; `hashes` undefined touches all. */
+export function touchedShards(index: IndexRecord, hashes: Buffer | undefined): number[] {
+  if (hashes === undefined) return Array.from({ length: index.shardCount }, (_, shard) => shard);
   const mask = index.shardCount - 1;
-  for (let at = 0; at + 8 <= hashes.length; at += 8) yield hashes.readUInt32LE(at) & mask;
+  const found = new Set<number>();
+  for (let at = 0; at + 8 <= hashes.length; at += 8) found.add(hashes.readUInt32LE(at) & mask);
+  return [...found].sort((left, right) => left - right);
 }
 
 /** The owner table with only the copies that take writes now. */

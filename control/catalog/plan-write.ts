@@ -5,9 +5,10 @@
  */
 import { assertNever } from '../../core/assert.ts';
 import { isObject } from '../../core/settings/index.ts';
+import { inSyncOf } from '../copies/index.ts';
 import type { BeginInput, IndexRecord, JsonObject, State } from '../state/index.ts';
 import { indexAlreadyExists, indexNotFound, primaryKeyExists } from './errors.ts';
-import { makeIndex, targetNodes } from './index-record.ts';
+import { makeIndex, touchedShards } from './index-record.ts';
 import {
   emptyPlan,
   failing,
@@ -70,7 +71,7 @@ function planAddition(state: State, input: BeginInput, place: Place): Planned {
   }
   if (input.failure !== null) return failing(names, input.failure);
   const shares = documentShares(known, input);
-  const refused = refuseIfDown(state, shares.targets);
+  const refused = refuseIfDown(state, [...shares.targets.keys()]);
   if (refused !== undefined) return refused;
   if (primaryKey === null && input.primaryKey !== null) {
     known.primaryKey = input.primaryKey;
@@ -91,10 +92,7 @@ function planFirstDocuments(state: State, input: BeginInput, place: Place): Plan
   const primaryKey = input.failure === null ? input.primaryKey : null;
   index.primaryKey = primaryKey;
   addToHead(state, index, input.indexUid);
-  const shares =
-    input.failure === null
-      ? documentShares(index, input)
-      : { scope: 'none' as const, targets: [] as readonly string[] };
+  const shares = input.failure === null ? documentShares(index, input) : { scope: 'none' as const };
   return {
     kind: 'write',
     plan: emptyPlan([input.indexUid], {
@@ -113,7 +111,7 @@ function planChange(state: State, input: BeginInput): Planned {
   if (known === undefined) return failing(names, indexNotFound(input.indexUid));
   if (input.failure !== null) return failing(names, input.failure);
   const shares = documentShares(known, input);
-  const refused = refuseIfDown(state, shares.targets);
+  const refused = refuseIfDown(state, [...shares.targets.keys()]);
   if (refused !== undefined) return refused;
   return { kind: 'write', plan: emptyPlan(names, { ...shares, indexId: known.id }) };
 }
@@ -188,10 +186,27 @@ function planSettings(state: State, input: BeginInput, place: Place): Planned {
 function documentShares(
   index: IndexRecord,
   input: BeginInput,
-): Pick<WritePlan, 'scope' | 'targets'> {
-  if (input.touchesAllShards) return { scope: 'all', targets: targetNodes(index, undefined) };
-  if (input.keyHashes.length === 0) return { scope: 'none', targets: [] };
-  return { scope: 'keys', targets: targetNodes(index, input.keyHashes) };
+): Pick<WritePlan, 'scope' | 'shards' | 'targets'> {
+  if (input.touchesAllShards) {
+    const shards = touchedShards(index, undefined);
+    return { scope: 'all', shards, targets: chooseTargets(index, shards) };
+  }
+  if (input.keyHashes.length === 0) return { scope: 'none', shards: [], targets: new Map() };
+  const shards = touchedShards(index, input.keyHashes);
+  return { scope: 'keys', shards, targets: chooseTargets(index, shards) };
+}
+
+/** Node -> those of the shards of which it holds an in-sync copy. */
+function chooseTargets(index: IndexRecord, shards: readonly number[]): Map<string, number[]> {
+  const targets = new Map<string, number[]>();
+  for (const shard of shards) {
+    for (const nodeId of inSyncOf(index, shard)) {
+      const known = targets.get(nodeId);
+      if (known === undefined) targets.set(nodeId, [shard]);
+      else known.push(shard);
+    }
+  }
+  return targets;
 }
 
 function addToHead(state: State, index: IndexRecord, uid: string): void {

@@ -8,7 +8,10 @@ export type WritePlan = Pick<
   'names' | 'scope' | 'indexId' | 'createsIndex' | 'change' | 'swaps' | 'mustBeEmpty' | 'tasks'
 > & {
   readonly ground: StepPlan;
-  readonly targets: readonly string[];
+  /** Shards of its documents, ascending. */
+  readonly shards: readonly number[];
+  /** Node -> those of the shards it takes. */
+  readonly targets: ReadonlyMap<string, readonly number[]>;
   readonly error: TaskError | null;
 };
 
@@ -40,7 +43,8 @@ export function emptyPlan(names: readonly string[], changes: Partial<WritePlan> 
     mustBeEmpty: false,
     tasks: null,
     ground: NO_STEPS,
-    targets: [],
+    shards: [],
+    targets: new Map(),
     error: null,
     ...changes,
   };

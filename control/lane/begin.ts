@@ -10,6 +10,7 @@ import type {
   MachineEvent,
   OpenIntent,
   State,
+  Target,
   TaskRecord,
 } from '../state/index.ts';
 import { addTask, closeGroups, formatTime, groupFor, TASK_TYPES } from '../tasks/index.ts';
@@ -67,6 +68,8 @@ export function openIntent(intent: Intent, hashes: Buffer): OpenIntent {
     begunAtMs: 0,
     leaseUntilMs: 0,
     isReportComplete: false,
+    closedAtMs: null,
+    endsAtMs: null,
     lookups: new Set(),
   };
 }
@@ -102,6 +105,7 @@ function makeIntent(
   return {
     seq: place.seq,
     kind: input.kind,
+    internal: null,
     caller: { sidecarId: input.sidecarId, requestNumber: input.requestNumber },
     names: plan.names,
     scope: plan.scope,
@@ -110,6 +114,10 @@ function makeIntent(
     createsIndex: plan.createsIndex,
     enqueuedAt: place.enqueuedAt,
     documentCount: input.documentCount,
+    skipsCreation: input.skipsCreation,
+    shards: plan.shards,
+    outcomes: plan.shards.map(() => 'open'),
+    applied: plan.shards.map(() => false),
     change: plan.change,
     swaps: plan.swaps,
     mustBeEmpty: plan.mustBeEmpty,
@@ -118,16 +126,27 @@ function makeIntent(
     bodies: plan.ground.bodies,
     steps: plan.ground.steps,
     targets: Object.fromEntries(
-      plan.targets.map((nodeId) => [
-        nodeId,
-        { state: 'pending', partCount: null, parts: {}, reason: null, refusal: null } as const,
-      ]),
+      [...plan.targets].map(([nodeId, shards]) => [nodeId, newTarget(shards)]),
     ),
     phase: 'waiting',
     error: plan.error,
     isUndone: false,
     isAbandoned: false,
+    isFinal: false,
     floors: {},
+  };
+}
+
+/** A share that is still to be sent. */
+export function newTarget(shards: readonly number[]): Target {
+  return {
+    shards,
+    state: 'pending',
+    isLost: false,
+    partCount: null,
+    parts: {},
+    reason: null,
+    refusal: null,
   };
 }
 

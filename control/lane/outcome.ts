@@ -63,12 +63,12 @@ export function isDecided(intent: Intent): boolean {
 export function reportReply(intent: Intent, isLast: boolean): ReportReply {
   const targets = Object.entries(intent.targets);
   if (!intent.isAbandoned && targets.every(([, target]) => target.state === 'enqueued')) {
-    return { stands: true, refusal: null };
+    return { stands: true, refusal: null, missed: [] };
   }
-  if (!isLast && !intent.isAbandoned) return { stands: false, refusal: null };
+  if (!isLast && !intent.isAbandoned) return { stands: false, refusal: null, missed: [] };
   if (intent.isAbandoned) {
     const { code, message } = writeAbandoned();
-    return { stands: false, refusal: { code, message } };
+    return { stands: false, refusal: { code, message }, missed: [] };
   }
   const missing = targets.filter(([, target]) => target.state !== 'enqueued');
   const [first] = missing;
@@ -76,9 +76,9 @@ export function reportReply(intent: Intent, isLast: boolean): ReportReply {
   const refusals = missing.map(([, target]) => target.refusal);
   const [refusal] = refusals;
   if (missing.length === targets.length && refusal !== undefined && refusal !== null) {
-    return { stands: false, refusal: { code: refusal.code, message: refusal.message } };
+    return { stands: false, refusal: { code: refusal.code, message: refusal.message }, missed: [] };
   }
   const [nodeId, target] = first;
   const { code, message } = partRefused(nodeId, target.reason ?? 'it did not answer');
-  return { stands: false, refusal: { code, message } };
+  return { stands: false, refusal: { code, message }, missed: [] };
 }

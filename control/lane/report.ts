@@ -145,6 +145,8 @@ function reportLate(state: State, event: Extract<MachineEvent, { kind: 'report' 
     code: 'miroir_write_abandoned',
     message: 'The write was given up before it was complete; send it again.',
   };
-  const reply = isGivenUp ? { stands: false, refusal } : { stands: true, refusal: null };
+  const reply = isGivenUp
+    ? { stands: false, refusal, missed: [] }
+    : { stands: true, refusal: null, missed: [] };
   state.emit({ kind: 'reportReply', ticket: event.ticket, reply });
 }

@@ -1,5 +1,6 @@
 /** The machine's one function: an event changes the state and leaves effects in it. Deterministic. */
 import { assertNever } from '../../core/assert.ts';
+import { confirm, watchOpened } from '../copies/index.ts';
 import type { MachineEvent, State } from '../state/index.ts';
 import { begin } from './begin.ts';
 import { cancelBegin, nodeHealth, renew, tick } from './leases.ts';
@@ -8,6 +9,7 @@ import { report, tagsFound } from './report.ts';
 
 /** Applies one event. What changed and what is to be done is collected in the state. */
 export function step(state: State, event: MachineEvent): void {
+  if ('now' in event) state.nowMs = Math.max(state.nowMs, event.now.steadyMs);
   switch (event.kind) {
     case 'begin':
       begin(state, event);
@@ -38,6 +40,17 @@ export function step(state: State, event: MachineEvent): void {
       return;
     case 'nodeHealth':
       nodeHealth(state, event);
+      return;
+    case 'confirm':
+      confirm(state, event);
+      return;
+    case 'watchOpened':
+      watchOpened(state, event);
+      return;
+    case 'nodeTail':
+    case 'confirmNode':
+    case 'internalReport':
+    case 'internalEnd':
       return;
     case 'cluster':
       state.cluster = { ...state.cluster, ...event.change };

@@ -4,15 +4,20 @@
  *   c            cluster            u/<node>   highest task uid     i/<id>    index
  *   n/<seq>      open intent        h/<seq>    its primary keys     t/<seq>   task
  *   g/<number>   name group         d/<caller> place of a Begin     x/<seq>   uids of deleted tasks
+ *   m/<copy>     notes of a copy    y/<seq>    documents deleted by id
+ *   o            numbers that must never come twice
  *
  * Numbers in keys have twelve digits, so that keys sort as the numbers do.
  */
 
 import type { IndexRecord, State } from '../state/index.ts';
 import type { Change } from '../store/index.ts';
+import { encodeIntent, encodeNotes, encodeTombstones } from './encode-copies.ts';
 
 /** Key of the cluster's record. */
 export const CLUSTER_KEY = 'c';
+/** Key of the record of numbers. */
+export const NUMBERS_KEY = 'o';
 /** Beginnings of the keys of each kind. */
 export const PREFIX = {
   nodeUid: 'u/',
@@ -23,6 +28,8 @@ export const PREFIX = {
   group: 'g/',
   caller: 'd/',
   deletion: 'x/',
+  notes: 'm/',
+  tombstones: 'y/',
 } as const;
 
 const DIGITS = 12;
@@ -30,6 +37,11 @@ const DIGITS = 12;
 /** Key of a numbered record. */
 export function numberedKey(prefix: string, number: number): string {
   return prefix + String(number).padStart(DIGITS, '0');
+}
+
+/** Key of an intent's record; those of internal steps stand behind the clients'. */
+export function intentKeyOf(prefix: string, seq: number): string {
+  return seq >= 0 ? numberedKey(prefix, seq) : numberedKey(`${prefix}~`, -seq);
 }
 
 /** Number in a key made by numberedKey. */
@@ -76,7 +88,9 @@ export function takeChanges(state: State): Change[] {
   state.isClusterTouched = false;
   for (const id of drain(state.touchedNodes)) {
     const node = state.cluster.nodes.find((item) => item.id === id);
-    if (node !== undefined) put(PREFIX.nodeUid + id, encodeJson(node.lastTaskUid));
+    if (node === undefined) continue;
+    const { lastTaskUid, lastTag, seenUid } = node;
+    put(PREFIX.nodeUid + id, encodeJson({ lastTaskUid, lastTag, seenUid }));
   }
   for (const id of drain(state.touchedIndexes)) {
     const index = state.indexes.get(id);
@@ -92,6 +106,7 @@ export function takeChanges(state: State): Change[] {
     put(numberedKey(PREFIX.deletion, seq), encodeJson(ranges));
   }
   state.touchedDeletions.clear();
+  putCopies(state, put);
   for (const id of drain(state.touchedGroups)) {
     put(numberedKey(PREFIX.group, id), encodeJson(state.groups[id]));
   }
@@ -102,21 +117,34 @@ export function takeChanges(state: State): Change[] {
   return changes;
 }
 
-function putIntent(
-  state: State,
-  seq: number,
-  put: (key: string, value: Uint8Array | undefined) => void,
-): void {
+type Put = (key: string, value: Uint8Array | undefined) => void;
+
+function putCopies(state: State, put: Put): void {
+  if (state.isInternalTouched) put(NUMBERS_KEY, encodeJson({ nextInternal: state.nextInternal }));
+  state.isInternalTouched = false;
+  for (const key of drain(state.touchedNotes)) {
+    const notes = state.notes.get(key);
+    put(PREFIX.notes + key, notes === undefined ? undefined : encodeNotes(notes));
+  }
+  for (const seq of drain(state.touchedTombstones)) {
+    const dead = state.tombstones.get(seq);
+    const key = numberedKey(PREFIX.tombstones, seq);
+    put(key, dead === undefined ? undefined : encodeTombstones(dead));
+  }
+}
+
+function putIntent(state: State, seq: number, put: Put): void {
   const open = state.open.get(seq);
-  const hashesKey = numberedKey(PREFIX.hashes, seq);
+  const intentKey = intentKeyOf(PREFIX.intent, seq);
+  const hashesKey = intentKeyOf(PREFIX.hashes, seq);
   if (open === undefined) {
     // An intent that began and ended within one batch was never written: there is nothing to remove.
     if (!state.writtenIntents.delete(seq)) return;
-    put(numberedKey(PREFIX.intent, seq), undefined);
+    put(intentKey, undefined);
     put(hashesKey, undefined);
     return;
   }
-  put(numberedKey(PREFIX.intent, seq), encodeJson(open.intent));
+  put(intentKey, encodeIntent(open.intent));
   if (!state.writtenIntents.has(seq) && open.hashes.length > 0) put(hashesKey, open.hashes);
   state.writtenIntents.add(seq);
 }

@@ -4,6 +4,7 @@ import {
   type ClusterRecord,
   type Intent,
   type NameGroup,
+  type NodeRecord,
   type Now,
   type PlacementRules,
   State,
@@ -15,10 +16,13 @@ import {
   CLUSTER_KEY,
   decodeIndex,
   decodeJson,
+  intentKeyOf,
+  NUMBERS_KEY,
   numberedKey,
   numberOfKey,
   PREFIX,
 } from './encode.ts';
+import { decodeIntent, decodeNotes, decodeTombstones } from './encode-copies.ts';
 
 /** Reads of the store that loading needs. */
 export type StoredState = Pick<Store, 'get' | 'range'>;
@@ -30,9 +34,18 @@ export function loadCluster(store: StoredState): ClusterRecord | undefined {
   const cluster = decodeJson<ClusterRecord>(bytes);
   for (const node of cluster.nodes) {
     const uid = store.get(PREFIX.nodeUid + node.id);
-    if (uid !== undefined) node.lastTaskUid = decodeJson<number>(uid);
+    if (uid !== undefined) Object.assign(node, decodeNodeUids(uid));
   }
   return cluster;
+}
+
+/** Data of before copies knows the number alone: what is there has been judged. */
+function decodeNodeUids(bytes: Buffer): Pick<NodeRecord, 'lastTaskUid' | 'lastTag' | 'seenUid'> {
+  const stored = decodeJson<number | Pick<NodeRecord, 'lastTaskUid' | 'lastTag' | 'seenUid'>>(
+    bytes,
+  );
+  if (typeof stored !== 'number') return stored;
+  return { lastTaskUid: stored, lastTag: null, seenUid: stored };
 }
 
 /** Builds the state. Effects of what is taken up again are left in it. */
@@ -42,6 +55,8 @@ export function loadState(
   options: { readonly placement: PlacementRules; readonly now: Now },
 ): State {
   const state = new State(cluster, options.placement);
+  state.startedMs = options.now.steadyMs;
+  state.nowMs = options.now.steadyMs;
   for (const { value } of store.range(PREFIX.index)) {
     const index = decodeIndex(value);
     state.indexes.set(index.id, index);
@@ -70,15 +85,31 @@ export function loadState(
     decodeJson<number>(value),
   ]);
   for (const [caller, seq] of callers.sort((a, b) => a[1] - b[1])) state.callers.set(caller, seq);
+  loadCopies(store, state);
   loadIntents(store, state, options.now);
   return state;
 }
 
-function loadIntents(store: StoredState, state: State, now: Now): void {
-  for (const { key, value } of store.range(PREFIX.intent)) {
+function loadCopies(store: StoredState, state: State): void {
+  const numbers = store.get(NUMBERS_KEY);
+  if (numbers !== undefined) {
+    state.nextInternal = decodeJson<{ nextInternal: number }>(numbers).nextInternal;
+  }
+  for (const { key, value } of store.range(PREFIX.notes)) {
+    state.notes.set(key.slice(PREFIX.notes.length), decodeNotes(value));
+  }
+  for (const { key, value } of store.range(PREFIX.tombstones)) {
     const seq = numberOfKey(key);
-    const hashes = store.get(numberedKey(PREFIX.hashes, seq));
-    const open = openIntent(decodeJson<Intent>(value), Buffer.from(hashes ?? []));
+    state.tombstones.set(seq, decodeTombstones(seq, value));
+  }
+}
+
+function loadIntents(store: StoredState, state: State, now: Now): void {
+  for (const { value } of store.range(PREFIX.intent)) {
+    const intent = decodeIntent(value);
+    const { seq } = intent;
+    const hashes = store.get(intentKeyOf(PREFIX.hashes, seq));
+    const open = openIntent(intent, Buffer.from(hashes ?? []));
     open.begunAtMs = now.steadyMs;
     open.leaseUntilMs = now.steadyMs + LEASE_MS;
     state.writtenIntents.add(seq);

@@ -5,7 +5,14 @@
  * the same reducers run under a simulation.
  */
 import type { Effect } from './events.ts';
-import type { ClusterRecord, IndexRecord, Intent, TaskRecord } from './records.ts';
+import type {
+  ClusterRecord,
+  CopyNotes,
+  IndexRecord,
+  Intent,
+  TaskRecord,
+  Tombstones,
+} from './records.ts';
 
 /** What is known of an open intent besides its record; rebuilt after a restart. */
 export interface OpenIntent {
@@ -25,14 +32,32 @@ export interface OpenIntent {
   leaseUntilMs: number;
   /** No more reports will come; unanswered sends may be looked up. */
   isReportComplete: boolean;
+  /** When the connections of all unanswered sends were known closed, on the steady clock; null: they are not. */
+  closedAtMs: number | null;
+  /** Of an internal step with a limit: when it ends by itself. */
+  endsAtMs: number | null;
   readonly lookups: Set<string>;
+}
+
+/** A sidecar that may read. */
+export interface SidecarLease {
+  untilMs: number;
+  /** Index in control's log of the view it holds at least; 0 before its first word. */
+  index: number;
+}
+
+/** A caller that waits for a reading of a node that begins after it asked. */
+export interface WaitingReader {
+  readonly ticket: number;
+  readonly nodeId: string;
+  readonly sinceMs: number;
 }
 
 /** Where a node's task belongs. */
 export interface TaskReference {
   readonly seq: number;
   readonly nodeId: string;
-  /** Exactly one of both. */
+  /** Exactly one of both; none for a task that came late and belongs to nobody. */
   readonly step: number | null;
   readonly part: number | null;
 }
@@ -69,6 +94,10 @@ export interface PlacementRules {
   readonly shardCount: number;
   readonly spread: number | 'all' | 'auto';
   readonly replicationFactor: number;
+  /** In-sync copies of a shard that must have a write for it to stand. */
+  readonly minCopies: number;
+  /** `fixed`: also more than half of the replication factor inside one group. */
+  readonly quorum: 'in_sync' | 'fixed';
 }
 
 /** The state. */
@@ -109,7 +138,36 @@ export class State {
   /** `node batch` -> batch uid of ours, the newest few thousand. */
   readonly batches = new Map<string, number>();
 
+  /** Index id -> open intents on it. */
+  readonly openByIndex = new Map<string, Set<number>>();
+  /** By copyKey: what is noted of copies. */
+  readonly notes = new Map<string, CopyNotes>();
+  /** By seq of the deletion, in lane order. */
+  readonly tombstones = new Map<number, Tombstones>();
+  /** Number of the next internal step, from 1. */
+  nextInternal = 1;
+  readonly sidecars = new Map<string, SidecarLease>();
+  readonly waitingReaders: WaitingReader[] = [];
+  /** Steady clock of the newest event. */
+  nowMs = 0;
+  /** Steady clock when the state was loaded. */
+  startedMs = 0;
+  /** Index in control's log that the current batch will have, if it changes anything. */
+  commitIndex = 0;
+  /** `index shard` -> commit that last took a readable copy of it away. */
+  readonly shrunk = new Map<string, number>();
+  /** The same for all shards of indexes with more than one copy: set when the state is loaded. */
+  shrunkFloor = 0;
+
+  /** A sidecar confirmed a newer view: what waits for that has to be looked at. */
+  isConfirmationNew = false;
+
   // What the current batch changed.
+  readonly touchedNotes = new Set<string>();
+  readonly touchedTombstones = new Set<number>();
+  isInternalTouched = false;
+  /** Indexes of which a copy changed its state: what waits for it has to be looked at. */
+  readonly stirredIndexes = new Set<string>();
   readonly touchedIntents = new Set<number>();
   /** Open intents that are on disk. */
   readonly writtenIntents = new Set<number>();

@@ -1,5 +1,14 @@
 /** What may happen to the state, and what follows from it. Events carry every clock value and random id. */
-import type { ClusterRecord, JsonObject, NodeTask, TaskError, WriteKind } from './records.ts';
+import type { CopyState } from '../../core/topology.ts';
+import type {
+  ClusterRecord,
+  InternalKind,
+  JsonObject,
+  NodeTask,
+  TaskError,
+  WriteKind,
+} from './records.ts';
+import type { RecoveryEffect, RecoveryEvent } from './recovery-events.ts';
 
 /** A Begin as the lane sees it. */
 export interface BeginInput {
@@ -19,6 +28,57 @@ export interface BeginInput {
   readonly failureCreatesIndex: boolean;
   readonly body: unknown;
   readonly documentCount: number;
+  readonly skipsCreation: boolean;
+}
+
+/** One task of a node as a reading of its list found it. */
+export interface TailTask {
+  readonly uid: number;
+  readonly tag: string | null;
+  readonly indexUid: string | null;
+  /** Documents it brings, as the node counts them; null for other tasks. */
+  readonly documentCount: number | null;
+  /** How far it is; null while it waits in the queue. */
+  readonly task: NodeTask | null;
+}
+
+/**
+ * One reading of a node: the marker if asked for, then the tasks that may be news, ascending: all above
+ * `seenUid` of the node's record, and the outstanding ones below.
+ */
+export interface NodeReading {
+  readonly nodeId: string;
+  /** When it began, on the steady clock: it proves nothing about what happened later. */
+  readonly startedAtMs: number;
+  /** `unread` if it was not asked for in this reading. */
+  readonly marker: 'ours' | 'absent' | 'foreign' | 'older' | 'unread';
+  /** The task that was last known (`lastTaskUid`): there with its tag, gone, or another one. */
+  readonly lastKnown: 'present' | 'absent' | 'other';
+  /** Highest task uid of the node; -1 if it has none. */
+  readonly highestUid: number;
+  readonly tasks: readonly TailTask[];
+  /** Outstanding uids that were asked for and are not on the node. */
+  readonly missingUids: readonly number[];
+}
+
+/** A step in the lane that recovery asks for. */
+export interface InternalRequest {
+  readonly kind: InternalKind;
+  readonly indexId: string;
+  readonly shard: number;
+  /** xxh3-64 of the primary keys, 8 bytes little endian each; null for the whole shard. */
+  readonly keyHashes: Buffer | null;
+  /** The copy that is written; null for looks and holds. */
+  readonly nodeId: string | null;
+  /** Longest time it may stand in the lane, in milliseconds; null for no limit. */
+  readonly limitMs: number | null;
+}
+
+/** What a node missed of a write that stands. */
+export interface MissedCopies {
+  readonly nodeId: string;
+  readonly shardCount: number;
+  readonly reason: 'timeout' | 'refused' | 'down' | 'behind';
 }
 
 /** What one send of a sidecar came to. */
@@ -54,6 +114,8 @@ export type BeginReply =
 export interface ReportReply {
   readonly stands: boolean;
   readonly refusal: { readonly code: string; readonly message: string } | null;
+  /** Of a write that stands. */
+  readonly missed: readonly MissedCopies[];
 }
 
 /** What a control step came to. */
@@ -116,6 +178,34 @@ export type MachineEvent =
       readonly tasks: readonly NodeTask[];
       readonly now: Now;
     }
+  | { readonly kind: 'nodeTail'; readonly reading: NodeReading; readonly now: Now }
+  /** A sidecar holds its topology lease with the view of this position (index in control's log). */
+  | {
+      readonly kind: 'confirm';
+      readonly sidecarId: string;
+      readonly index: number;
+      readonly ticket: number;
+      readonly now: Now;
+    }
+  /** A sidecar lost all its connections to a node: it wants a reading that begins now. */
+  | {
+      readonly kind: 'confirmNode';
+      readonly nodeId: string;
+      readonly ticket: number;
+      readonly now: Now;
+    }
+  /** A sidecar began to follow the view: from now on it may read from it. */
+  | { readonly kind: 'watchOpened'; readonly sidecarId: string; readonly now: Now }
+  /** What became of an internal step's send. As a sidecar's report; `isComplete`: connections are closed. */
+  | {
+      readonly kind: 'internalReport';
+      readonly seq: number;
+      readonly results: readonly SendReport[];
+      readonly isComplete: boolean;
+      readonly now: Now;
+    }
+  /** An internal step is given up, or a look or hold is over. */
+  | { readonly kind: 'internalEnd'; readonly seq: number; readonly now: Now }
   | {
       readonly kind: 'nodeHealth';
       readonly nodeId: string;
@@ -124,7 +214,8 @@ export type MachineEvent =
     }
   /** Topology, keys or node versions changed. */
   | { readonly kind: 'cluster'; readonly change: Partial<ClusterRecord> }
-  | { readonly kind: 'nodeAdopted'; readonly nodeId: string; readonly lastTaskUid: number };
+  | { readonly kind: 'nodeAdopted'; readonly nodeId: string; readonly lastTaskUid: number }
+  | RecoveryEvent;
 
 /** A moment: the wall clock in nanoseconds since 1970, and a clock in milliseconds that never jumps. */
 export interface Now {
@@ -141,8 +232,36 @@ export type Effect =
   | { readonly kind: 'runStep'; readonly seq: number; readonly nodeId: string }
   | { readonly kind: 'countDocuments'; readonly seq: number }
   | { readonly kind: 'findTags'; readonly seq: number; readonly nodeId: string }
+  /** Read a node at once, with its marker: a sidecar, an unknown send or recovery waits for it. */
+  | { readonly kind: 'readNode'; readonly nodeId: string }
+  | { readonly kind: 'confirmReply'; readonly ticket: number; readonly leaseMs: number }
+  /** The caller may use the node from the view that holds everything committed until now. */
+  | { readonly kind: 'confirmNodeReply'; readonly ticket: number; readonly isConfirmed: boolean }
+  /** Let time pass (`tick`) at this moment at the latest. */
+  | { readonly kind: 'wakeAt'; readonly steadyMs: number }
+  /** An internal step may be sent, or what it looks at stands still. */
+  | { readonly kind: 'internalGranted'; readonly seq: number; readonly tag: string }
+  /** An internal step is over: `applied` only if the node's task succeeded. */
+  | {
+      readonly kind: 'internalEnded';
+      readonly seq: number;
+      readonly outcome: 'applied' | 'failed' | 'notSent' | 'unknown' | 'ended';
+    }
+  /** For the log, the metrics and recovery: a copy is in another state now. */
+  | {
+      readonly kind: 'copyChanged';
+      readonly indexId: string;
+      readonly shard: number;
+      readonly nodeId: string;
+      readonly from: CopyState;
+      readonly to: CopyState;
+      readonly reason: string;
+    }
+  /** A node was wiped or rolled back. */
+  | { readonly kind: 'nodeLostData'; readonly nodeId: string; readonly reason: string }
   /** For the metrics: how long a write waited for its permission. */
   | { readonly kind: 'granted'; readonly waitedMs: number }
   | { readonly kind: 'taskFinished'; readonly seq: number; readonly status: string }
   /** Something that should not happen on healthy nodes; for the log. */
-  | { readonly kind: 'alarm'; readonly words: string; readonly seq: number };
+  | { readonly kind: 'alarm'; readonly words: string; readonly seq: number }
+  | RecoveryEffect;

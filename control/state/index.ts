@@ -9,3 +9,4 @@ export {
 } from './cluster-state.ts';
 export type * from './events.ts';
 export type * from './records.ts';
+export type * from './recovery-events.ts';

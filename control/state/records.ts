@@ -23,6 +23,29 @@ export type WriteKind =
   | 'tasksCancel'
   | 'tasksDelete';
 
+/**
+ * Steps in the lane that no client asked for. `fix`: recovery writes documents to one copy. `look`: documents
+ * are compared, later writes to them wait. `hold`: later writes to a shard wait, for a moment.
+ */
+export type InternalKind = 'fix' | 'look' | 'hold';
+
+/** What an internal step is about. */
+export interface InternalStep {
+  /** Counts up over the cluster's life; its tag is `m1.<cluster>.<number>.<part>.rc`. */
+  readonly number: number;
+  /** Last client write that stands before it in the lane; -1 if none. */
+  readonly after: number;
+  readonly shard: number;
+  /** The copy that is written; null for steps that write nothing. */
+  readonly nodeId: string | null;
+}
+
+/**
+ * What became of a write on one shard. `open`: its sends are not settled. `stands`: every in-sync copy has it
+ * in its queue. `in`: applied for good. `out`: on no copy that counts.
+ */
+export type ShardOutcome = 'open' | 'stands' | 'in' | 'out';
+
 /** Meilisearch's error object, as a task shows it. */
 export interface TaskError {
   readonly message: string;
@@ -59,8 +82,11 @@ export interface Step {
   readonly isGround: boolean;
   /** Error codes of the node's task that mean that it was done before. */
   readonly tolerates: readonly string[];
-  /** `refused`: the node answered with an error at once. */
-  state: 'unsent' | 'enqueued' | 'refused';
+  /**
+   * `refused`: the node answered with an error at once. `skipped`: the node is away, every shard has an
+   * in-sync copy elsewhere, and the index on it is brought up to date before it is used again.
+   */
+  state: 'unsent' | 'enqueued' | 'refused' | 'skipped';
   uid: number | null;
   task: NodeTask | null;
   refusal: TaskError | null;
@@ -68,8 +94,15 @@ export interface Step {
 
 /** One node's share of a document write. */
 export interface Target {
-  /** `none`: surely not there. `unknown`: to be looked up in the node's list of tasks. */
-  state: 'pending' | 'enqueued' | 'refused' | 'unknown' | 'none';
+  /** Shards of the write whose copies on this node take it, ascending. */
+  shards: readonly number[];
+  /**
+   * `none`: surely not there. `unknown`: to be looked up in the node's list of tasks. `partial`: some parts
+   * are in its queue and the others surely are not.
+   */
+  state: 'pending' | 'enqueued' | 'refused' | 'unknown' | 'none' | 'partial';
+  /** The node lost its data before the end of its tasks was known. */
+  isLost: boolean;
   partCount: number | null;
   /** By part number. */
   parts: Record<string, { uid: number; task: NodeTask | null }>;
@@ -98,8 +131,11 @@ export interface TaskChoice {
 
 /** The durable record of a write that is not over. */
 export interface Intent {
+  /** Place in the lane and uid of the task; of an internal step minus its number. */
   readonly seq: number;
-  readonly kind: WriteKind;
+  readonly kind: WriteKind | InternalKind;
+  /** Set exactly for the internal kinds. */
+  readonly internal: InternalStep | null;
   readonly caller: { readonly sidecarId: string; readonly requestNumber: string };
   /** Index uids it orders itself by. */
   readonly names: readonly string[];
@@ -111,6 +147,14 @@ export interface Intent {
   createsIndex: boolean;
   readonly enqueuedAt: string;
   readonly documentCount: number;
+  /** Documents that do not exist are left out. */
+  readonly skipsCreation: boolean;
+  /** Shards its documents are in, ascending. */
+  readonly shards: readonly number[];
+  /** By place in `shards`. */
+  outcomes: ShardOutcome[];
+  /** By place in `shards`: an in-sync copy was seen to have applied it. */
+  applied: boolean[];
   /** The client's body for settings and index updates. */
   readonly change: JsonObject | null;
   readonly swaps: readonly Swap[];
@@ -131,6 +175,8 @@ export interface Intent {
   isUndone: boolean;
   /** The sidecar's lease ran out, or it gave up. */
   isAbandoned: boolean;
+  /** Its task is final; the record stays while the end of some send is not known. */
+  isFinal: boolean;
   /** Highest task uid known per node when the intent was set free: its own tasks are above. */
   floors: Readonly<Record<string, number>>;
 }
@@ -169,13 +215,55 @@ export interface IndexRecord {
   readonly nodeIds: readonly string[];
   /** shardCount * copiesPerShard places in nodeIds, two bytes little endian each, 0xffff for none. */
   readonly owners: Buffer;
-  /** One byte per slot: place in COPY_STATES. */
+  /** One byte per slot: place in COPY_STATES. Changed by copies/ only. */
   readonly copyStates: Buffer;
+  /**
+   * By node, what it missed of the index itself while it was away: `settings` are to be applied whole, or the
+   * index is to be made anew (`rebuild`), before any copy on it is filled.
+   */
+  needs: Readonly<Record<string, 'settings' | 'rebuild'>>;
+  /** Nodes that may hold documents of shards they own no copy of. */
+  foreignNodeIds: readonly string[];
   /** In force: only keys that were set. */
   settings: JsonObject;
   settingsVersion: number;
   /** Changes that are on their way, in lane order. */
   pending: { readonly seq: number; readonly change: JsonObject }[];
+}
+
+/**
+ * What is noted about one copy besides its state: what it may have missed, and why. Absent for a copy about
+ * which there is nothing to say. `from`, `isKeyless`, `reread` and `again` are empty on an in-sync copy.
+ */
+export interface CopyNotes {
+  /** Lowest place in the lane it may have missed; null for none. 0: everything. */
+  from: number | null;
+  /** A write it missed had no list of documents: all ids have to be compared. */
+  isKeyless: boolean;
+  /** xxh3-64 of primary keys to be written anew whatever their versions say. */
+  readonly reread: Set<bigint>;
+  /** Writes that failed here while it is open whether they count; it is not read meanwhile if others are. */
+  readonly held: Set<number>;
+  /** Lowest and highest place of writes without a list of documents since it began to be filled. */
+  again: { readonly low: number; readonly high: number } | null;
+  /** While it is filled: what was noted before, and the last place in the lane when that began. */
+  fill: {
+    readonly from: number | null;
+    readonly isKeyless: boolean;
+    readonly head: number;
+  } | null;
+  /** Last place in the lane when it became in-sync; -1 for a copy that was in-sync from the beginning. */
+  since: number;
+  /** Why it is not in-sync, in words for operators; empty on an in-sync copy. */
+  reason: string;
+}
+
+/** Documents one write deleted by id, kept while a copy may have missed it. */
+export interface Tombstones {
+  readonly seq: number;
+  readonly indexId: string;
+  /** xxh3-64 of the primary keys, 8 bytes little endian each. */
+  readonly hashes: Buffer;
 }
 
 /** A node of the cluster. */
@@ -188,6 +276,10 @@ export interface NodeRecord {
   isAdopted: boolean;
   /** Highest task uid known; -1 before the first. */
   lastTaskUid: number;
+  /** Tag of that task; null if it has none. */
+  lastTag: string | null;
+  /** Highest task uid whose tag the tail has judged; -1 before the first. */
+  seenUid: number;
 }
 
 /** A key as the table holds it. */

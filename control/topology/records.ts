@@ -29,6 +29,8 @@ export function newCluster(config: MiroirConfig, clusterId: string): ClusterReco
       weight: node.weight,
       isAdopted: false,
       lastTaskUid: -1,
+      lastTag: null,
+      seenUid: -1,
     })),
     keys: [],
     masterKeyHashHex: '',

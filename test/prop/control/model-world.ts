@@ -18,7 +18,13 @@ import { ModelNode } from './model-node.ts';
 import { type BegunWrite, drawWrite } from './model-writes.ts';
 
 const LEASE_MS = 5_000;
-const PLACEMENT = { shardCount: 8, spread: 2, replicationFactor: 1 } as const;
+const PLACEMENT = {
+  shardCount: 8,
+  spread: 2,
+  replicationFactor: 1,
+  minCopies: 1,
+  quorum: 'in_sync',
+} as const;
 const DAY_NS = 1_795_000_000_000_000_000n;
 
 /** A sidecar's work on one granted write. */
@@ -61,6 +67,8 @@ export class World {
         weight: 1,
         isAdopted: true,
         lastTaskUid: -1,
+        lastTag: null,
+        seenUid: -1,
       })),
       keys: [],
       masterKeyHashHex: '',

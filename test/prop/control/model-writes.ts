@@ -58,6 +58,7 @@ export function drawWrite(random: () => number, requestNumber: number): BegunWri
     failureCreatesIndex: false,
     body: bodies[kind] ?? null,
     documentCount: keys.length,
+    skipsCreation: false,
   };
   const names = kind === 'indexSwap' || kind === 'indexUpdate' ? [uid, other] : [uid];
   return { input, keys, names };

@@ -30,7 +30,18 @@ async function freshNode(id = 'n1', key = MASTER_KEY): Promise<ControlNode> {
 function cluster(isAdopted = false): ClusterRecord {
   return {
     clusterId: 'c1',
-    nodes: [{ id: 'n1', url: '', group: 0, weight: 1, isAdopted, lastTaskUid: -1 }],
+    nodes: [
+      {
+        id: 'n1',
+        url: '',
+        group: 0,
+        weight: 1,
+        isAdopted,
+        lastTaskUid: -1,
+        lastTag: null,
+        seenUid: -1,
+      },
+    ],
     keys: [],
     masterKeyHashHex: '',
     versionJson: '',

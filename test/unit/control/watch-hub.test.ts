@@ -37,7 +37,13 @@ function world() {
     versionJson: '{}',
     experimentalFeaturesJson: '{}',
   };
-  const state = new State(cluster, { shardCount: 1, spread: 1, replicationFactor: 1 });
+  const state = new State(cluster, {
+    shardCount: 1,
+    spread: 1,
+    replicationFactor: 1,
+    minCopies: 1,
+    quorum: 'in_sync',
+  });
   let index = 0n;
   const hub = new WatchHub({
     state,
@@ -66,6 +72,8 @@ function world() {
       settings: {},
       settingsVersion: 0,
       pending: [],
+      needs: {},
+      foreignNodeIds: [],
     });
     state.visible.set(uid, uid);
     publish(uid);

@@ -28,6 +28,8 @@ export class Hand {
       weight: 1,
       isAdopted: true,
       lastTaskUid: -1,
+      lastTag: null,
+      seenUid: -1,
     }));
     this.state = new State(
       {
@@ -38,7 +40,7 @@ export class Hand {
         versionJson: '',
         experimentalFeaturesJson: '',
       },
-      { shardCount: 8, spread, replicationFactor: 1 },
+      { shardCount: 8, spread, replicationFactor: 1, minCopies: 1, quorum: 'in_sync' },
     );
   }
 
@@ -183,6 +185,7 @@ const EMPTY: BeginInput = {
   failureCreatesIndex: false,
   body: null,
   documentCount: 0,
+  skipsCreation: false,
 };
 
 /** Parts of a Begin that adds documents with these ids. */

@@ -118,7 +118,7 @@ test('an unknown send holds the answer until it was looked up', () => {
   const parts = [{ part: 0, uid: 40 }];
   hand.apply({ kind: 'tagsFound', seq, nodeId: nodeId ?? '', parts, now: hand.now });
   const replies = hand.effects.flatMap((item) => (item.kind === 'reportReply' ? [item.reply] : []));
-  assert.equal(replies, [{ stands: true, refusal: null }]);
+  assert.equal(replies, [{ stands: true, refusal: null, missed: [] }]);
 });
 
 test("a node's own refusal reaches the client where every node refused", () => {
@@ -136,6 +136,7 @@ test("a node's own refusal reaches the client where every node refused", () => {
   );
   assert.equal(hand.report(seq, results), {
     stands: false,
+    missed: [],
     refusal: { code: 'payload_too_large', message: 'no' },
   });
   assert.is(hand.state.summaries[seq]?.status, 'failed');
@@ -152,8 +153,8 @@ test('parts: a node has its share when all parts are there', () => {
     partCount: 2,
     outcome: { kind: 'enqueued', uid: 50 + at },
   });
-  assert.equal(hand.report(seq, [part(0)], false), { stands: false, refusal: null });
-  assert.equal(hand.report(seq, [part(1)]), { stands: true, refusal: null });
+  assert.equal(hand.report(seq, [part(0)], false), { stands: false, refusal: null, missed: [] });
+  assert.equal(hand.report(seq, [part(1)]), { stands: true, refusal: null, missed: [] });
   hand.endAll();
   assert.is(hand.state.summaries[seq]?.status, 'succeeded');
 });

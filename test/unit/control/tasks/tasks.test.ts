@@ -56,7 +56,13 @@ function emptyState(): State {
     versionJson: '',
     experimentalFeaturesJson: '',
   };
-  return new State(cluster, { shardCount: 1, spread: 1, replicationFactor: 1 });
+  return new State(cluster, {
+    shardCount: 1,
+    spread: 1,
+    replicationFactor: 1,
+    minCopies: 1,
+    quorum: 'in_sync',
+  });
 }
 
 function task(state: State, changes: Partial<TaskRecord> & { name?: string } = {}): TaskRecord {
@@ -97,7 +103,9 @@ function intentOf(tasks: readonly NodeTask[], kind: Intent['kind'] = 'documentsR
   const targets = tasks.map((item, at): [string, Intent['targets'][string]] => [
     `n${at}`,
     {
+      shards: [0],
       state: 'enqueued',
+      isLost: false,
       partCount: 1,
       parts: { 0: { uid: item.uid, task: item } },
       reason: null,
