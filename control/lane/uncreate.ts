@@ -4,10 +4,10 @@
  * removed from the nodes again, as part of the cancelled write: later writes to its name wait for that.
  */
 import { deletionSteps } from '../catalog/index.ts';
-import type { Intent, State, WriteKind } from '../state/index.ts';
+import type { Intent, State } from '../state/index.ts';
 import { isCancelled } from '../tasks/index.ts';
 
-const MAKERS: ReadonlySet<WriteKind> = new Set([
+const MAKERS: ReadonlySet<Intent['kind']> = new Set([
   'documentsReplace',
   'documentsUpdate',
   'settingsUpdate',

@@ -6,14 +6,14 @@
  * A node may still be faster than the cancelation. What every node cancelled is cancelled; of the rest the
  * nodes' own results decide, as for any failed write.
  */
-import type { Intent, NodeTask, State, TaskChoice, WriteKind } from '../state/index.ts';
+import type { Intent, NodeTask, State, TaskChoice } from '../state/index.ts';
 import { listTasks } from './list.ts';
 import { readTaskQuery } from './query.ts';
 
 /** Node tasks named in one call: a request line has a bound. */
 const UIDS_PER_NODE_MAX = 1_000;
 
-const CANCELABLE: ReadonlySet<WriteKind> = new Set([
+const CANCELABLE: ReadonlySet<Intent['kind']> = new Set([
   'documentsReplace',
   'documentsUpdate',
   'documentsDeleteById',
