@@ -14,18 +14,24 @@ import {
 } from '../json/slice.ts';
 import { facetRules } from './facets.ts';
 import { compareUtf8, normalizeFacet } from './normalize.ts';
+import type { Spellings } from './spelling.ts';
 import type { JsonObject, MergedAnswer, RankedIndex } from './types.ts';
 import { judgeFacetSearch } from './verdict.ts';
 
 interface FacetHit {
-  readonly shown: string;
+  shown: string;
   readonly normalized: string;
   count: number;
+  isSpelledApart?: true;
 }
 
 /** Merges the nodes' answers (all with status 200) to the client's unchanged body. */
 export function mergeFacetSearch(
-  request: { readonly body: JsonObject; readonly index: RankedIndex },
+  request: {
+    readonly body: JsonObject;
+    readonly index: RankedIndex;
+    readonly spellings?: Spellings;
+  },
   bodies: readonly Uint8Array[],
   processingTimeMs: number,
 ): MergedAnswer {
@@ -33,8 +39,11 @@ export function mergeFacetSearch(
   const rules = facetRules(settings);
   const values = new Map<string, FacetHit>();
   for (const body of bodies) addHits(values, body);
-  const name = request.body['facetName'];
-  const order = rules.orders.get(String(name)) ?? rules.orders.get('*') ?? 'alpha';
+  const field = String(request.body['facetName']);
+  for (const value of values.values()) {
+    value.shown = request.spellings?.of({ field, normalized: value.normalized }) ?? value.shown;
+  }
+  const order = rules.orders.get(field) ?? rules.orders.get('*') ?? 'alpha';
   const hasQuery = typeof request.body['facetQuery'] === 'string';
   const hits = inNodeOrder([...values.values()], hasQuery);
   const shown =
@@ -55,6 +64,9 @@ export function mergeFacetSearch(
   return {
     chunks: [writer.done()],
     hitCount: shown.length,
+    spelledApart: [...values.values()]
+      .filter(({ isSpelledApart }) => isSpelledApart === true)
+      .map(({ normalized }) => ({ field, normalized })),
     explain: () => ({ ...judgeFacetSearch(bodies.length, order), decisions: [] }),
   };
 }
@@ -117,6 +129,9 @@ function addHits(values: Map<string, FacetHit>, body: Uint8Array): void {
     const number = decodeNumber(body, count.start, count.end);
     const known = values.get(normalized);
     if (known === undefined) values.set(normalized, { shown, normalized, count: number });
-    else known.count += number;
+    else {
+      known.count += number;
+      if (known.shown !== shown) known.isSpelledApart = true;
+    }
   }
 }

@@ -10,6 +10,7 @@
 import { type ByteWriter, decodeNumber, Members, textOf } from '../json/slice.ts';
 import { RESERVED_PREFIX } from '../reserved/index.ts';
 import { compareUtf8, normalizeFacet } from './normalize.ts';
+import type { SpelledApart, Spellings } from './spelling.ts';
 import type { JsonObject } from './types.ts';
 
 const CANDIDATES_TEXT_MAX = 3000;
@@ -35,10 +36,12 @@ export function facetRules(settings: JsonObject): FacetRules {
 
 /** One value of a facet. */
 export interface FacetValue {
-  /** As shown: the spelling of the first node that has it. */
-  readonly shown: string;
+  /** As shown: the spelling of the first node that has it, unless Spellings know better. */
+  shown: string;
   readonly normalized: string;
   count: number;
+  /** Whether another node shows another spelling. */
+  isSpelledApart?: true;
 }
 
 /** Counts of one field, numbers apart from texts. */
@@ -59,9 +62,12 @@ interface FacetStat {
 export class FacetTable {
   readonly fields = new Map<string, FacetField>();
   readonly #stats = new Map<string, FacetStat>();
+  /** Whether any answer had statistics, be they of no field. */
+  hasStats = false;
 
   /** Adds one answer's facets; either position may be absent (-1). */
   add(bytes: Uint8Array, distributionAt: number, statsAt: number): void {
+    if (statsAt >= 0) this.hasStats = true;
     const stats = statsAt < 0 ? new Map<string, FacetStat>() : readStats(bytes, statsAt);
     for (const [field, stat] of stats) this.#addStat(field, { ...stat });
     if (distributionAt < 0) return;
@@ -97,6 +103,26 @@ export class FacetTable {
   /** Adds another table's statistics to these. */
   addStats(other: FacetTable): void {
     for (const [field, stat] of other.#stats) this.#addStat(field, { ...stat });
+  }
+
+  /** Values of which answers show several spellings. */
+  spelledApart(): SpelledApart[] {
+    const apart: SpelledApart[] = [];
+    for (const [field, { texts }] of this.fields) {
+      for (const { normalized, isSpelledApart } of texts.values()) {
+        if (isSpelledApart === true) apart.push({ field, normalized });
+      }
+    }
+    return apart;
+  }
+
+  /** Shows values as they are spelled there. */
+  respell(spellings: Spellings): void {
+    for (const [field, { texts }] of this.fields) {
+      for (const value of texts.values()) {
+        value.shown = spellings.of({ field, normalized: value.normalized }) ?? value.shown;
+      }
+    }
   }
 
   /** Fields by name, each ordered and cut: shown text to count. */
@@ -179,7 +205,10 @@ function addValues(
     const values = isNumber ? field.numbers : field.texts;
     const known = values.get(normalized);
     if (known === undefined) values.set(normalized, { shown, normalized, count });
-    else known.count += count;
+    else {
+      known.count += count;
+      if (known.shown !== shown) known.isSpelledApart = true;
+    }
   }
 }
 

@@ -27,6 +27,13 @@ export {
   type SimilarPurpose,
   type SimilarRequest,
 } from './similar.ts';
+export {
+  readSpellings,
+  SPELLINGS_MAX,
+  type SpelledApart,
+  type Spellings,
+  spellingRequests,
+} from './spelling.ts';
 export { forwardFederated, stripFederated } from './strip-federated.ts';
 export { stripSearch } from './strip-search.ts';
 export type {

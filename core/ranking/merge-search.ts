@@ -83,7 +83,10 @@ class SearchMerge {
     writer.text(']');
     this.#writeEnvelope(writer, ranked.from, envelope);
     writeTotals(writer, this.#window, total);
-    this.#writeFacets(writer, ranked, counted, total);
+    const facets = this.#facets(ranked, counted);
+    if (facets !== undefined && envelope.spellings !== undefined)
+      facets.respell(envelope.spellings);
+    if (facets !== undefined) this.#writeFacets(writer, facets, total);
     this.#writeSemantic(writer, ranked, shown);
     writer.text(`,"requestUid":${JSON.stringify(envelope.requestUid)}}`);
     return {
@@ -92,6 +95,7 @@ class SearchMerge {
       ...(wantsFormatted && !isFormatted && shown.length > 0
         ? { unseenFields: projection.formatsFor }
         : {}),
+      spelledApart: facets?.spelledApart() ?? [],
       explain: () => ({ ...this.#judge(ranked, total), decisions: decideNeighbours(shown) }),
     };
   }
@@ -257,20 +261,20 @@ class SearchMerge {
     }
   }
 
-  #writeFacets(
-    writer: ByteWriter,
-    ranked: Ranked,
-    counted: readonly SearchAnswer[],
-    total: number,
-  ): void {
+  /** The facets of all answers; undefined if none was asked for. */
+  #facets(ranked: Ranked, counted: readonly SearchAnswer[]): FacetTable | undefined {
     const holders = counted.some((answer) => answer.distributionAt >= 0) ? counted : ranked.from;
-    if (!holders.some((answer) => answer.distributionAt >= 0)) return;
+    if (!holders.some((answer) => answer.distributionAt >= 0)) return undefined;
     const table = new FacetTable();
     for (const answer of holders) table.add(answer.bytes, answer.distributionAt, answer.statsAt);
     this.#countDistinctFacet(table, ranked);
+    return table;
+  }
+
+  #writeFacets(writer: ByteWriter, table: FacetTable, total: number): void {
     writer.text(',"facetDistribution":');
     table.writeDistribution(writer, this.#plan.facetRules, total);
-    if (!holders.some((answer) => answer.statsAt >= 0)) return;
+    if (!table.hasStats) return;
     writer.text(',"facetStats":');
     table.writeStats(writer);
   }

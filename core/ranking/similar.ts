@@ -25,7 +25,7 @@ import { judgeNearest } from './verdict.ts';
 import { readHitsTotalMax, readWindow, type SearchWindow } from './window.ts';
 import { writeHit } from './write-hit.ts';
 
-/** `main`: the hits; `totals`: candidates without threshold; `self`: whether the document is one. */
+/** `main`: the hits; `totals`: candidates, where they were asked apart; `self`: whether the document is one. */
 export type SimilarPurpose = 'main' | 'totals' | 'self';
 
 /** How similar documents are asked and merged. The requests are searches. */
@@ -39,6 +39,8 @@ export interface SimilarPlan {
   readonly hitsTotalMax: number;
   /** Whether the document itself may be left out by the client's filter. */
   readonly isFiltered: boolean;
+  /** Least similarity of a hit. */
+  readonly threshold: number | undefined;
 }
 
 /** What planSimilar works from. */
@@ -67,16 +69,14 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
     offset: 0,
     limit: (window?.end ?? 0) + 1,
   };
-  for (const name of ['rankingScoreThreshold', 'retrieveVectors', 'locales'] as const) {
+  for (const name of ['retrieveVectors', 'locales'] as const) {
     if (body[name] !== undefined) main[name] = body[name];
   }
   const self = [...(Array.isArray(filter) ? filter : filters.filter === undefined ? [] : [filter])];
   self.push(inFilter(index.primaryKey, [String(id)]));
   const count = { attributesToRetrieve: [index.primaryKey], limit: 0 };
-  const requests: PurposeRequest<SimilarPurpose>[] = [
-    { purpose: 'main', body: main },
-    { purpose: 'totals', body: { ...semantic, ...filters, ...count } },
-  ];
+  const requests: PurposeRequest<SimilarPurpose>[] = [{ purpose: 'main', body: main }];
+  const threshold = body['rankingScoreThreshold'];
   // Without a filter the document is a candidate; with one, it can be asked for only where nodes filter
   // on primary keys. Elsewhere it shows as the hit most similar to itself.
   const isFiltered = filters.filter !== undefined;
@@ -86,6 +86,7 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
   return {
     requests,
     isFiltered,
+    threshold: typeof threshold === 'number' ? threshold : undefined,
     window,
     projection,
     id: String(id),
@@ -111,9 +112,14 @@ export function mergeSimilar(
   );
   const hits: Hit[] = [];
   let isSelfSeen = false;
+  /** Place of the first hit of the window that is not similar enough. */
+  let firstBelow: number | undefined;
   for (let hit = heads.next(); hit !== undefined; hit = heads.next()) {
     if (isDocument(hit, plan)) isSelfSeen = true;
-    else if (hits.length < window.end && hasSimilarity(hit)) hits.push(hit);
+    else if (hits.length < window.end && firstBelow === undefined && hasSimilarity(hit)) {
+      if (hits.length >= window.start && isBelow(hit, plan)) firstBelow = hits.length;
+      else hits.push(hit);
+    }
   }
   const totals = readAnswers(answers.get('totals') ?? answers.get('main'));
   const self = answers.get('self');
@@ -122,7 +128,10 @@ export function mergeSimilar(
     (!plan.isFiltered ||
       (self === undefined ? isSelfSeen : readAnswers(self).some((answer) => answer.total > 0)));
   const candidates = totals.reduce((sum, answer) => sum + answer.total, 0) - (isCandidate ? 1 : 0);
-  const total = Math.min(candidates, plan.hitsTotalMax);
+  // Where totals were asked apart, the hits were asked with the threshold: the lists end at it.
+  const isCut = plan.threshold !== undefined && answers.has('totals') && hits.length < window.end;
+  if (isCut && candidates > hits.length) firstBelow = Math.max(hits.length, window.start);
+  const total = Math.min(firstBelow ?? candidates, plan.hitsTotalMax);
   const shown = hits.slice(window.start, window.end);
   const writer = new ByteWriter(512 + shown.reduce((sum, hit) => sum + hit.end - hit.start, 0));
   writer.text('{"hits":[');
@@ -143,6 +152,11 @@ export function mergeSimilar(
 function hasSimilarity(hit: Hit): boolean {
   const rule = hit.rules[0];
   return rule === undefined || rule.first >= 0;
+}
+
+/** An engine ends its list there, and counts none of what follows; hits before the window are not looked at. */
+function isBelow(hit: Hit, plan: SimilarPlan): boolean {
+  return plan.threshold !== undefined && hit.score < plan.threshold;
 }
 
 const QUOTE = 0x22;

@@ -12,6 +12,8 @@
  * that node, answer stripSearch(plan, body).
  */
 
+import type { SpelledApart, Spellings } from './spelling.ts';
+
 /** A parsed JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -64,6 +66,8 @@ export interface AnswerEnvelope {
   readonly metadataJson?: string;
   /** Some node has seen a field to be highlighted or cropped, be it none of those with hits. */
   readonly isFormatted?: boolean;
+  /** How facet values that are spelled apart are shown. */
+  readonly spellings?: Spellings;
 }
 
 /** How near an answer is to that of a single node. */
@@ -103,6 +107,8 @@ export interface MergedAnswer {
    * answers are to be merged again with `isFormatted`.
    */
   readonly unseenFields?: readonly string[];
+  /** Facet values of which nodes show several spellings. What is found out makes the merge's `spellings`. */
+  readonly spelledApart?: readonly SpelledApart[];
   /** Worked out when asked, from the same hits: no answer waits for it. */
   readonly explain: () => MergeExplanation;
 }

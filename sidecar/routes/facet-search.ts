@@ -1,10 +1,16 @@
 /** POST /indexes/{uid}/facet-search: the nodes' values merged by what they are filed under. */
-import { type JsonObject, mergeFacetSearch } from '../../core/ranking/index.ts';
+import { coveringSet } from '../../core/placement/index.ts';
+import {
+  type JsonObject,
+  mergeFacetSearch,
+  SPELLINGS_MAX,
+  type Spellings,
+} from '../../core/ranking/index.ts';
 import type { GatewayReply } from '../http/exchange.ts';
 import type { Question } from './ask.ts';
 import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
-import { fanOut } from './fan-out.ts';
+import { type FanOutAnswers, fanOut } from './fan-out.ts';
 import { narrowCovering, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
 import { withEvenFilter } from './known-fields.ts';
@@ -12,6 +18,7 @@ import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts
 import { relayRefusal, relayUnread } from './refusal.ts';
 import { bytesReply } from './reply.ts';
 import { mayNameReserved, refuseReservedNames } from './reserved-names.ts';
+import { findSpellings } from './spellings.ts';
 
 /** Answers a facet search. */
 export async function postFacetSearch(context: RouteContext): Promise<GatewayReply> {
@@ -29,17 +36,24 @@ export async function postFacetSearch(context: RouteContext): Promise<GatewayRep
   const requests = [{ purpose: 'main', body }] as const;
   const covering = narrowCovering(entry, body);
   const index = rankedIndex(entry);
-  const result = await fanOut(context, { entry, path, requests, covering }, (answers) =>
+  const merge = (answers: FanOutAnswers<'main'>, spellings?: Spellings) =>
     mergeFacetSearch(
-      { body, index },
+      { body, index, ...(spellings === undefined ? {} : { spellings }) },
       answers.get('main') ?? [],
       Math.floor(performance.now() - startedAt),
-    ),
-  );
+    );
+  const result = await fanOut(context, { entry, path, requests, covering }, merge);
   if (result.kind === 'refused') {
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }
-  const { merged } = result;
+  let { merged } = result;
+  const apart = merged.spelledApart?.slice(0, SPELLINGS_MAX) ?? [];
+  if (apart.length > 0) {
+    // Values are shown as some document of the index spells them, be it a candidate or not.
+    const whole = coveringSet(entry.owners);
+    const spellings = await findSpellings(context, { entry, covering: whole, body: {}, apart });
+    if (spellings !== undefined) merged = merge(result.answers, spellings);
+  }
   context.trace?.merged(entry.uid, merged, result.nodeIds);
   return {
     ...bytesReply(context.template, 200, merged.chunks, result.headers),

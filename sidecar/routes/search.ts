@@ -6,6 +6,7 @@
 
 import { MiroirError } from '../../core/errors.ts';
 import { decodeObject } from '../../core/json/slice.ts';
+import type { CoveringSet } from '../../core/placement/index.ts';
 import { facetOfNothing, filterablePatterns } from '../../core/ranking/filterable.ts';
 import {
   type AnswerEnvelope,
@@ -15,6 +16,7 @@ import {
   planSearch,
   type SearchPlan,
   type SearchPurpose,
+  SPELLINGS_MAX,
   stripSearch,
 } from '../../core/ranking/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
@@ -34,6 +36,7 @@ import { askOwner, relayClean, relayRefusal, relayUnread } from './refusal.ts';
 import { bytesReply, type HeaderPair } from './reply.ts';
 import { mayNameReserved, refuseReservedNames } from './reserved-names.ts';
 import { searchBodyOfQuery } from './search-query.ts';
+import { findSpellings } from './spellings.ts';
 import { newRequestUid } from './uuid.ts';
 
 /** POST form. */
@@ -83,22 +86,38 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   if (plan === undefined) return relayUnread(context, entry, untouched);
   const path = searchPath(context);
   const { requests } = plan;
-  const merge = (answers: FanOutAnswers<SearchPurpose>, isFormatted?: true): MergedAnswer =>
-    mergeSearch(plan, answers, {
-      ...envelope(context, { entry, body, startedAt }),
-      ...(isFormatted === undefined ? {} : { isFormatted }),
-    });
+  const merge = (answers: FanOutAnswers<SearchPurpose>, learned: Learned = {}): MergedAnswer =>
+    mergeSearch(plan, answers, { ...envelope(context, { entry, body, startedAt }), ...learned });
   const result = await fanOut(context, { entry, path, requests, covering }, merge);
   if (result.kind === 'refused') {
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }
-  let { merged } = result;
-  const { unseenFields } = merged;
-  if (unseenFields !== undefined && (await isAnyFieldSeen(context, entry, unseenFields))) {
-    merged = merge(result.answers, true);
-  }
+  const learned = await learn(context, { entry, body, covering }, result.merged);
+  const merged = learned === undefined ? result.merged : merge(result.answers, learned);
   context.trace?.merged(entry.uid, merged, result.nodeIds);
   return searchReply(context, merged, result.headers, `merge of ${result.nodeCount} nodes`);
+}
+
+/** What a merge wants to know that its answers do not tell. */
+type Learned = Pick<AnswerEnvelope, 'isFormatted' | 'spellings'>;
+
+/** Asks for it; undefined if nothing is wanted or found out. */
+async function learn(
+  context: RouteContext,
+  asked: { entry: IndexEntry; body: JsonObject; covering: CoveringSet },
+  merged: MergedAnswer,
+): Promise<Learned | undefined> {
+  const { unseenFields } = merged;
+  const apart = merged.spelledApart?.slice(0, SPELLINGS_MAX) ?? [];
+  const isFormatted =
+    unseenFields !== undefined && (await isAnyFieldSeen(context, asked.entry, unseenFields));
+  const spellings =
+    apart.length === 0 ? undefined : await findSpellings(context, { ...asked, apart });
+  if (!isFormatted && spellings === undefined) return undefined;
+  return {
+    ...(isFormatted ? { isFormatted } : {}),
+    ...(spellings === undefined ? {} : { spellings }),
+  };
 }
 
 /**

@@ -1,0 +1,108 @@
+/**
+ * How a facet value that occurs in several spellings is shown. A node shows the spelling of the candidate
+ * with its lowest internal number, and files all spellings under one normalized text. Where nodes show
+ * two spellings of one value, none of their answers tells which document is the older: the first documents
+ * with that value are asked for, and the one that was written first decides.
+ */
+import { composeFilter, inFilter } from '../filter/compose.ts';
+import { decodeString } from '../json/slice.ts';
+import { VERSION_FIELD } from '../reserved/index.ts';
+import { readAnswers } from './answer.ts';
+import { compareVersions, type Hit } from './hits.ts';
+import { normalizeFacet } from './normalize.ts';
+import { visitLeaves } from './select.ts';
+import type { JsonObject, PurposeRequest } from './types.ts';
+
+/** A value of which nodes show different spellings. */
+export interface SpelledApart {
+  readonly field: string;
+  readonly normalized: string;
+}
+
+/** What is shown for each value that is spelled apart. */
+export class Spellings {
+  readonly #shown = new Map<string, string>();
+
+  /** The spelling to show, or undefined if nothing was found out. */
+  of(value: SpelledApart): string | undefined {
+    return this.#shown.get(placeOf(value));
+  }
+
+  set(value: SpelledApart, shown: string): void {
+    this.#shown.set(placeOf(value), shown);
+  }
+}
+
+function placeOf({ field, normalized }: SpelledApart): string {
+  return JSON.stringify([field, normalized]);
+}
+
+/** Values looked into for one answer; further ones keep the spelling of the first node. */
+export const SPELLINGS_MAX = 20;
+/** Candidates looked through where nodes do not list the oldest first. */
+const CANDIDATES_MAX = 1000;
+
+/** What decides which documents are candidates. Facet searches show spellings of all documents. */
+const CANDIDATE_PARAMETERS = [
+  'q',
+  'matchingStrategy',
+  'attributesToSearchOn',
+  'locales',
+  'rankingScoreThreshold',
+] as const;
+
+/**
+ * Searches that bring the oldest candidate of each value; purposes are places in the list. `isByAge`
+ * tells that nodes list candidates by the order of their writes: then the first one is enough.
+ */
+export function spellingRequests(
+  body: JsonObject,
+  apart: readonly SpelledApart[],
+  isByAge: boolean,
+): PurposeRequest<string>[] {
+  const base: Record<string, unknown> = {};
+  for (const name of CANDIDATE_PARAMETERS) if (body[name] !== undefined) base[name] = body[name];
+  return apart.map(({ field, normalized }, place) => ({
+    purpose: String(place),
+    body: {
+      ...base,
+      filter: composeFilter(body['filter'], inFilter(field, [normalized])),
+      attributesToRetrieve: [field, VERSION_FIELD],
+      limit: isByAge ? 1 : CANDIDATES_MAX,
+    },
+  }));
+}
+
+/** Reads the answers to spellingRequests. */
+export function readSpellings(
+  apart: readonly SpelledApart[],
+  answers: ReadonlyMap<string, readonly Uint8Array[]>,
+): Spellings {
+  const spellings = new Spellings();
+  for (const [place, value] of apart.entries()) {
+    const oldest = oldestOf(readAnswers(answers.get(String(place))).flatMap(({ hits }) => hits));
+    const shown = oldest === undefined ? undefined : spelledIn(oldest, value);
+    if (shown !== undefined) spellings.set(value, shown);
+  }
+  return spellings;
+}
+
+function oldestOf(hits: readonly Hit[]): Hit | undefined {
+  let oldest: Hit | undefined;
+  for (const hit of hits) {
+    if (oldest === undefined || compareVersions(hit, oldest) < 0) oldest = hit;
+  }
+  return oldest;
+}
+
+const QUOTE = 0x22;
+
+function spelledIn(hit: Hit, value: SpelledApart): string | undefined {
+  let shown: string | undefined;
+  visitLeaves(hit.bytes, hit.start, value.field, (start, end) => {
+    if (hit.bytes[start] !== QUOTE) return;
+    const text = decodeString(hit.bytes, start, end);
+    if (normalizeFacet(text) === value.normalized) shown = text;
+  });
+  return shown;
+}
