@@ -4,7 +4,7 @@
  *   idle -> starting -> running -> (ended -> waiting -> starting ...) -> stopped
  *
  * A part that ends while the cluster starts fails the start. One that ends later is started again after
- * a pause that doubles up to 30 s and begins anew once it has run for a minute. Parts stay in the
+ * a pause that doubles up to 30 s and begins anew once it has run for ten seconds. Parts stay in the
  * starter's process group; their output goes to a log file, stdout only up to the line that says the
  * part is ready.
  */
@@ -17,7 +17,7 @@ import { lastWords, logBytes, openLog } from './logs.ts';
 
 const PAUSE_FIRST_MS = 1_000;
 const PAUSE_MAX_MS = 30_000;
-const STEADY_MS = 60_000;
+const STEADY_MS = 10_000;
 const READY_LINE_MAX = 64 * 1024;
 
 /** How one part is run. */

@@ -1,0 +1,50 @@
+/** Waits until nothing is on its way any more: no task is open and every copy is in sync. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { World } from './world.ts';
+
+const PAUSE_MS = 100;
+
+/** What is still open, in words; empty when all is settled. */
+export async function unsettled(world: World): Promise<string> {
+  const open = await world.call('GET', '/tasks?statuses=enqueued,processing&limit=5');
+  if (open.status !== 200) return `GET /tasks: ${open.status} ${open.text.slice(0, 200)}`;
+  if (open.body.total > 0) {
+    const uids = (open.body.results as { uid: number; type: string }[]).map(
+      ({ uid, type }) => `${uid} ${type}`,
+    );
+    return `${open.body.total} open tasks: ${uids.join(', ')}`;
+  }
+  const topology = await world.operate('/_miroir/topology');
+  if (topology.status !== 200) return `topology: ${topology.status}`;
+  const lagging = copiesNotInSync(topology.body);
+  return lagging.length === 0 ? '' : `copies: ${lagging.join(', ')}`;
+}
+
+/** Waits; resolves with how long it took, in milliseconds, or with what is still open after the limit. */
+export async function drain(
+  world: World,
+  limitMs: number,
+): Promise<{ readonly tookMs: number; readonly left: string }> {
+  const startedAtMs = performance.now();
+  let left = 'nothing was asked';
+  while (performance.now() - startedAtMs < limitMs) {
+    left = await unsettled(world).catch((error: unknown) => String(error));
+    if (left === '') break;
+    await sleep(PAUSE_MS);
+  }
+  return { tookMs: performance.now() - startedAtMs, left };
+}
+
+/** From `copies: {node: {state: count}}` of each index. */
+function copiesNotInSync(topology: unknown): string[] {
+  const { indexes = [] } = topology as {
+    indexes?: { uid: string; copies?: Record<string, Record<string, number>> }[];
+  };
+  return indexes.flatMap(({ uid, copies = {} }) =>
+    Object.entries(copies).flatMap(([node, states]) =>
+      Object.entries(states)
+        .filter(([state, count]) => state !== 'in-sync' && count > 0)
+        .map(([state, count]) => `${uid} on ${node}: ${count} ${state}`),
+    ),
+  );
+}

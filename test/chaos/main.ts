@@ -1,0 +1,71 @@
+/**
+ * Kills, freezes and cuts off real processes under load, and judges what is left.
+ *
+ *   npm run chaos -- --cycles 50 --minutes 15 --seed 1
+ *
+ * Nodes are real ones where a Meilisearch is found, else the stand-in. Prints a row per cycle and, last,
+ * what was done. Exit 1 at the first violation; data and logs are then kept.
+ */
+import { Command } from 'commander';
+import { HEAD, row, summary } from './report.ts';
+import { runCycles } from './run.ts';
+import { World } from './world.ts';
+
+const VIOLATIONS_SHOWN = 20;
+
+const program = new Command('chaos')
+  .option('--cycles <count>', 'cycles of load and faults', '50')
+  .option('--minutes <minutes>', 'no cycle begins later', '15')
+  .option('--seed <seed>', 'a whole number', '1')
+  .option('--rf <copies>', 'copies of each shard in a group', '2')
+  .option('--groups <groups>', 'replica groups', '1')
+  .option('--nodes <nodes>', 'nodes', '2')
+  .option('--spread <spread>', 'as of npm start', 'all')
+  .option('--keep', 'leave data and logs')
+  .parse();
+
+const options = program.opts<Record<string, string>>();
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
+
+async function main(): Promise<number> {
+  const factor = Number(options['rf']);
+  const groups = Number(options['groups']);
+  const world = await World.start({
+    nodeCount: Number(options['nodes']),
+    factor,
+    groups,
+    spread: options['spread'] ?? 'all',
+  });
+  const stop = (): void => {
+    void world.stop().then(() => process.exit(1));
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  let isClean = false;
+  try {
+    console.log(`nodes: ${world.isReal ? 'Meilisearch' : 'stand-in'}, seed ${options['seed']}`);
+    console.log(HEAD);
+    const results = await runCycles(world, {
+      seed: Number(options['seed']),
+      cycles: Number(options['cycles']),
+      limitMs: Number(options['minutes']) * 60_000,
+      factor,
+      groups,
+      onCycle: (result) => {
+        console.log(row(result));
+        for (const line of result.violations.slice(0, VIOLATIONS_SHOWN)) console.log(`  ${line}`);
+      },
+    });
+    for (const line of summary(results)) console.log(line);
+    isClean = results.every(({ violations }) => violations.length === 0);
+    return isClean ? 0 : 1;
+  } finally {
+    const isKept = !isClean || options['keep'] !== undefined;
+    await world.stop(isKept);
+    if (isKept) console.log(`kept: ${world.folder}`);
+  }
+}
