@@ -7,13 +7,22 @@ import { setMaxListeners } from 'node:events';
 import { type MiroirConfig, readSecret } from '../core/config/index.ts';
 import { failpoint } from '../core/failpoint.ts';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
+import type { Position } from '../core/topology.ts';
 import { startApi, WatchHub, WriteService } from './api/index.ts';
 import { hashHex, INTERNAL_KEY_UID, KeyCalls, KeyTable, keyText } from './keys/index.ts';
 import { loadCluster, loadState, Runner } from './machine/index.ts';
 import { ControlNode } from './nodes/index.ts';
 import { Performer } from './performer.ts';
 import type { Now, State } from './state/index.ts';
-import { type DataDir, examineFolder, holdDataDir, noteCleanStop, Store } from './store/index.ts';
+import {
+  type Change,
+  type DataDir,
+  examineFolder,
+  FreeSpace,
+  holdDataDir,
+  noteCleanStop,
+  Store,
+} from './store/index.ts';
 import { newCluster, refuseCopies, withConfig } from './topology/index.ts';
 import { Watchers } from './watchers.ts';
 
@@ -75,7 +84,9 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
     steadyMs: () => performance.now(),
     position: () => store.position,
   });
+  const space = await watchSpace(folder, logger);
   const writes = new WriteService({
+    isStorageFull: () => space.isFull,
     submit: (event) => runner.submit(event),
     now: readNow,
     freshIndexId: () => randomBytes(16).toString('hex'),
@@ -83,12 +94,7 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
   const performer = new Performer({ state, nodes, writes, now: readNow, logger, metrics, signal });
   const runner = new Runner({
     state,
-    commit: async (changes) => {
-      failpoint('control.before-commit');
-      const position = await store.commit(changes);
-      failpoint('control.after-commit');
-      return position;
-    },
+    commit: (changes) => commit(store, changes),
     perform: (effect) => performer.perform(effect),
     publish: (change) => watchers.publish(change),
     afterBatch: () => performer.wakeTails(),
@@ -123,6 +129,7 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
     address: api.address,
     close: async () => {
       clearInterval(ticking);
+      space.close();
       await api.close();
       abort.abort();
       nodeWatch.close();
@@ -134,6 +141,24 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
       await folder.release();
     },
   };
+}
+
+/** Puts a batch on disk, with the places at which tests may stop it. */
+async function commit(store: Store, changes: readonly Change[]): Promise<Position> {
+  failpoint('control.before-commit');
+  const position = await store.commit(changes);
+  failpoint('control.after-commit');
+  return position;
+}
+
+function watchSpace(folder: DataDir, logger: Logger): Promise<FreeSpace> {
+  return FreeSpace.start({
+    folder: folder.path,
+    onChange: (isFull, freeBytes) => {
+      if (isFull) logger.error({ freeBytes }, 'the disk is nearly full: new writes are refused');
+      else logger.info({ freeBytes }, 'the disk has room again');
+    },
+  });
 }
 
 function setUpKeys(parts: {

@@ -13,6 +13,10 @@ import type { Effect, MachineEvent, Now } from '../state/index.ts';
 import { BadMessage, toBeginInput, toBeginResponse, toSendReports } from './write-messages.ts';
 
 const WAITING_MAX = 20_000;
+const STORAGE_FULL = {
+  code: 'miroir_storage_full',
+  message: 'The control service has no room left on its disk, so nothing was written.',
+};
 
 /** What the service needs. */
 export interface WriteServiceOptions {
@@ -21,6 +25,8 @@ export interface WriteServiceOptions {
   readonly now: () => Now;
   /** 32 lowercase hexadecimal characters, never the same twice. */
   readonly freshIndexId: () => string;
+  /** The disk of the state has too little room left for anything new. */
+  readonly isStorageFull: () => boolean;
 }
 
 /** Calls that wait for an effect, by ticket. */
@@ -53,6 +59,10 @@ export class WriteService {
     call: ServerUnaryCall<BeginRequest, BeginResponse>,
     answer: sendUnaryData<BeginResponse>,
   ): void {
+    if (this.#options.isStorageFull()) {
+      answer(null, { outcome: { $case: 'refusal', value: STORAGE_FULL } });
+      return;
+    }
     this.#submit(
       answer,
       (ticket) => ({
