@@ -17,6 +17,7 @@ export function readyText(cluster: Cluster, tookMs: number): string {
     ['master key', `${masterKey.text}  (${kept})`],
     ['data', `${folder.path}  (logs in logs/)`],
     ['index spread', `${config.sharding.spread}, ${config.sharding.shards} shards`],
+    ['copies', copiesText(config.replication)],
     ['', ''],
     ['envoy', `${cluster.envoy.version} from ${cluster.envoy.origin}, pid ${parts.envoy.pid()}`],
     [
@@ -33,7 +34,8 @@ export function readyText(cluster: Cluster, tookMs: number): string {
         part === undefined
           ? 'given by the configuration'
           : `${cluster.node?.origin}, pid ${part.pid()}`;
-      return [node.id, `${node.url}  ${what}`];
+      const group = config.replication.groups > 1 ? `group ${node.group}, ` : '';
+      return [node.id, `${node.url}  ${group}${what}`];
     }),
   ];
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
@@ -55,6 +57,13 @@ export function readyText(cluster: Cluster, tookMs: number): string {
     'Ctrl-C stops everything; the data stays.',
     '',
   ].join('\n');
+}
+
+/** How many copies of each shard there are, and where. */
+function copiesText(replication: Cluster['config']['replication']): string {
+  const { factor, groups } = replication;
+  const perGroup = `${factor} of each shard`;
+  return groups === 1 ? perGroup : `${perGroup} in each of ${groups} groups`;
 }
 
 function standInWarning(cluster: Cluster): string[] {

@@ -3,6 +3,7 @@
  * and ends; afterwards `heal` makes sure that nothing is left of any.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { FAILPOINTS } from '../../core/failpoint.ts';
 import type { ProxyMode } from './fault-proxy.ts';
 import type { Rng } from './rng.ts';
 import type { World, WorldNode } from './world.ts';
@@ -22,6 +23,7 @@ const WEIGHTS = {
   'node slow': 2,
   'wipe node': 1,
   'old node': 1,
+  failpoint: 5,
 } as const;
 
 /** One kind of fault. */
@@ -38,8 +40,21 @@ export interface Fault {
   readonly kind: FaultKind;
   readonly atMs: number;
   readonly forMs: number;
-  /** Which node or process, by number. */
+  /** Which node, process or failpoint, by number. */
   readonly which: number;
+}
+
+/** What it is and where, in words. */
+export function describeFault(fault: Fault): string {
+  const what = fault.kind === 'failpoint' ? `failpoint ${failpointOf(fault)}` : fault.kind;
+  return `${what} at ${(fault.atMs / 1_000).toFixed(1)}`;
+}
+
+/** Mostly the end of a process, sometimes a pause beyond every lease. */
+function failpointOf({ which, forMs }: Fault): string {
+  const name = FAILPOINTS[which % FAILPOINTS.length];
+  const action = which % 4 === 0 ? `pause:${2_000 + forMs}` : 'exit';
+  return `${name}=${action}@${1 + (which % 5)}`;
 }
 
 /** Draws the faults of one cycle; nothing that copies could not survive at `copies` copies. */
@@ -72,6 +87,7 @@ export async function runFaults(world: World, faults: readonly Fault[]): Promise
 
 /** Everything runs, nothing is frozen, every connection passes. */
 export async function heal(world: World): Promise<void> {
+  world.arm('');
   for (const part of ['control', 'sidecar', 'worker'] as const) world.signal(part, 'SIGCONT');
   for (const { engine, proxy } of world.nodes) {
     proxy.setMode('pass');
@@ -114,6 +130,9 @@ async function runFault(world: World, fault: Fault): Promise<void> {
       return;
     case 'freeze control':
       await freeze(world, 'control', fault);
+      return;
+    case 'failpoint':
+      world.arm(failpointOf(fault));
       return;
     case 'cut connections':
       node.proxy.cut();

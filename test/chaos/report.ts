@@ -1,4 +1,5 @@
 /** Lines of a run for people. */
+import { describeFault } from './nemesis.ts';
 import type { CycleResult } from './run.ts';
 
 /** Heads of the table. */
@@ -7,9 +8,7 @@ export const HEAD =
 
 /** One row. */
 export function row(result: CycleResult): string {
-  const faults = result.faults
-    .map(({ kind, atMs, forMs }) => `${kind} at ${seconds(atMs)} for ${seconds(forMs)}`)
-    .join('; ');
+  const faults = result.faults.map(describeFault).join('; ');
   const cells = [
     String(result.cycle).padStart(5),
     seconds(result.totalMs).padStart(8),

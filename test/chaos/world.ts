@@ -16,6 +16,7 @@ import { EngineProcess } from './engine-process.ts';
 import { FaultProxy } from './fault-proxy.ts';
 
 const MASTER_KEY = 'chaos-master-key-0123456789';
+const FAILPOINT_FILE = 'failpoints';
 const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 20_000;
 const CALL_LIMIT_MS = 20_000;
@@ -26,8 +27,6 @@ export interface WorldOptions {
   readonly factor: number;
   readonly groups: number;
   readonly spread: string;
-  /** For control and sidecar, `MIROIR_FAILPOINTS` for instance. */
-  readonly env?: Readonly<Record<string, string>>;
   /** More lines of the configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -146,6 +145,11 @@ export class World {
     }
   }
 
+  /** Arms a failpoint in all processes at once; the first that gets there acts. Empty: none any more. */
+  arm(list: string): void {
+    writeFileSync(join(this.folder, FAILPOINT_FILE), list);
+  }
+
   /** One request with the master key. Rejects when the connection breaks or nothing comes in time. */
   call(method: string, path: string, body?: unknown, contentType?: string): Promise<Answer> {
     return this.#within(
@@ -262,7 +266,13 @@ function spawnStarter(input: {
   ];
   return spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...options.env, MIROIR_MASTER_KEY: MASTER_KEY, NO_COLOR: '1' },
+    env: {
+      ...process.env,
+      NODE_ENV: 'test',
+      MIROIR_FAILPOINTS: `@${join(folder, FAILPOINT_FILE)}`,
+      MIROIR_MASTER_KEY: MASTER_KEY,
+      NO_COLOR: '1',
+    },
   });
 }
 
