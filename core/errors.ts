@@ -79,6 +79,7 @@ export const ERRORS = {
   invalid_task_after_finished_at: invalid(),
   invalid_search_facets: invalid(),
   invalid_multi_search_facet_order: invalid(),
+  invalid_multi_search_query_ranking_rules: invalid(),
   invalid_search_limit: invalid(),
   invalid_search_offset: invalid(),
   invalid_search_page: invalid(),

@@ -34,6 +34,11 @@ export function facetRules(settings: JsonObject): FacetRules {
   return { valuesMax: typeof valuesMax === 'number' ? valuesMax : VALUES_DEFAULT, orders };
 }
 
+/** In which order a facet's values are shown. */
+export function orderOf(rules: FacetRules, facet: string): 'alpha' | 'count' {
+  return rules.orders.get(facet) ?? rules.orders.get('*') ?? 'alpha';
+}
+
 /** One value of a facet. */
 export interface FacetValue {
   /** As shown: the spelling of the first node that has it, unless Spellings know better. */
@@ -100,6 +105,29 @@ export class FacetTable {
     }
   }
 
+  /** Adds another table, of other documents, to this one. */
+  join(other: FacetTable): void {
+    this.addStats(other);
+    for (const [name, field] of other.fields) {
+      const own = this.fields.get(name);
+      if (own === undefined) {
+        this.fields.set(name, field);
+        continue;
+      }
+      joinValues(own.numbers, field.numbers);
+      joinValues(own.texts, field.texts);
+    }
+  }
+
+  /** Forgets values that no document is left of. */
+  dropEmpty(): void {
+    for (const { numbers, texts } of this.fields.values()) {
+      for (const values of [numbers, texts]) {
+        for (const [key, { count }] of values) if (count === 0) values.delete(key);
+      }
+    }
+  }
+
   /** Adds another table's statistics to these. */
   addStats(other: FacetTable): void {
     for (const [field, stat] of other.#stats) this.#addStat(field, { ...stat });
@@ -128,10 +156,18 @@ export class FacetTable {
   /** Fields by name, each ordered and cut: shown text to count. */
   ordered(rules: FacetRules, candidateCount: number): [string, Map<string, number>][] {
     return [...this.fields.keys()].sort(compareUtf8).map((name) => {
-      const order = rules.orders.get(name) ?? rules.orders.get('*') ?? 'alpha';
+      const order = orderOf(rules, name);
       const { valuesMax } = rules;
       const field = this.fields.get(name) as FacetField;
       return [name, orderFacet(field, { order, valuesMax, candidateCount })];
+    });
+  }
+
+  /** Fields by name with their values as they came: for answers of one node that has the user's rules. */
+  asGiven(): [string, Map<string, number>][] {
+    return [...this.fields].map(([name, { numbers, texts }]) => {
+      const values = [...numbers.values(), ...texts.values()];
+      return [name, new Map(values.map(({ shown, count }) => [shown, count]))];
     });
   }
 
@@ -160,6 +196,14 @@ export class FacetTable {
       writer.text(`${JSON.stringify(name)}:{"min":${stat.minText},"max":${stat.maxText}}`);
     }
     writer.text('}');
+  }
+}
+
+function joinValues(own: Map<string, FacetValue>, other: ReadonlyMap<string, FacetValue>): void {
+  for (const [key, value] of other) {
+    const known = own.get(key);
+    if (known === undefined) own.set(key, value);
+    else known.count += value.count;
   }
 }
 

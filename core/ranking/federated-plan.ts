@@ -5,7 +5,8 @@
  */
 import { composeFilter } from '../filter/compose.ts';
 import { VERSION_FIELD } from '../reserved/index.ts';
-import { expandFacets } from './filterable.ts';
+import { areApartOnNodes, rankedBy } from './federated-rules.ts';
+import { refusableFacets } from './filterable.ts';
 import { isTextArray, nodeLists, type Projection, searchProjection } from './projection.ts';
 import type { JsonObject, RankedIndex } from './types.ts';
 import { readHitsTotalMax, readWindow, type SearchWindow } from './window.ts';
@@ -42,11 +43,14 @@ export interface FederatedRequest {
   readonly indexes: ReadonlyMap<string, RankedIndex>;
 }
 
-/** What one node is asked, and which of the client's queries they are. */
+/** What one node is asked of one index, and which of the client's queries they are. */
 export interface FederatedNodeRequest {
   readonly body: JsonObject;
+  readonly indexUid: string;
   /** Place among the client's queries of each query sent. */
   readonly positions: readonly number[];
+  /** What its answer is for: everything, or one of two things that cannot be had in one request. */
+  readonly part: 'whole' | 'hits' | 'counts';
 }
 
 /** Plans a federated search; undefined if the body is not one that can be read. */
@@ -58,7 +62,7 @@ export function planFederated(request: FederatedRequest): FederatedPlan | undefi
   const distinct = federation['distinct'];
   const queries: FederatedQuery[] = [];
   for (const query of wanted as unknown[]) {
-    const read = isObject(query) ? readQuery(query, indexes, distinct) : undefined;
+    const read = isObject(query) ? readQuery(query, indexes, federation) : undefined;
     if (read === undefined) return undefined;
     queries.push(read);
   }
@@ -92,8 +96,9 @@ function isMergeOfFacets(merge: unknown): boolean {
 function readQuery(
   query: JsonObject,
   indexes: ReadonlyMap<string, RankedIndex>,
-  distinct: unknown,
+  federation: JsonObject,
 ): FederatedQuery | undefined {
+  const { distinct } = federation;
   const indexUid = query['indexUid'];
   const index = typeof indexUid === 'string' ? indexes.get(indexUid) : undefined;
   if (index === undefined) return undefined;
@@ -103,6 +108,7 @@ function readQuery(
   const own = query['distinct'] ?? index.settings['distinctAttribute'];
   const needed = [VERSION_FIELD];
   for (const field of [distinct, own]) if (typeof field === 'string') needed.push(field);
+  if (typeof distinct === 'string') needed.push(...facetFields(federation, index));
   if (isTextArray(query['sort']) && query['sort'].some((rule) => rule.includes('_geoPoint('))) {
     needed.push('_geo');
   }
@@ -123,45 +129,80 @@ function readQuery(
   };
 }
 
+/** The fields that facets count: a document that is rejected later is taken off them. */
+function facetFields(federation: JsonObject, index: RankedIndex): readonly string[] {
+  const facets = federation['facetsByIndex'];
+  const own = isObject(facets) ? facets[index.uid] : undefined;
+  if (!isTextArray(own)) return [];
+  return own.some((facet) => facet.startsWith('*') || facet.endsWith('*')) ? ['*'] : own;
+}
+
 /**
- * What a node is asked: the queries on the indexes it is to answer, with an internal filter where it
- * holds more of an index than it is asked for.
+ * What a node is asked of one index, with an internal filter where it holds more of it than it is asked
+ * for. One request for each index, as a node too ranks each index by itself first. Where nodes would
+ * refuse to compare the queries, each goes by itself, and all together without a rank to be counted.
  */
-export function federatedRequest(
+export function federatedRequests(
   plan: FederatedPlan,
-  node: {
-    readonly indexes: ReadonlySet<string>;
-    readonly filters?: ReadonlyMap<string, string>;
-  },
-): FederatedNodeRequest {
+  index: RankedIndex,
+  filter?: string,
+): FederatedNodeRequest[] {
+  const indexUid = index.uid;
   const positions: number[] = [];
   const queries: JsonObject[] = [];
   for (const [position, query] of plan.queries.entries()) {
-    if (!node.indexes.has(query.indexUid)) continue;
-    const filter = node.filters?.get(query.indexUid);
+    if (query.indexUid !== indexUid) continue;
+    const { body } = query;
     positions.push(position);
     queries.push(
-      filter === undefined
-        ? query.body
-        : { ...query.body, filter: composeFilter(query.body['filter'], filter) },
+      filter === undefined ? body : { ...body, filter: composeFilter(body['filter'], filter) },
     );
   }
-  return { positions, body: { federation: nodeFederation(plan, node.indexes), queries } };
+  const federation = nodeFederation(plan, index);
+  if (positions.length < 2 || !areApartOnNodes(plan, index)) {
+    return [{ indexUid, positions, part: 'whole', body: { federation, queries } }];
+  }
+  const { facetsByIndex: _facets, ...own } = federation;
+  const counted = plan.window?.isPaged === true ? { page: 0 } : { limit: 0 };
+  return [
+    ...positions.map((position, at): FederatedNodeRequest => {
+      const body = { federation: own, queries: [queries[at]] };
+      return { indexUid, positions: [position], part: 'hits', body };
+    }),
+    {
+      indexUid,
+      positions,
+      part: 'counts',
+      body: { federation: { ...federation, ...counted }, queries: queries.map(withoutRank) },
+    },
+  ];
 }
 
-function nodeFederation(plan: FederatedPlan, indexes: ReadonlySet<string>): JsonObject {
+/** To the engine a query of separators alone is none, yet it compares with queries that have words. */
+const WORDLESS = '\u2290';
+
+/** The query as it is counted: the same documents, ranked by rules that all queries share. */
+function withoutRank(body: JsonObject): JsonObject {
+  const { sort: _sort, ...rest } = body;
+  return rankedBy(body) === 'placeholder' ? { ...rest, q: WORDLESS } : rest;
+}
+
+function nodeFederation(plan: FederatedPlan, index: RankedIndex): JsonObject {
   const { federation, window } = plan;
   // Facets are merged here, by each index's own rules first.
-  const { mergeFacets: _merge, ...asked } = federation;
-  const facets = federation['facetsByIndex'];
-  const facetsByIndex = isObject(facets)
-    ? { facetsByIndex: nodeFacets(facets, plan.indexes, indexes) }
-    : {};
-  if (window === undefined) return { ...federation, ...facetsByIndex };
+  const { mergeFacets: _merge, facetsByIndex, ...asked } = federation;
+  const own = isObject(facetsByIndex) ? facetsByIndex[index.uid] : undefined;
+  const facets =
+    own === undefined ? {} : { facetsByIndex: { [index.uid]: facetsOf(own, index.settings) } };
+  if (window === undefined) return { ...federation, ...facets };
   const paging = window.isPaged
     ? { page: 1, hitsPerPage: window.end }
     : { offset: 0, limit: window.end };
-  return { ...asked, ...facetsByIndex, ...paging };
+  return { ...asked, ...facets, ...paging };
+}
+
+function facetsOf(list: unknown, settings: JsonObject): unknown {
+  return isTextArray(list) ? refusableFacets(list, settings) : list;
 }
 
 /** The federation for a node that holds everything. */
@@ -169,24 +210,10 @@ export function forwardedFederation(plan: FederatedPlan): JsonObject {
   const { federation } = plan;
   const facets = federation['facetsByIndex'];
   if (!isObject(facets)) return federation;
-  const uids = new Set(plan.indexes.keys());
-  return { ...federation, facetsByIndex: nodeFacets(facets, plan.indexes, uids) };
-}
-
-function nodeFacets(
-  facets: JsonObject,
-  known: ReadonlyMap<string, RankedIndex>,
-  indexes: ReadonlySet<string>,
-): JsonObject {
-  const asked: Record<string, unknown> = {};
-  for (const [uid, list] of Object.entries(facets)) {
-    const index = known.get(uid);
-    // An index that no query names is for a node to refuse.
-    if (index !== undefined && !indexes.has(uid)) continue;
-    asked[uid] =
-      index !== undefined && isTextArray(list) ? expandFacets(list, index.settings) : list;
-  }
-  return asked;
+  const asked = Object.entries(facets).map(([uid, list]) => {
+    return [uid, facetsOf(list, plan.indexes.get(uid)?.settings ?? {})] as const;
+  });
+  return { ...federation, facetsByIndex: Object.fromEntries(asked) };
 }
 
 function isObject(value: unknown): value is JsonObject {

@@ -25,14 +25,39 @@ export function isFilterable(field: string, settings: JsonObject): boolean {
   return filterablePatterns(settings).some((pattern) => matchesPattern(field, pattern));
 }
 
-/** Facets as nodes are asked for them: `*` becomes the user's own patterns. */
+/**
+ * Facets as nodes are asked for them: `*` becomes the user's own patterns. A plain name among the rules
+ * covers what is nested in it, among facets it is that field alone: so both are asked for.
+ */
 export function expandFacets(facets: readonly string[], settings: JsonObject): string[] {
-  const patterns = filterablePatterns(settings);
+  const patterns = filterablePatterns(settings).flatMap((pattern) =>
+    pattern.startsWith('*') || pattern.endsWith('*') ? [pattern] : [pattern, `${pattern}.*`],
+  );
   return [
     ...new Set(
       facets.flatMap((facet) => (facet === '*' && patterns.length > 0 ? patterns : [facet])),
     ),
   ];
+}
+
+/** Makes a pattern meet nothing: a character of internal values, which no name of a field has. */
+const NOTHING_MARK = '\u2290';
+
+/**
+ * Facets as nodes are asked for them, changed so that a node refuses what only the rule for internal
+ * fields makes acceptable (facetOfNothing). `withoutMark` takes the change out of its words.
+ */
+export function refusableFacets(facets: readonly string[], settings: JsonObject): string[] {
+  const nothing = facetOfNothing(facets, settings);
+  if (nothing === undefined) return expandFacets(facets, settings);
+  const place = nothing.endsWith('*') ? nothing.length - 1 : nothing.length;
+  const marked = nothing.slice(0, place) + NOTHING_MARK + nothing.slice(place);
+  return facets.map((facet) => (facet === nothing ? marked : facet));
+}
+
+/** A node's words about facets that refusableFacets changed. */
+export function withoutMark(message: string): string {
+  return message.replaceAll(NOTHING_MARK, '');
 }
 
 /**
@@ -50,6 +75,12 @@ export function facetOfNothing(
       meets(facet, `${RESERVED_PREFIX}*`) &&
       !patterns.some((pattern) => meets(facet, pattern)),
   );
+}
+
+/** Whether a pattern among facets stands for this field, not for one around it. */
+export function isNamed(field: string, pattern: string): boolean {
+  const isOpen = pattern.startsWith('*') || pattern.endsWith('*');
+  return isOpen ? matchesPattern(field, pattern) : field === pattern;
 }
 
 /** Whether one of two patterns lies within the other, as nodes compare them. */

@@ -9,16 +9,22 @@ export {
   planDocuments,
 } from './documents.ts';
 export { cleanError, cleanMessage } from './errors.ts';
+export { canFacetOrdersDiffer, FacetOrders, type MergedFacetIndex } from './facet-orders.ts';
 export { mergeFacetSearch } from './facet-search.ts';
-export { type FederatedAnswer, mergeFederated } from './federated-merge.ts';
+export type { FederatedAnswer } from './federated-answer.ts';
+export { firstRefusal, type OwnRefusal, refusalText } from './federated-errors.ts';
+export { mergeFederated } from './federated-merge.ts';
 export {
   type FederatedNodeRequest,
   type FederatedPlan,
   type FederatedRequest,
-  federatedRequest,
+  federatedRequests,
   planFederated,
 } from './federated-plan.ts';
+export { firstIncompatible } from './federated-rules.ts';
+export { refusableFacets, withoutMark } from './filterable.ts';
 export { mergeSearch } from './merge-search.ts';
+export { compareUtf8 } from './normalize.ts';
 export { planSearch, type SearchPlan, type SearchRequest } from './plan-search.ts';
 export {
   mergeSimilar,

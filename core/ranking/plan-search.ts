@@ -202,7 +202,8 @@ function hasGeoSort(body: JsonObject): boolean {
   return isTextArray(sort) && sort.some((rule) => rule.trimStart().startsWith('_geoPoint('));
 }
 
-interface HybridShape {
+/** How much of a search goes by vectors. */
+export interface HybridShape {
   readonly kind: 'none' | 'semantic' | 'both';
   readonly ratio: number;
 }
@@ -212,7 +213,7 @@ const NOT_HYBRID: HybridShape = { kind: 'none', ratio: 0 };
 const SEMANTIC_RATIO_DEFAULT = 0.5;
 
 /** The engine's own choice of search kind (its routes/indexes/search.rs, search_kind). */
-function readHybrid(body: JsonObject): HybridShape {
+export function readHybrid(body: JsonObject): HybridShape {
   const hybrid = body['hybrid'];
   if (typeof hybrid !== 'object' || hybrid === null || Array.isArray(hybrid)) return NOT_HYBRID;
   const given = (hybrid as JsonObject)['semanticRatio'];
@@ -247,7 +248,8 @@ function isPlaceholderSearch(body: JsonObject, settings: JsonObject, hybrid: str
   return !isTextArray(rules) || !rules.some((rule) => /:(asc|desc)$/.test(rule));
 }
 
-function hasQuery(body: JsonObject): boolean {
+/** Whether a body brings words to search for. */
+export function hasQuery(body: JsonObject): boolean {
   const query = body['q'];
   return typeof query === 'string' && query.trim() !== '';
 }

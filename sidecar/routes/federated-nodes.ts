@@ -3,6 +3,7 @@
  * replaced once by other copies of its shards; what then is missing is named or refused, as in a search
  * of one index (fan-out.ts).
  */
+import { assert } from '../../core/assert.ts';
 import type { MiroirError } from '../../core/errors.ts';
 import { inFilter } from '../../core/filter/index.ts';
 import { type CoveringSet, coveringSet, type ShardRead } from '../../core/placement/index.ts';
@@ -10,7 +11,7 @@ import {
   type FederatedAnswer,
   type FederatedNodeRequest,
   type FederatedPlan,
-  federatedRequest,
+  federatedRequests,
 } from '../../core/ranking/index.ts';
 import { encodeShard, SHARD_FIELD } from '../../core/reserved/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
@@ -31,7 +32,13 @@ export interface FederatedTargets {
   readonly uncovered: ReadonlyMap<string, readonly number[]>;
 }
 
-/** One answer of all the nodes' answers, or the refusal of one of them. */
+/** A node's refusal and what it was asked. */
+export interface FederatedRefusal {
+  readonly answer: Answered;
+  readonly request: FederatedNodeRequest;
+}
+
+/** One answer of all the nodes' answers, or the refusals of some of them. */
 export type FederatedResult<Merged> =
   | {
       readonly kind: 'answered';
@@ -39,11 +46,7 @@ export type FederatedResult<Merged> =
       readonly headers: readonly HeaderPair[];
       readonly nodeIds: readonly NodeId[];
     }
-  | {
-      readonly kind: 'refused';
-      readonly answer: Answered;
-      readonly request: FederatedNodeRequest;
-    };
+  | { readonly kind: 'refused'; readonly refusals: readonly FederatedRefusal[] };
 
 /** The nodes to ask, from the copies to read of each index. */
 export function federatedTargets(coverings: ReadonlyMap<string, CoveringSet>): FederatedTargets {
@@ -59,19 +62,22 @@ export function federatedTargets(coverings: ReadonlyMap<string, CoveringSet>): F
   return { nodes, uncovered };
 }
 
+/** What one node is asked of one index. */
 interface Part {
   readonly nodeId: NodeId;
-  readonly reads: Reads;
+  readonly uid: string;
+  readonly read: ShardRead;
 }
 
-interface AnsweredPart extends Part, FederatedAnswer {
+interface AnsweredPart extends Part {
   readonly kind: 'answered';
+  readonly answers: readonly FederatedAnswer[];
 }
 
 type AskedPart =
   | AnsweredPart
   | (Part & { readonly kind: 'missing'; readonly error: MiroirError })
-  | (FederatedResult<never> & { readonly kind: 'refused' });
+  | { readonly kind: 'refused'; readonly refusal: FederatedRefusal };
 
 /** Times that a shard's copies are asked: once more after a failure. */
 const ROUNDS_MAX = 2;
@@ -95,13 +101,13 @@ export async function askFederation<Merged>(
   metrics.fanOutSize.observe(targets.nodes.size);
   for (let round = 1; ; round += 1) {
     for (const [uid, shards] of targets.uncovered) missing.get(uid)?.push(...shards);
-    const parts = await Promise.all(
-      [...targets.nodes].map(([nodeId, reads]) => askPart(context, plan, { nodeId, reads })),
-    );
-    const refused = parts.find((part) => part.kind === 'refused');
-    if (refused !== undefined) return refused;
+    const parts = await Promise.all(partsOf(targets).map((part) => askPart(context, plan, part)));
+    const refused = parts.filter((part) => part.kind === 'refused');
+    if (refused.length > 0) {
+      return { kind: 'refused', refusals: refused.map(({ refusal }) => refusal) };
+    }
     const all = [...answered, ...parts.filter((part) => part.kind === 'answered')];
-    const understood = readAll(all, merge);
+    const understood = readAll(all, (read) => merge(read.flatMap(({ answers }) => answers)));
     for (const { nodeId } of understood.unreadable) metrics.node(nodeId).error('unreadable');
     answered = understood.readable;
     const failed = parts.filter((part) => part.kind === 'missing');
@@ -112,17 +118,15 @@ export async function askFederation<Merged>(
       targets = otherTargets(entries, lost);
       continue;
     }
-    for (const { reads } of lost) {
-      for (const [uid, read] of reads) missing.get(uid)?.push(...read.shards);
-    }
+    for (const { uid, read } of lost) missing.get(uid)?.push(...read.shards);
     const indexes = [...entries].map(([uid, { shardCount }]) => ({
       uid,
       shardCount,
       missing: missing.get(uid) ?? [],
     }));
-    const answeredCount = answered.length;
+    const nodeIds = [...new Set(answered.map(({ nodeId }) => nodeId))];
+    const answeredCount = nodeIds.length;
     const headers = judgeCoverage(context, { indexes, error, answeredCount });
-    const nodeIds = answered.map(({ nodeId }) => nodeId);
     return { kind: 'answered', merged: understood.merged, headers, nodeIds };
   }
 }
@@ -131,10 +135,8 @@ export async function askFederation<Merged>(
 function otherTargets(entries: Entries, lost: readonly Part[]): FederatedTargets {
   const excluded = new Set(lost.map(({ nodeId }) => nodeId));
   const shardsOf = new Map<string, number[]>();
-  for (const { reads } of lost) {
-    for (const [uid, { shards }] of reads) {
-      shardsOf.set(uid, [...(shardsOf.get(uid) ?? []), ...shards]);
-    }
+  for (const { uid, read } of lost) {
+    shardsOf.set(uid, [...(shardsOf.get(uid) ?? []), ...read.shards]);
   }
   const coverings = new Map<string, CoveringSet>();
   for (const [uid, shards] of shardsOf) {
@@ -145,22 +147,37 @@ function otherTargets(entries: Entries, lost: readonly Part[]): FederatedTargets
   return federatedTargets(coverings);
 }
 
+function partsOf({ nodes }: FederatedTargets): Part[] {
+  return [...nodes].flatMap(([nodeId, reads]) =>
+    [...reads].map(([uid, read]) => ({ nodeId, uid, read })),
+  );
+}
+
 async function askPart(context: RouteContext, plan: FederatedPlan, part: Part): Promise<AskedPart> {
-  const { nodeId, reads } = part;
-  const filters = new Map<string, string>();
-  for (const [uid, read] of reads) {
-    if (read.isWhole && context.services.isFollowing()) continue;
-    filters.set(uid, inFilter(SHARD_FIELD, read.shards.map(encodeShard)));
+  const { nodeId, uid, read } = part;
+  const index = plan.indexes.get(uid);
+  assert(index !== undefined, 'only indexes of the plan are asked');
+  const isWhole = read.isWhole && context.services.isFollowing();
+  const filter = isWhole ? undefined : inFilter(SHARD_FIELD, read.shards.map(encodeShard));
+  const requests = federatedRequests(plan, index, filter);
+  const outcomes = await Promise.all(
+    requests.map((request) =>
+      askNode(context, nodeId, {
+        method: 'POST',
+        path: '/multi-search',
+        body: JSON.stringify(request.body),
+      }),
+    ),
+  );
+  const answers: FederatedAnswer[] = [];
+  for (const [at, request] of requests.entries()) {
+    const outcome = outcomes[at];
+    assert(outcome !== undefined, 'every request has an outcome');
+    if (outcome.kind !== 'answered' || outcome.status === 503) {
+      return { ...part, kind: 'missing', error: outcomeError(outcome) };
+    }
+    if (outcome.status !== 200) return { kind: 'refused', refusal: { answer: outcome, request } };
+    answers.push({ body: outcome.body, request });
   }
-  const request = federatedRequest(plan, { indexes: new Set(reads.keys()), filters });
-  const outcome = await askNode(context, nodeId, {
-    method: 'POST',
-    path: '/multi-search',
-    body: JSON.stringify(request.body),
-  });
-  if (outcome.kind !== 'answered' || outcome.status === 503) {
-    return { kind: 'missing', nodeId, reads, error: outcomeError(outcome) };
-  }
-  if (outcome.status !== 200) return { kind: 'refused', answer: outcome, request };
-  return { kind: 'answered', nodeId, reads, body: outcome.body, positions: request.positions };
+  return { ...part, kind: 'answered', answers };
 }

@@ -4,16 +4,19 @@
  * each other.
  */
 
+import { assert } from '../../core/assert.ts';
 import { decodeObject } from '../../core/json/slice.ts';
 import type { CoveringSet } from '../../core/placement/index.ts';
 import {
-  cleanMessage,
-  type FederatedNodeRequest,
   type FederatedPlan,
+  firstIncompatible,
+  firstRefusal,
   forwardFederated,
   type JsonObject,
   mergeFederated,
+  type OwnRefusal,
   planFederated,
+  refusalText,
   stripFederated,
 } from '../../core/ranking/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
@@ -22,7 +25,13 @@ import { mayUseIndex } from '../auth/access.ts';
 import type { GatewayReply } from '../http/exchange.ts';
 import { type Answered, askNode, outcomeError, relay } from './ask.ts';
 import type { RouteContext } from './context.ts';
-import { askFederation, federatedTargets } from './federated-nodes.ts';
+import {
+  facetOrderRefusal,
+  hasUnreadableFacets,
+  refuseForeignFacets,
+  withoutForeignFacets,
+} from './federated-facets.ts';
+import { askFederation, type FederatedRefusal, federatedTargets } from './federated-nodes.ts';
 import { coveringFor, rankedIndex } from './index-plan.ts';
 import { evenQueries } from './known-fields.ts';
 import { bytesReply, type HeaderPair } from './reply.ts';
@@ -52,7 +61,8 @@ export async function federatedSearch(
   refuseReservedFacets(federation['facetsByIndex']);
   const indexes = new Map([...entries].map(([uid, entry]) => [uid, rankedIndex(entry)]));
   const even = await evenQueries(context, entries, body['queries']);
-  const request = withoutForeignFacets(context, { ...body, queries: even }, entries);
+  if (hasUnreadableFacets(body)) return undefined;
+  const request = withoutForeignFacets({ ...body, queries: even }, entries);
   const plan = planFederated({ body: request, indexes });
   if (plan?.window === undefined || queries.length === 0) return undefined;
   const startedAt = performance.now();
@@ -63,8 +73,14 @@ export async function federatedSearch(
   if (isOnOne && only !== undefined && hasOneOwnerEach && context.services.isFollowing()) {
     const own = forwardFederated(plan, even as JsonObject[]);
     const coverage = wholeCoverage(entries);
-    return onOneNode(context, { plan, nodeId: only, body: own, coverage });
+    const reply = await onOneNode(context, { plan, nodeId: only, body: own, coverage });
+    return reply.status === 200
+      ? ((await refuseForeignFacets(context, plan, body)) ?? reply)
+      : reply;
   }
+  const own = [firstIncompatible(plan), await facetOrderRefusal(context, plan, entries)].filter(
+    (refusal) => refusal !== undefined,
+  );
   const result = await askFederation(context, { plan, entries, targets }, (answers) =>
     mergeFederated(plan, answers, {
       processingTimeMs: Math.floor(performance.now() - startedAt),
@@ -72,7 +88,10 @@ export async function federatedSearch(
       ...metadata(context, plan),
     }),
   );
-  if (result.kind === 'refused') return relay(context, inClientsWords(result));
+  if (result.kind === 'refused') return refuse(context, plan, result.refusals, own);
+  if (own.length > 0) return refuse(context, plan, [], own);
+  const foreign = await refuseForeignFacets(context, plan, body);
+  if (foreign !== undefined) return foreign;
   const { merged, headers, nodeIds } = result;
   context.trace?.merged('', merged, nodeIds);
   return {
@@ -95,7 +114,7 @@ async function onOneNode(
   if (outcome.kind !== 'answered' || outcome.status >= 500) throw outcomeError(outcome);
   if (outcome.status !== 200) {
     const positions = plan.queries.map((_, place) => place);
-    return relay(context, inClientsWords({ answer: outcome, request: { body, positions } }));
+    return relay(context, inClientsWords(plan, { answer: outcome, request: { positions } }));
   }
   const read = tryRead(() => stripFederated(plan, outcome.body));
   if (read === undefined) throw unreadable();
@@ -104,24 +123,6 @@ async function onOneNode(
     ...bytesReply(context.template, 200, stripped.chunks, [coverage]),
     plan: `federation of ${plan.queries.length} searches, one node`,
   };
-}
-
-/**
- * Facets of an index that no query searches count nothing. The node that is asked may not hold it and
- * would not find it; what is nowhere is left for a node to refuse.
- */
-function withoutForeignFacets(
-  context: RouteContext,
-  body: JsonObject,
-  entries: ReadonlyMap<string, IndexEntry>,
-): JsonObject {
-  const federation = body['federation'] as JsonObject;
-  const { facetsByIndex } = federation;
-  if (typeof facetsByIndex !== 'object' || facetsByIndex === null) return body;
-  const kept = Object.entries(facetsByIndex).filter(
-    ([uid]) => entries.has(uid) || findIndex(context.view, uid as IndexUid) === undefined,
-  );
-  return { ...body, federation: { ...federation, facetsByIndex: Object.fromEntries(kept) } };
 }
 
 /** Nodes know the marker and would count the gateway's fields: neither is there for a client. */
@@ -154,18 +155,36 @@ function wholeCoverage(entries: ReadonlyMap<string, IndexEntry>): HeaderPair {
   return ['x-miroir-coverage', `${count}/${count}`];
 }
 
-interface Refused {
-  readonly answer: Answered;
-  readonly request: FederatedNodeRequest;
+/** Of several refusals, the one that a single node would have told. */
+function refuse(
+  context: RouteContext,
+  plan: FederatedPlan,
+  refusals: readonly FederatedRefusal[],
+  own: readonly OwnRefusal[],
+): GatewayReply {
+  const answers = refusals.map((refusal) => inClientsWords(plan, refusal));
+  const words = answers.map(({ body }) => {
+    const { code, message } = decodeObject(body);
+    return { code: String(code), message: String(message) };
+  });
+  const first = firstRefusal(plan, words, own);
+  if (typeof first === 'object') throw first.error;
+  const answer = answers[first ?? 0];
+  assert(answer !== undefined, 'a refused search has a refusal');
+  return relay(context, answer);
 }
 
-/** A node counts only the queries it was sent. */
-function inClientsWords({ answer, request }: Refused): Answered {
+interface Refused {
+  readonly answer: Answered;
+  readonly request: { readonly positions: readonly number[]; readonly indexUid?: string };
+}
+
+/** A node counts only the queries it was sent, and names what the user hides. */
+function inClientsWords(plan: FederatedPlan, { answer, request }: Refused): Answered {
   const said = decodeObject(answer.body);
-  const message = cleanMessage(String(said['message']), {}).replace(
-    /\.queries\[(\d+)\]/g,
-    (_, place: string) => `.queries[${request.positions[Number(place)] ?? place}]`,
-  );
+  const text = String(said['message']);
+  const indexUid = request.indexUid ?? /Index `([^`]+)`: /.exec(text)?.[1] ?? '';
+  const message = refusalText(plan, { positions: request.positions, indexUid }, text);
   return { ...answer, body: Buffer.from(JSON.stringify({ ...said, message })) };
 }
 

@@ -6,7 +6,7 @@
 
 import { errorBody, MiroirError } from '../../core/errors.ts';
 import { decodeObject } from '../../core/json/slice.ts';
-import { cleanMessage } from '../../core/ranking/index.ts';
+import { cleanMessage, type JsonObject } from '../../core/ranking/index.ts';
 import type { IndexUid } from '../../core/types.ts';
 import { mayUseIndex } from '../auth/access.ts';
 import { invalidKey } from '../auth/bearer.ts';
@@ -39,7 +39,7 @@ export async function postMultiSearch(context: RouteContext): Promise<GatewayRep
   const answers = await searchAll(context, queries);
   for (const [place, answer] of answers.entries()) {
     if (answer.status === 200) continue;
-    return refuse(context, { answer, place, untouched });
+    return refuse(context, { answer, place, untouched, uid: queries[place]?.indexUid ?? '' });
   }
   return {
     ...bytesReply(context.template, 200, join(queries, answers), coverageOf(answers)),
@@ -108,14 +108,16 @@ async function searchOne(context: RouteContext, query: Query): Promise<GatewayRe
  */
 async function refuse(
   context: RouteContext,
-  failed: { answer: GatewayReply; place: number; untouched: Question },
+  failed: { answer: GatewayReply; place: number; untouched: Question; uid: string },
 ): Promise<GatewayReply> {
   const said = await errorOf(failed.answer);
   if (failed.answer.status === 400 && !String(said['code']).startsWith('miroir_')) {
     const whole = await askAnyNode(context, failed.untouched);
     const words = whole.status === 400 ? errorOfBytes(whole.body) : {};
-    if (words['code'] !== undefined && words['code'] !== 'index_not_found') {
-      return relay(context, cleaned(whole, words));
+    const isOther = isOfOtherQuery(String(words['message']), failed.place);
+    if (words['code'] !== undefined && words['code'] !== 'index_not_found' && !isOther) {
+      const settings = findIndex(context.view, failed.uid as IndexUid)?.settings ?? {};
+      return relay(context, cleaned(whole, words, settings));
     }
   }
   const status = said['code'] === 'index_not_found' ? 400 : failed.answer.status;
@@ -127,8 +129,18 @@ async function refuse(
   return bytesReply(context.template, status, [body], headers);
 }
 
-function cleaned(answer: Answered, words: Record<string, unknown>): Answered {
-  const message = cleanMessage(String(words['message']), {});
+/** A node takes facets that only its rule for internal fields knows, and stumbles later or not at all. */
+function isOfOtherQuery(message: string, place: number): boolean {
+  const found = /^Inside `\.queries\[(\d+)\]`: /.exec(message);
+  return found !== null && Number(found[1]) !== place;
+}
+
+function cleaned(
+  answer: Answered,
+  words: Record<string, unknown>,
+  settings: JsonObject = {},
+): Answered {
+  const message = cleanMessage(String(words['message']), settings);
   return { ...answer, body: Buffer.from(JSON.stringify({ ...words, message })) };
 }
 
@@ -153,7 +165,10 @@ async function refuseFederated(
     if (outcome.status === 200 && queries.length > 0) break;
     const words = errorOfBytes(outcome.body);
     if (words['code'] === 'index_not_found') continue;
-    return relay(context, outcome.status === 200 ? outcome : cleaned(outcome, words));
+    if (outcome.status === 200) return relay(context, outcome);
+    const uid = /Index `([^`]+)`: /.exec(String(words['message']))?.[1] ?? '';
+    const settings = findIndex(context.view, uid as IndexUid)?.settings;
+    return relay(context, cleaned(outcome, words, settings));
   }
   const missing = queries.findIndex(
     ({ indexUid }) => findIndex(context.view, indexUid as IndexUid) === undefined,

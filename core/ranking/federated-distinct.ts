@@ -1,0 +1,56 @@
+/**
+ * Distinct over the queries and indexes of a federation. There a node compares the values of documents,
+ * not those it has filed: an empty text is a value, and 1 and 1.0 are two.
+ */
+import { decodeString } from '../json/slice.ts';
+import type { Hit } from './hits.ts';
+import { normalizeFacet } from './normalize.ts';
+import { visitLeaves } from './select.ts';
+
+/** A value as a node compares it: text normalized, a number as it is written. */
+export interface LeafValue {
+  readonly kind: 'text' | 'number';
+  readonly text: string;
+}
+
+const QUOTE = 0x22;
+const SMALL_T = 0x74;
+const SMALL_F = 0x66;
+const SMALL_N = 0x6e;
+const OPEN_BRACE = 0x7b;
+
+/** All values of a field, doubles too; nulls and objects are none. */
+export function leafValues(hit: Hit, field: string): LeafValue[] {
+  const values: LeafValue[] = [];
+  visitLeaves(hit.bytes, hit.start, field, (start, end) => {
+    const first = hit.bytes[start] as number;
+    if (first === QUOTE) {
+      const text = normalizeFacet(decodeString(hit.bytes, start, end));
+      values.push({ kind: 'text', text });
+    } else if (first === SMALL_T || first === SMALL_F) {
+      values.push({ kind: 'text', text: first === SMALL_T ? 'true' : 'false' });
+    } else if (first !== SMALL_N && first !== OPEN_BRACE) {
+      values.push({ kind: 'number', text: hit.bytes.toString('latin1', start, end) });
+    }
+  });
+  return values;
+}
+
+/** Lets a hit pass unless one of its values was seen before. */
+export class FederatedDistinct {
+  readonly #field: string;
+  readonly #seen = new Set<string>();
+
+  constructor(field: string) {
+    this.#field = field;
+  }
+
+  accepts(hit: Hit): boolean {
+    const keys = leafValues(hit, this.#field).map(({ kind, text }) =>
+      kind === 'text' ? `s${text}` : `n${text === '-0.0' ? '0.0' : text}`,
+    );
+    if (keys.some((key) => this.#seen.has(key))) return false;
+    for (const key of keys) this.#seen.add(key);
+    return true;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Which queries of a federated search can be ranked against each other, by the user's rules and by those
+ * that nodes have: where several nodes share an index, their rules end with an order of writes.
+ */
+import { DEFAULT_RANKING_RULES, VERSION_RANKING_RULE } from '../settings/shape.ts';
+import type { RankedBy, SortRule } from './canonical-rules.ts';
+import { findIncompatible, type Incompatible, type PlacedRules } from './compatible-rules.ts';
+import type { FederatedPlan, FederatedQuery } from './federated-plan.ts';
+import { compareUtf8 } from './normalize.ts';
+import { hasQuery, readHybrid } from './plan-search.ts';
+import { isTextArray } from './projection.ts';
+import type { JsonObject, RankedIndex } from './types.ts';
+
+/** How a query ranks. */
+export function rankedBy(body: JsonObject): RankedBy {
+  if (readHybrid(body).kind === 'semantic') return 'vector';
+  return hasQuery(body) ? 'keyword' : 'placeholder';
+}
+
+/**
+ * The first query that a single node would refuse to compare with those before it: it takes index after
+ * index in the order of their names. Undefined if it would take all, or stop at a rule of `sort` first.
+ */
+export function firstIncompatible(plan: FederatedPlan): Incompatible | undefined {
+  const rules: PlacedRules[] = [];
+  for (const uid of [...plan.indexes.keys()].sort(compareUtf8)) {
+    const index = plan.indexes.get(uid) as RankedIndex;
+    for (const [position, query] of plan.queries.entries()) {
+      if (query.indexUid !== uid) continue;
+      const placed = placedRules(index, query, position);
+      if (placed === undefined) return findIncompatible(rules);
+      rules.push(placed);
+    }
+  }
+  return findIncompatible(rules);
+}
+
+/** Whether nodes would refuse to compare queries on one index, merely by their own last rule. */
+export function areApartOnNodes(plan: FederatedPlan, index: RankedIndex): boolean {
+  if (!index.hasSeveralOwners) return false;
+  const rules: PlacedRules[] = [];
+  for (const [position, query] of plan.queries.entries()) {
+    if (query.indexUid !== index.uid) continue;
+    const placed = placedRules(index, query, position);
+    if (placed === undefined) return false;
+    const criteria = [...placed.rules.criteria, VERSION_RANKING_RULE];
+    rules.push({ ...placed, rules: { ...placed.rules, criteria } });
+  }
+  return findIncompatible(rules) !== undefined;
+}
+
+/** Undefined if `sort` cannot be read: a node refuses it. */
+function placedRules(
+  index: RankedIndex,
+  query: FederatedQuery,
+  position: number,
+): PlacedRules | undefined {
+  const { body } = query;
+  const given = body['sort'] ?? undefined;
+  const sort = given === undefined ? undefined : readSort(given);
+  if (given !== undefined && sort === undefined) return undefined;
+  const criteria = index.settings['rankingRules'];
+  return {
+    position,
+    indexUid: index.uid,
+    rules: {
+      criteria: isTextArray(criteria) ? criteria : DEFAULT_RANKING_RULES,
+      sort,
+      matchesAll: body['matchingStrategy'] === 'all',
+      rankedBy: rankedBy(body),
+    },
+  };
+}
+
+const SORT_RULE = /^(.*):(asc|desc)$/s;
+const GEO_POINT = /^_geoPoint\([^,]*,[^,]*\)$/;
+const RESERVED_SORT = /^(?:_geo|_geoDistance|_geo(?:Radius|BoundingBox|Distance|Point)?\(.*)$/s;
+
+function readSort(given: unknown): SortRule[] | undefined {
+  if (!isTextArray(given)) return undefined;
+  const rules: SortRule[] = [];
+  for (const text of given) {
+    const found = SORT_RULE.exec(text);
+    if (found === null) return undefined;
+    const name = found[1] ?? '';
+    const isGeo = GEO_POINT.test(name);
+    if (!isGeo && RESERVED_SORT.test(name)) return undefined;
+    const direction = found[2] === 'desc' ? 'desc' : 'asc';
+    rules.push({ field: isGeo ? undefined : name, direction });
+  }
+  return rules;
+}
