@@ -10,12 +10,14 @@ export interface Mutant extends Patch {
 
 type Change = Omit<Mutant, 'file' | 'by'> & { readonly by?: string };
 
-const inFile = (name: string, changes: readonly Change[]): Mutant[] =>
-  changes.map((change) => ({ by: 'recorded', ...change, file: `core/ranking/${name}.js` }));
+const inFile = (name: string, changes: readonly Change[], folder = 'ranking'): Mutant[] =>
+  changes.map((change) => ({ by: 'recorded', ...change, file: `core/${folder}/${name}.js` }));
 
 const MERGE = 'prop/core/ranking/merge.test.js';
 const RULES = 'unit/core/ranking/merge-rules.test.js';
 const FACETS = 'prop/core/ranking/facets.test.js';
+const SPELLINGS = 'unit/core/ranking/spelling.test.js';
+const FILTERS = 'prop/core/filter/parse.test.js';
 
 const order: readonly Mutant[] = [
   ...inFile('compare', [
@@ -145,8 +147,14 @@ const totals: readonly Mutant[] = [
   ...inFile('similar', [
     {
       name: 'the total is not capped',
-      find: 'Math.min(candidates, plan.hitsTotalMax)',
+      find: 'Math.min(firstBelow ?? candidates, plan.hitsTotalMax)',
       replace: 'candidates',
+    },
+    {
+      name: 'a threshold takes nothing off similar documents',
+      find: 'if (hits.length >= window.start && isBelow(hit, plan))',
+      replace: 'if (false)',
+      by: SPELLINGS,
     },
     {
       name: 'the document is similar to itself',
@@ -233,6 +241,65 @@ const facets: readonly Mutant[] = [
       replace: ';',
     },
   ]),
+  ...inFile('spelling', [
+    {
+      name: 'the youngest document spells a facet value',
+      find: 'compareVersions(hit, oldest) < 0',
+      replace: 'compareVersions(hit, oldest) > 0',
+      by: SPELLINGS,
+    },
+  ]),
+];
+
+const filters: readonly Mutant[] = [
+  ...inFile(
+    'primary-keys',
+    [
+      {
+        name: 'one alternative pins the keys of all',
+        find: 'return union(filter.parts',
+        replace: 'return smallest(filter.parts',
+        by: FILTERS,
+      },
+      {
+        name: 'a key is found in one case of letters only',
+        find: 'if (!isWhole && !isPlain)',
+        replace: 'if (false)',
+        by: FILTERS,
+      },
+    ],
+    'filter',
+  ),
+  ...inFile(
+    'parse',
+    [
+      {
+        name: '!= is =',
+        find: "operator.text === '=' ?",
+        replace: "operator.text.endsWith('=') ?",
+        by: FILTERS,
+      },
+      {
+        name: 'OR binds as AND does',
+        find: "this.#chain('OR', 'or', () => this.#and(depth))",
+        replace: "this.#chain('OR', 'and', () => this.#and(depth))",
+        by: FILTERS,
+      },
+    ],
+    'filter',
+  ),
+  ...inFile(
+    'not-equal',
+    [
+      {
+        name: 'only the first != is rewritten',
+        find: "from = operatorStart + '!='.length;",
+        replace: "from = operatorStart + '!='.length; break;",
+        by: FILTERS,
+      },
+    ],
+    'filter',
+  ),
 ];
 
 const shown: readonly Mutant[] = [
@@ -288,4 +355,11 @@ const shown: readonly Mutant[] = [
 ];
 
 /** All of them. */
-export const MUTANTS: readonly Mutant[] = [...order, ...totals, ...distinct, ...facets, ...shown];
+export const MUTANTS: readonly Mutant[] = [
+  ...order,
+  ...totals,
+  ...distinct,
+  ...facets,
+  ...filters,
+  ...shown,
+];
