@@ -1,5 +1,5 @@
 /** Ways to break the merge, each one rule of it, as changes to the compiled code. */
-import type { Patch } from './hook.ts';
+import type { Patch } from '../../../kit/patch-hook.ts';
 
 /** A broken rule, and where it must be noticed. */
 export interface Mutant extends Patch {

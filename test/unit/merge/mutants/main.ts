@@ -11,10 +11,10 @@ import { register } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import type { Patch } from './hook.ts';
+import type { Patch } from '../../../kit/patch-hook.ts';
 
 const [patchText = '', kind, where = ''] = process.argv.slice(2);
-register('./hook.js', import.meta.url, { data: JSON.parse(patchText) as Patch });
+register('../../../kit/patch-hook.js', import.meta.url, { data: JSON.parse(patchText) as Patch });
 if (kind === 'recorded') console.log(await firstFailure(where));
 else await import(pathToFileURL(where).href);
 

@@ -1,0 +1,342 @@
+/**
+ * Judges a history in one pass: the system claims its own order (the lane), so nothing has to be searched.
+ * Letters are those of the test plan: (b) replay on one node, (c) copies equal it, (d) answers, (f) nothing
+ * comes back.
+ */
+import { applyWrite, type Doc, docText, hasKeys, isSame, KEYS, shardOfText } from './documents.ts';
+import type { ReadRecord, WriteRecord } from './history.ts';
+import type { World } from './world.ts';
+
+/** A state of one document, from a place in the lane on. */
+interface Version {
+  readonly seq: number;
+  readonly doc: Doc | undefined;
+}
+
+/** An index of the one node that everything is compared with. */
+interface ModelIndex {
+  readonly id: string;
+  readonly shardCount: number;
+  readonly docs: Map<string, Doc>;
+  /** By key: every write that touched it and counts, in lane order. */
+  readonly versions: Map<string, Version[]>;
+  readonly settings: string[];
+}
+
+/** What the replay made. */
+export interface Replay {
+  readonly byName: Map<string, ModelIndex>;
+  readonly byId: Map<string, ModelIndex>;
+}
+
+/** Plays all writes that count, one after another. */
+export function replay(world: World): Replay {
+  const made: Replay = { byName: new Map(), byId: new Map() };
+  const seqs = [...world.history.bySeq.keys()].sort((left, right) => left - right);
+  for (const seq of seqs) {
+    const record = world.history.bySeq.get(seq) as WriteRecord;
+    if (record.write.kind.startsWith('documents')) playDocuments(world, made, record, seq);
+    else playIndex(world, made, record);
+  }
+  return made;
+}
+
+function playDocuments(world: World, made: Replay, record: WriteRecord, seq: number): void {
+  const { write, intent } = record;
+  const known = made.byName.get(write.indexUid);
+  if (intent === null || intent.indexId === null) {
+    if (known !== undefined) world.fail('b: order of index steps', `${seq} met no index`);
+    if (record.finalStatus !== 'failed') world.fail('b: a write to no index', `task ${seq}`);
+    return;
+  }
+  if (known?.id !== intent.indexId && !intent.createsIndex) {
+    world.fail('b: order of index steps', `${seq} is for ${intent.indexId}, not ${known?.id}`);
+  }
+  const index = intent.createsIndex
+    ? makeIndex(world, made, write.indexUid, intent.indexId)
+    : known;
+  if (index === undefined) return;
+  for (const { text } of KEYS) {
+    const shard = shardOfText(text, index.shardCount);
+    if (record.outcomes.get(shard) !== 'in') continue;
+    if (hasKeys(write.kind) && !write.keys.includes(text)) continue;
+    const doc = applyWrite(write, seq, text, index.docs.get(text));
+    if (doc === undefined) index.docs.delete(text);
+    else index.docs.set(text, doc);
+    const versions = index.versions.get(text) ?? [FIRST];
+    versions.push({ seq, doc });
+    index.versions.set(text, versions);
+  }
+}
+
+const FIRST: Version = { seq: -1, doc: undefined };
+
+function makeIndex(world: World, made: Replay, uid: string, id: string): ModelIndex {
+  const index: ModelIndex = {
+    id,
+    shardCount: world.profile.shardCount,
+    docs: new Map(),
+    versions: new Map(),
+    settings: [],
+  };
+  made.byName.set(uid, index);
+  made.byId.set(id, index);
+  return index;
+}
+
+function playIndex(world: World, made: Replay, record: WriteRecord): void {
+  const { write, intent, finalStatus } = record;
+  const uid = write.indexUid;
+  const known = made.byName.get(uid);
+  const other = write.otherUid === null ? undefined : made.byName.get(write.otherUid);
+  const isDone = finalStatus === 'succeeded';
+  const expect = (canSucceed: boolean): void => {
+    if (isDone && !canSucceed) {
+      world.fail('b: one node would fail it', `task ${record.seq} ${write.kind} ${uid}`);
+    }
+  };
+  switch (write.kind) {
+    case 'indexCreate':
+      expect(known === undefined);
+      if (intent?.indexId != null && known === undefined) {
+        makeIndex(world, made, uid, intent.indexId);
+      }
+      break;
+    case 'indexDelete':
+      expect(known !== undefined);
+      if (isDone) made.byName.delete(uid);
+      break;
+    case 'indexUpdate':
+      expect(known !== undefined && other === undefined);
+      if (!isDone || known === undefined || write.otherUid === null) break;
+      made.byName.delete(uid);
+      made.byName.set(write.otherUid, known);
+      break;
+    case 'indexSwap':
+      expect(known !== undefined && other !== undefined);
+      if (!isDone || known === undefined || other === undefined || write.otherUid === null) break;
+      made.byName.set(uid, other);
+      made.byName.set(write.otherUid, known);
+      break;
+    default: {
+      const index =
+        known ??
+        (intent?.indexId == null ? undefined : makeIndex(world, made, uid, intent.indexId));
+      if (isDone) index?.settings.push(String(write.id));
+    }
+  }
+}
+
+/** Every write that was acknowledged counts, unless nodes failed it for reasons of their own. */
+export function checkAcknowledged(world: World): void {
+  for (const record of world.history.bySeq.values()) {
+    if (record.finalStatus === null) world.fail('g: a task never ended', `task ${record.seq}`);
+    if (!record.isAcknowledged || record.write.isBad || record.intent?.error != null) continue;
+    // One that failed at once had no shards.
+    for (const [shard, outcome] of record.outcomes) {
+      if (outcome === 'in') continue;
+      if (record.failedShards.has(shard)) {
+        world.coverage.hit('limit: acknowledged, then failed by the nodes');
+        continue;
+      }
+      const { indexId } = record.intent ?? {};
+      if (
+        indexId != null &&
+        touchedKeys(record, shard, world.profile.shardCount).some((key) =>
+          world.hazards.isTainted(indexId, key),
+        )
+      )
+        continue;
+      world.fail(
+        'b: an acknowledged write is lost',
+        `task ${record.seq} on shard ${shard}: ${outcome}`,
+      );
+    }
+  }
+}
+
+function touchedKeys(record: WriteRecord, shard: number, shardCount: number): string[] {
+  const keys = hasKeys(record.write.kind) ? record.write.keys : KEYS.map(({ text }) => text);
+  return keys.filter((key) => shardOfText(key, shardCount) === shard);
+}
+
+/** In the end every copy holds what one node would hold, and nothing else is left anywhere. */
+export function checkCopies(world: World, made: Replay): void {
+  const { state } = world.control;
+  for (const [uid, id] of state.visible) {
+    if (made.byName.get(uid)?.id !== id) {
+      world.fail('b: names', `${uid} is ${id}, one node has ${made.byName.get(uid)?.id}`);
+    }
+  }
+  for (const uid of made.byName.keys()) {
+    if (!state.visible.has(uid)) world.fail('b: names', `${uid} is gone`);
+  }
+  for (const node of world.nodes) {
+    for (const uid of node.indexes.keys()) {
+      const record = state.indexes.get(state.visible.get(uid) ?? '');
+      if (record === undefined || !record.nodeIds.includes(node.id)) {
+        world.fail('c: an index is left on a node', `${uid} on ${node.id}`);
+      }
+    }
+  }
+  for (const [uid, model] of made.byName) {
+    for (const { nodeId, shard } of world.copiesOf(model.id)) {
+      const index = world.node(nodeId).indexes.get(uid);
+      if (index === undefined) world.fail('c: an index is missing', `${uid} on ${nodeId}`);
+      checkCopy(world, model, { nodeId, shard, docs: index?.docs ?? new Map() });
+      const settings = index?.settings.at(-1);
+      const wanted = model.settings.at(-1);
+      if (settings !== wanted && wanted !== undefined) {
+        world.fail('c: settings', `${uid} on ${nodeId}: ${settings}, one node has ${wanted}`);
+      }
+    }
+    checkForeign(world, uid, model);
+  }
+}
+
+function checkCopy(
+  world: World,
+  model: ModelIndex,
+  copy: {
+    readonly nodeId: string;
+    readonly shard: number;
+    readonly docs: ReadonlyMap<string, Doc>;
+  },
+): void {
+  for (const { text } of KEYS) {
+    if (shardOfText(text, model.shardCount) !== copy.shard) continue;
+    if (world.hazards.isTainted(model.id, text)) {
+      world.coverage.hit('limit: document met a late request on the last copy');
+      continue;
+    }
+    const own = copy.docs.get(text);
+    const wanted = model.docs.get(text);
+    if (isSame(own, wanted)) continue;
+    const rule = wanted === undefined ? 'f: a deleted document came back' : 'c: copies differ';
+    world.fail(
+      rule,
+      `index ${model.id.slice(-4)} shard ${copy.shard} node ${copy.nodeId} key ${text}: ${docText(own)}, one node has ${docText(wanted)}`,
+    );
+  }
+}
+
+function checkForeign(world: World, uid: string, model: ModelIndex): void {
+  for (const node of world.nodes) {
+    const index = node.indexes.get(uid);
+    if (index === undefined) continue;
+    const own = world.copiesOf(model.id).filter((copy) => copy.nodeId === node.id);
+    const shards = new Set(own.map((copy) => copy.shard));
+    for (const key of index.docs.keys()) {
+      if (shards.has(shardOfText(key, model.shardCount))) continue;
+      world.fail('c: a foreign document is left', `${key} of ${uid} on ${node.id}`);
+    }
+  }
+}
+
+/** Every answer equals a set of writes closed under conflicts that holds all that were final. */
+export function checkReads(world: World, made: Replay): void {
+  const revoked = revokedKeys(world);
+  for (const read of world.history.reads) {
+    world.coverage.hit('shard read');
+    if (read.isExcused) {
+      world.coverage.hit('limit: read between a node-side failure or late request and its notice');
+      continue;
+    }
+    const index = made.byId.get(read.indexId);
+    if (index !== undefined) checkRead(world, index, read, revoked);
+  }
+}
+
+/** Keys of writes that some copy showed before they ended as failed. */
+function revokedKeys(world: World): Set<string> {
+  const keys = new Set<string>();
+  for (const record of world.history.bySeq.values()) {
+    const indexId = record.intent?.indexId;
+    if (indexId == null) continue;
+    for (const [shard, outcome] of record.outcomes) {
+      if (outcome === 'in' || !record.appliedShards.has(shard)) continue;
+      if (record.isAcknowledged && !record.failedShards.has(shard)) continue;
+      world.coverage.hit('limit: seen before it failed');
+      for (const key of touchedKeys(record, shard, world.profile.shardCount)) {
+        keys.add(`${indexId} ${key}`);
+      }
+    }
+  }
+  return keys;
+}
+
+function checkRead(
+  world: World,
+  index: ModelIndex,
+  read: ReadRecord,
+  revoked: ReadonlySet<string>,
+): void {
+  const keys = KEYS.map(({ text }) => text).filter(
+    (text) => shardOfText(text, index.shardCount) === read.shard,
+  );
+  const isOut = (key: string): boolean =>
+    revoked.has(`${index.id} ${key}`) || world.hazards.isTainted(index.id, key);
+  // What was taken back, or tainted, goes through filters and edits to its neighbours.
+  if (keys.some(isOut)) return;
+  const states = keys.map((key) => newState(world, index, read, key));
+  lower(world, read, states);
+}
+
+/** How far one document's history may be in an answer. */
+interface KeyState {
+  readonly key: string;
+  readonly versions: readonly Version[];
+  /** Places in `versions` that look like the answer and hold all that was final, ascending. */
+  readonly fitting: number[];
+}
+
+function newState(world: World, index: ModelIndex, read: ReadRecord, key: string): KeyState {
+  const versions = index.versions.get(key) ?? [FIRST];
+  let floor = 0;
+  for (const [place, { seq }] of versions.entries()) {
+    const record = world.history.bySeq.get(seq);
+    if (record !== undefined && record.finalOrder < read.finalCount) floor = place;
+  }
+  const own = read.docs.get(key);
+  const fitting: number[] = [];
+  for (let place = floor; place < versions.length; place += 1) {
+    if (isSame(versions[place]?.doc, own)) fitting.push(place);
+  }
+  if (fitting.length === 0) {
+    const history = versions.map(({ seq, doc }) => `${seq}=${docText(doc)}`).join(' ');
+    world.fail(
+      'd: an answer that no order of writes gives',
+      `at ${Math.round(read.atMs)} ${read.sidecarId} (view ${read.viewIndex}) shard ${read.shard} of ${read.uid} on ${read.nodeId}, key ${key}: ${docText(own)}; final up to ${versions[floor]?.seq}; history ${history}`,
+    );
+  }
+  return { key, versions, fitting };
+}
+
+/** Takes away what cannot be in together, until what is left is closed under conflicts. */
+function lower(world: World, read: ReadRecord, states: readonly KeyState[]): void {
+  for (let hasChanged = true; hasChanged; ) {
+    hasChanged = false;
+    for (const state of states) {
+      const top = state.fitting.at(-1) ?? 0;
+      const place = state.versions.findIndex(
+        ({ seq }, at) => at > 0 && at <= top && states.some((other) => lacks(other, seq)),
+      );
+      if (place < 0) continue;
+      while ((state.fitting.at(-1) ?? -1) >= place) state.fitting.pop();
+      hasChanged = true;
+      if (state.fitting.length > 0) continue;
+      world.fail(
+        'd: a write is half visible',
+        `at ${Math.round(read.atMs)} ${read.sidecarId} (view ${read.viewIndex}) shard ${read.shard} of ${read.uid} on ${read.nodeId}: write ${state.versions[place]?.seq} shows in ${state.key} and not in another document`,
+      );
+    }
+  }
+}
+
+function lacks(state: KeyState, seq: number): boolean {
+  const top = state.fitting.at(-1) ?? 0;
+  for (let place = state.versions.length - 1; place > top; place -= 1) {
+    if (state.versions[place]?.seq === seq) return true;
+  }
+  return false;
+}

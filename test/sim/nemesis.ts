@@ -1,0 +1,92 @@
+/** What goes wrong from outside: processes that die, stall or come back as they were, as a seed's rates say. */
+import type { ModelNode } from './node.ts';
+import type { World } from './world.ts';
+
+/** Lets faults happen; called once a turn. */
+export function disturb(world: World): void {
+  const { random, rates, control, coverage } = world;
+  for (const sidecar of world.sidecars) {
+    if (random.chance(rates.sidecarCrash * 0.012)) sidecar.crash();
+    if (random.chance(rates.sidecarPause * 0.012)) {
+      coverage.hit('sidecar paused');
+      sidecar.pausedUntilMs = world.clock.nowMs + random.between(100, 9_000);
+    }
+    if (random.chance(rates.watchBreak * 0.03)) {
+      coverage.hit('watch broken');
+      sidecar.breakWatch();
+    }
+  }
+  if (random.chance(rates.controlCrash * 0.01)) control.crash('between commits');
+  if (random.chance(rates.controlPause * 0.01)) {
+    coverage.hit('control paused');
+    control.pause(random.between(50, 3_000));
+  }
+  for (const node of world.nodes) disturbNode(world, node);
+}
+
+function disturbNode(world: World, node: ModelNode): void {
+  const { random, rates, clock, coverage } = world;
+  if (node.isUp && random.chance(rates.nodeDown * 0.012)) {
+    coverage.hit('node died');
+    world.trace(() => `${node.id} dies`);
+    node.isUp = false;
+    clock.in(random.chance(0.6) ? random.between(50, 2_000) : random.between(2_000, 12_000), () =>
+      bringUp(world, node),
+    );
+  }
+  if (node.isUp && random.chance(rates.nodeStall * 0.01)) {
+    coverage.hit('node stalled');
+    node.stalledUntilMs = clock.nowMs + random.between(100, 6_000);
+    clock.in(node.stalledUntilMs - clock.nowMs + 1, () => world.workLater(node));
+  }
+  if (random.chance(0.02)) node.keepSnapshot();
+  if (node.isUp && random.chance(rates.wipe * 0.01) && mayLoseData(world, node)) {
+    coverage.hit('node wiped');
+    world.trace(() => `${node.id} is WIPED`);
+    node.wipe();
+  } else if (
+    node.isUp &&
+    node.isBehindSnapshot &&
+    random.chance(rates.rollback * 0.01) &&
+    mayLoseData(world, node)
+  ) {
+    coverage.hit('node rolled back');
+    world.trace(() => `${node.id} is ROLLED BACK`);
+    node.rollBack();
+    world.workLater(node);
+  }
+}
+
+function bringUp(world: World, node: ModelNode): void {
+  if (!node.isUp) {
+    node.isUp = true;
+    node.incarnation += 1;
+    world.trace(() => `${node.id} is back`);
+  }
+  world.workLater(node);
+}
+
+/**
+ * One fault at a time: a node may lose its data while every shard it has a copy of has another copy that
+ * is in-sync, there, and has or will have everything that was taken.
+ */
+function mayLoseData(world: World, node: ModelNode): boolean {
+  const { control, nodes, network } = world;
+  if (!control.isSettled || network.strays > 0) return false;
+  if (nodes.some((other) => !other.isUp)) return false;
+  for (const open of control.state.open.values()) {
+    if (open.intent.phase !== 'running') return false;
+    const targets = Object.values(open.intent.targets);
+    if (targets.some((target) => target.state !== 'enqueued')) return false;
+  }
+  for (const index of control.state.indexes.values()) {
+    const copies = world.copiesOf(index.id);
+    for (const own of copies.filter((copy) => copy.nodeId === node.id)) {
+      const isElsewhere = copies.some(
+        (copy) => copy.shard === own.shard && copy !== own && copy.state === 'in-sync',
+      );
+      if (!isElsewhere) return false;
+    }
+  }
+  return true;
+}

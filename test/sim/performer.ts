@@ -1,0 +1,303 @@
+/**
+ * Performs control's effects on model nodes: its own calls on indexes, readings of the nodes' task lists,
+ * and the health of nodes. The real code for each of these speaks HTTP; here it is the same in small.
+ */
+import type { Effect, NodeReading, NodeTask, TailTask } from '../../control/state/index.ts';
+import type { Performer } from './control-host.ts';
+import type { ModelNode, ModelTask } from './node.ts';
+import type { World } from './world.ts';
+
+const PROBE_MS = 500;
+const IDLE_TAIL_MS = 1_000;
+const RETRY_MS = 100;
+const STALL_LIMIT_MS = 1_500;
+
+/** What follows one node. */
+interface Follower {
+  readonly node: ModelNode;
+  isReading: boolean;
+  /** Somebody waits for a reading that begins after this. */
+  isWanted: boolean;
+  /** Number of the timer that counts. */
+  timer: number;
+}
+
+/** The effects of one process of control. */
+export class ModelPerformer implements Performer {
+  readonly #world: World;
+  readonly #life: number;
+  readonly #followers = new Map<string, Follower>();
+  readonly #inherited: ReadonlySet<number>;
+  readonly #health = new Map<string, boolean>();
+  #isClosed = false;
+
+  constructor(world: World, life: number, inherited: Iterable<number>) {
+    this.#world = world;
+    this.#life = life;
+    this.#inherited = new Set(inherited);
+    for (const node of world.nodes) {
+      const follower: Follower = { node, isReading: false, isWanted: true, timer: 0 };
+      this.#followers.set(node.id, follower);
+      this.#readLater(follower, world.random.between(1, 20));
+      this.#probe(node, 1);
+    }
+  }
+
+  perform(effect: Effect): void {
+    switch (effect.kind) {
+      case 'runStep':
+        this.#runStep(effect.seq, effect.nodeId, this.#inherited.has(effect.seq));
+        return;
+      case 'countDocuments':
+        this.#count(effect.seq);
+        return;
+      case 'readNode': {
+        const follower = this.#followers.get(effect.nodeId);
+        if (follower === undefined) return;
+        follower.isWanted = true;
+        this.#readLater(follower, 1);
+        return;
+      }
+      case 'alarm':
+        this.#world.alarm(effect.words, effect.seq);
+        return;
+      default:
+        this.#world.note(effect);
+    }
+  }
+
+  afterBatch(): void {
+    for (const follower of this.#followers.values()) {
+      if (!follower.isReading && this.#hasOutstanding(follower.node)) {
+        this.#readLater(follower, this.#pollMs());
+      }
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #hasOutstanding(node: ModelNode): boolean {
+    return (this.#world.control.state.outstanding.get(node.id)?.size ?? 0) > 0;
+  }
+
+  #pollMs(): number {
+    const { random, rates, coverage } = this.#world;
+    if (!random.chance(rates.slowPoll * 0.3)) return random.between(20, 50);
+    coverage.hit('poll delayed');
+    return random.between(200, 3_000);
+  }
+
+  /** Sets the next reading, unless one is set to be sooner. */
+  #readLater(follower: Follower, delayMs: number): void {
+    follower.timer += 1;
+    const { timer } = follower;
+    this.#world.clock.in(delayMs, () => {
+      if (timer === follower.timer && !follower.isReading) this.#read(follower);
+    });
+  }
+
+  #read(follower: Follower): void {
+    if (this.#isClosed) return;
+    const { clock, network } = this.#world;
+    const { node } = follower;
+    follower.isReading = true;
+    const asksMarker = follower.isWanted || !this.#hasOutstanding(node);
+    follower.isWanted = false;
+    const startedAtMs = clock.nowMs;
+    const done = (reading: NodeReading | undefined): void => {
+      if (this.#isClosed) return;
+      follower.isReading = false;
+      if (reading === undefined) {
+        follower.isWanted ||= asksMarker;
+        this.#readLater(follower, RETRY_MS);
+        return;
+      }
+      this.#submit((now) => ({ kind: 'nodeTail', reading, now }));
+      const isBusy = this.#hasOutstanding(node) || follower.isWanted;
+      this.#readLater(follower, follower.isWanted ? 1 : isBusy ? this.#pollMs() : IDLE_TAIL_MS);
+    };
+    const list = (marker: NodeReading['marker']): void => {
+      network.call({
+        node,
+        isWrite: false,
+        perform: () => {
+          const reading = this.#takeReading(node, marker, startedAtMs);
+          this.#world.readAt.set(reading, clock.nowMs);
+          return reading;
+        },
+        done: (outcome) => done(outcome.kind === 'answered' ? outcome.answer : undefined),
+      });
+    };
+    if (!asksMarker) {
+      list('unread');
+      return;
+    }
+    network.call({
+      node,
+      isWrite: false,
+      perform: () => this.#readMarker(node),
+      done: (outcome) => {
+        if (outcome.kind === 'answered') list(outcome.answer);
+        else done(undefined);
+      },
+    });
+  }
+
+  #readMarker(node: ModelNode): NodeReading['marker'] {
+    return node.marker === null ? 'absent' : 'ours';
+  }
+
+  #takeReading(node: ModelNode, marker: NodeReading['marker'], startedAtMs: number): NodeReading {
+    const { state } = this.#world.control;
+    const record = state.cluster.nodes.find((item) => item.id === node.id);
+    const seenUid = record?.seenUid ?? -1;
+    const lastUid = record?.lastTaskUid ?? -1;
+    const last = node.tasks[lastUid];
+    const outstanding = [...(state.outstanding.get(node.id)?.keys() ?? [])].sort((x, y) => x - y);
+    const below = outstanding.filter((uid) => uid <= seenUid);
+    const tasks = [
+      ...below.flatMap((uid) => node.tasks[uid] ?? []),
+      ...node.tasks.slice(seenUid + 1),
+    ];
+    return {
+      nodeId: node.id,
+      startedAtMs,
+      marker,
+      lastKnown:
+        lastUid < 0 || (last !== undefined && last.tag === record?.lastTag)
+          ? 'present'
+          : last === undefined
+            ? 'absent'
+            : 'other',
+      highestUid: node.tasks.length - 1,
+      tasks: tasks.map(tailTask),
+      missingUids: outstanding.filter((uid) => uid >= node.tasks.length),
+    };
+  }
+
+  /** A node that answers nothing for a while is down; one that answers is up. */
+  #probe(node: ModelNode, delayMs: number): void {
+    const { clock, random } = this.#world;
+    clock.in(delayMs, () => {
+      if (this.#isClosed) return;
+      const isUp = node.isUp && node.stalledUntilMs - clock.nowMs < STALL_LIMIT_MS;
+      if (this.#health.get(node.id) !== isUp) {
+        this.#health.set(node.id, isUp);
+        if (!isUp) this.#world.coverage.hit('node seen down');
+        this.#submit((now) => ({ kind: 'nodeHealth', nodeId: node.id, isUp, now }));
+      }
+      this.#probe(node, PROBE_MS + random.below(100));
+    });
+  }
+
+  #runStep(seq: number, nodeId: string, mayBeSent: boolean): void {
+    const { control, network, clock } = this.#world;
+    const intent = control.state.open.get(seq)?.intent;
+    const place = intent?.steps.findIndex(
+      (item) => item.nodeId === nodeId && item.state === 'unsent',
+    );
+    const found = intent?.steps[place ?? -1];
+    if (this.#isClosed || intent === undefined || place === undefined || found === undefined)
+      return;
+    const node = this.#world.node(nodeId);
+    const body: unknown = found.body < 0 ? null : JSON.parse(intent.bodies[found.body] ?? 'null');
+    const floor = intent.floors[nodeId] ?? -1;
+    network.call<number>({
+      node,
+      isWrite: false,
+      perform: () => {
+        if (mayBeSent) {
+          const known = new Set(intent.steps.map((x) => (x.nodeId === nodeId ? x.uid : null)));
+          const sent = node.tasks.find(
+            (task) =>
+              task.uid > floor &&
+              !known.has(task.uid) &&
+              task.type === found.taskType &&
+              task.indexUid === (found.taskIndexUid ?? '') &&
+              (found.taskType !== 'indexSwap' ||
+                (task.work.kind === 'step' &&
+                  JSON.stringify(task.work.body) === JSON.stringify(body))),
+          );
+          if (sent !== undefined) return sent.uid;
+        }
+        const isOwn = found.taskIndexUid === intent.indexUid;
+        return this.#world.enqueue(node, {
+          type: found.taskType,
+          indexUid: found.taskIndexUid ?? '',
+          tag: null,
+          seq,
+          isLate: false,
+          work: {
+            kind: 'step',
+            type: found.taskType,
+            body,
+            identity: isOwn && intent.indexId !== null ? intent.indexId : 'filler',
+            label: labelOf(body),
+          },
+        }).uid;
+      },
+      done: (outcome) => {
+        if (outcome.kind === 'answered') {
+          const uid = outcome.answer;
+          this.#submit((now) => ({
+            kind: 'stepDone',
+            seq,
+            step: place,
+            outcome: { kind: 'enqueued', uid },
+            now,
+          }));
+          return;
+        }
+        if (outcome.kind === 'reset') this.#world.coverage.hit('answer to a step of control lost');
+        const isOpen = mayBeSent || outcome.kind === 'reset';
+        clock.in(RETRY_MS, () => this.#runStep(seq, nodeId, isOpen));
+      },
+    });
+  }
+
+  #count(seq: number): void {
+    this.#world.clock.in(5, () => {
+      this.#submit((now) => ({ kind: 'counted', seq, documentCount: 0, now }));
+    });
+  }
+
+  #submit(make: Parameters<World['control']['submit']>[0]): void {
+    if (!this.#isClosed) this.#world.control.submit(make, this.#life);
+  }
+}
+
+/** Our own stop word of a settings change tells it apart; all else has no label. */
+function labelOf(body: unknown): string {
+  const words = (body as { stopWords?: string[] } | null)?.stopWords;
+  return words?.[0] ?? '';
+}
+
+function tailTask(task: ModelTask): TailTask {
+  const { uid, tag, work } = task;
+  return {
+    uid,
+    tag,
+    indexUid: task.indexUid,
+    documentCount:
+      task.type === 'documentAdditionOrUpdate' && work.kind === 'write' ? work.keys.length : null,
+    task: task.status === 'enqueued' ? null : nodeTask(task),
+  };
+}
+
+const ENDED_AT = '2026-11-23T20:00:00Z';
+
+function nodeTask(task: ModelTask): NodeTask {
+  const { uid, errorCode, work } = task;
+  const count = work.kind === 'write' ? work.keys.length : 0;
+  return {
+    uid,
+    status: task.status === 'failed' ? 'failed' : 'succeeded',
+    batchUid: uid,
+    startedAt: ENDED_AT,
+    finishedAt: ENDED_AT,
+    details: { receivedDocuments: count, providedIds: count },
+    error: errorCode === null ? null : { message: errorCode, code: errorCode, type: 'x', link: '' },
+  };
+}

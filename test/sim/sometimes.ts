@@ -1,0 +1,59 @@
+/** What must have happened often enough for a run to prove anything. */
+import type { Coverage } from './coverage.ts';
+
+/** Seeds after which everything must have been met. */
+export const SEEDS_FOR_ALL = 20_000;
+const HITS_MIN = 100;
+
+/** Faults and rare branches, by the names they are counted under. */
+export const SOMETIMES: readonly string[] = [
+  'sidecar died',
+  'sidecar paused',
+  'control died before a commit',
+  'control died after a commit',
+  'control died among the effects of a commit',
+  'control died between commits',
+  'control paused',
+  'control restarted',
+  'node died',
+  'node stalled',
+  'node wiped',
+  'node rolled back',
+  'node failed a task',
+  'node refused a send',
+  'request lost',
+  'answer lost',
+  'slow request',
+  'send cut',
+  'send in parts',
+  'a request arrived twice',
+  'a request arrived after its connection was closed',
+  'late request seen by the tail',
+  'call to control lost',
+  'answer of control lost',
+  'Begin repeated',
+  'Report repeated',
+  'poll delayed',
+  'view delayed',
+  'watch broken',
+  'client went away',
+  'lease lost',
+  'copy in-sync -> suspect',
+  'copy in-sync -> behind',
+  'copy in-sync -> held',
+  'copy held -> in-sync',
+  'copy held -> behind',
+  'copy suspect -> in-sync',
+  'copy suspect -> behind',
+  'copy behind -> filling',
+  'copy filling -> in-sync',
+  'copy filling -> behind',
+  'copy filling -> suspect',
+];
+
+/** What was met too rarely. */
+export function missing(coverage: Coverage): string[] {
+  return SOMETIMES.filter((name) => coverage.get(name) < HITS_MIN).map(
+    (name) => `${name}: ${coverage.get(name)} of ${HITS_MIN}`,
+  );
+}

@@ -1,0 +1,394 @@
+/**
+ * The made-up world of one seed: model nodes, a network, sidecars that run the production sessions, and
+ * control's process with the production machine. Everything is drawn from the seed, so that a seed that
+ * fails fails again.
+ */
+import { decodeJson, PREFIX } from '../../control/machine/index.ts';
+import type { Effect, Intent, MachineEvent, NodeReading } from '../../control/state/index.ts';
+import type { Change } from '../../control/store/index.ts';
+import { COPY_STATES } from '../../core/topology.ts';
+import type { Index } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
+import { Clock } from './clock.ts';
+import { ControlHost, type Publication } from './control-host.ts';
+import type { Coverage } from './coverage.ts';
+import { shardOfText } from './documents.ts';
+import { Hazards } from './hazards.ts';
+import { History } from './history.ts';
+import { Network } from './network.ts';
+import { ModelNode, type ModelTask, type TaskRequest } from './node.ts';
+import { ModelPerformer } from './performer.ts';
+import { drawProfile, type FaultRates, heal, type Profile } from './profile.ts';
+import { Random } from './random.ts';
+import { SidecarHost } from './sidecar-host.ts';
+
+const CLUSTER_ID = '0123456789abcdef';
+const NO_COPY = 0xffff;
+const STATUS_RANKS = ['enqueued', 'processing', 'succeeded'];
+
+/** A rule was broken. `rule` names it, in the words that failures are counted by. */
+export class Violation extends Error {
+  override name = 'Violation';
+  readonly rule: string;
+
+  constructor(rule: string, words: string) {
+    super(`${rule}: ${words}`);
+    this.rule = rule;
+  }
+}
+
+/** A copy of a shard. */
+export interface CopyPlace {
+  readonly shard: number;
+  readonly nodeId: string;
+  readonly state: string;
+}
+
+/** The world. */
+export class World {
+  readonly seed: number;
+  readonly random: Random;
+  readonly coverage: Coverage;
+  readonly profile: Profile;
+  readonly rates: FaultRates;
+  readonly clock = new Clock();
+  readonly network: Network;
+  readonly history = new History();
+  readonly hazards = new Hazards();
+  readonly nodes: readonly ModelNode[];
+  readonly control: ControlHost;
+  readonly sidecars: readonly SidecarHost[];
+  readonly readAt = new WeakMap<NodeReading, number>();
+  readonly lines: string[] = [];
+  isHealed = false;
+  readonly #isTraced: boolean;
+  readonly #nodesById: ReadonlyMap<string, ModelNode>;
+  readonly #working = new Set<string>();
+  /** Index uid -> last commit that ended a change of the index itself. */
+  readonly #indexChanges = new Map<string, number>();
+  readonly #begun: {
+    readonly writeId: number;
+    readonly seq: number;
+    readonly intent: Intent | null;
+  }[] = [];
+  readonly #writeOfCaller = new Map<string, number>();
+  readonly #statuses = new Map<number, string>();
+  /** What watchers were told of each name. */
+  readonly #view = new Map<string, string>();
+  #freshIndexes = 0;
+  #nextSeq = 0;
+  #isFailed = false;
+
+  constructor(
+    seed: number,
+    options: { readonly coverage: Coverage; readonly turns: number; readonly isTraced: boolean },
+  ) {
+    this.seed = seed;
+    this.random = new Random(seed);
+    this.coverage = options.coverage;
+    this.#isTraced = options.isTraced;
+    this.profile = drawProfile(this.random, options.turns);
+    this.rates = { ...this.profile.rates };
+    const { clock, random, rates, coverage, profile } = this;
+    this.network = new Network({ clock, random, rates, coverage });
+    this.nodes = profile.nodeGroups.map((group, at) => new ModelNode(`n${at}`, group));
+    this.#nodesById = new Map(this.nodes.map((node) => [node.id, node]));
+    for (const node of this.nodes) node.marker = 'ours';
+    this.control = new ControlHost(this, {
+      cluster: {
+        clusterId: CLUSTER_ID,
+        nodes: this.nodes.map((node) => ({
+          id: node.id,
+          url: `http://${node.id}`,
+          group: node.group,
+          weight: 1,
+          isAdopted: true,
+          lastTaskUid: -1,
+          lastTag: null,
+          seenUid: -1,
+        })),
+        keys: [],
+        masterKeyHashHex: '',
+        versionJson: '',
+        experimentalFeaturesJson: '',
+      },
+      placement: {
+        shardCount: profile.shardCount,
+        spread: 'all',
+        replicationFactor: profile.replicationFactor,
+        minCopies: profile.minCopies,
+        quorum: profile.quorum === 'fixed' ? 'fixed' : 'in_sync',
+      },
+      makePerformer: (host) => new ModelPerformer(this, host.life, host.state.open.keys()),
+    });
+    this.sidecars = Array.from(
+      { length: profile.sidecarCount },
+      (_, place) => new SidecarHost(this, place),
+    );
+  }
+
+  node(id: string): ModelNode {
+    const node = this.#nodesById.get(id);
+    if (node === undefined) throw new Error(`no node ${id}`);
+    return node;
+  }
+
+  trace(words: () => string): void {
+    if (this.#isTraced) this.lines.push(`${this.clock.nowMs.toFixed(1).padStart(9)} ${words()}`);
+  }
+
+  fail(rule: string, words: string): never {
+    this.#isFailed = true;
+    throw new Violation(rule, words);
+  }
+
+  get isFailed(): boolean {
+    return this.#isFailed;
+  }
+
+  /** No faults from here on; what is down comes back. */
+  heal(): void {
+    this.isHealed = true;
+    heal(this.rates);
+    for (const node of this.nodes) {
+      node.isUp = true;
+      node.stalledUntilMs = 0;
+    }
+    for (const sidecar of this.sidecars) sidecar.pausedUntilMs = 0;
+    this.control.pause(0);
+  }
+
+  freshIndexId(): string {
+    this.#freshIndexes += 1;
+    return this.#freshIndexes.toString(16).padStart(32, '0');
+  }
+
+  /** Puts a task into a node's queue; the node works on it some time later. */
+  enqueue(node: ModelNode, request: TaskRequest): ModelTask {
+    const task = node.enqueue(request);
+    this.trace(
+      () => `${node.id} takes ${task.uid} ${task.type} of ${task.seq}${task.isLate ? ' LATE' : ''}`,
+    );
+    if (task.isLate) this.coverage.hit('late request taken by a node');
+    this.workLater(node);
+    return task;
+  }
+
+  workLater(node: ModelNode): void {
+    if (this.#working.has(node.id) || !node.hasWork) return;
+    this.#working.add(node.id);
+    const { random, clock } = this;
+    const isLong = random.chance(this.isHealed ? 0.02 : 0.1);
+    clock.in(isLong ? random.between(50, 900) : 1 + random.next() * 12, () => {
+      this.#working.delete(node.id);
+      if (node.isUp && clock.nowMs >= node.stalledUntilMs) this.#work(node);
+      if (node.isUp) this.workLater(node);
+    });
+  }
+
+  /** What control knows of the copies of an index. */
+  copiesOf(indexId: string): CopyPlace[] {
+    const index = this.control.state.indexes.get(indexId);
+    if (index === undefined) return [];
+    const places: CopyPlace[] = [];
+    for (let slot = 0; slot < index.copyStates.length; slot += 1) {
+      const place = index.owners.readUInt16LE(slot * 2);
+      if (place === NO_COPY) continue;
+      places.push({
+        shard: Math.floor(slot / index.copiesPerShard),
+        nodeId: index.nodeIds[place] as string,
+        state: COPY_STATES[index.copyStates[slot] as number] as string,
+      });
+    }
+    return places;
+  }
+
+  /** Whether control counts this send as surely not arrived, or knows nothing of it. */
+  isAccountedFor(seq: number, nodeId: string): boolean {
+    const open = this.control.state.open.get(seq);
+    if (open === undefined) return true;
+    const target = open.intent.targets[nodeId];
+    return target === undefined || ['none', 'refused', 'partial'].includes(target.state);
+  }
+
+  /** Whether the index itself is being changed, or was by something the view does not hold. */
+  isIndexChanging(uid: string, viewIndex: number): boolean {
+    if ((this.control.state.barriersByName.get(uid)?.size ?? 0) > 0) return true;
+    return (this.#indexChanges.get(uid) ?? -1) > viewIndex;
+  }
+
+  alarm(words: string, seq: number): void {
+    this.coverage.hit('alarm');
+    this.trace(() => `ALARM ${words} (seq ${seq})`);
+  }
+
+  /** Effects that only the log would show. */
+  note(effect: Effect): void {
+    if (effect.kind === 'copyChanged') {
+      this.coverage.hit(`copy ${effect.from} -> ${effect.to}`);
+      this.trace(
+        () =>
+          `copy ${effect.indexId.slice(-4)}/${effect.shard} on ${effect.nodeId}: ${effect.from} -> ${effect.to} (${effect.reason})`,
+      );
+    } else if (effect.kind === 'nodeLostData') this.coverage.hit('node known to have lost data');
+    else if (effect.kind === 'internalEnded') {
+      this.coverage.hit(`internal step ended: ${effect.outcome}`);
+    }
+  }
+
+  beforeStep(event: MachineEvent): void {
+    this.#nextSeq = this.control.state.nextSeq;
+    if (event.kind === 'begin') {
+      const { sidecarId, requestNumber } = event.input;
+      this.trace(() => `control takes Begin of ${sidecarId} ${requestNumber}`);
+    }
+  }
+
+  afterStep(event: MachineEvent): void {
+    const { state } = this.control;
+    if (event.kind !== 'begin' || state.nextSeq === this.#nextSeq) return;
+    const { sidecarId, requestNumber } = event.input;
+    const writeId = this.#writeOfCaller.get(`${sidecarId} ${requestNumber}`);
+    if (writeId === undefined) throw new Error('a Begin of nobody');
+    const seq = this.#nextSeq;
+    // One that failed at once was never open.
+    this.#begun.push({ writeId, seq, intent: state.open.get(seq)?.intent ?? null });
+  }
+
+  /** The write behind a sidecar's request number. */
+  noteCaller(sidecarId: string, requestNumber: string, writeId: number): void {
+    this.#writeOfCaller.set(`${sidecarId} ${requestNumber}`, writeId);
+  }
+
+  /** A batch is durable; `index` is null if it changed nothing. */
+  onCommit(
+    events: readonly MachineEvent[],
+    effects: readonly Effect[],
+    changes: readonly Change[],
+  ): void {
+    const { index } = this.control.disk;
+    for (const { writeId, seq, intent } of this.#begun) {
+      const words = this.history.begun(writeId, seq, intent);
+      if (words !== undefined) this.fail('a: order of what clients saw', words);
+    }
+    this.#begun.length = 0;
+    for (const { key, value } of changes) this.#checkStatus(key, value);
+    for (const effect of effects) if (effect.kind === 'taskFinished') this.#onFinal(effect, index);
+    for (const event of events) if (event.kind === 'nodeTail') this.#onTail(event.reading, index);
+  }
+
+  /** Watchers hear of a commit. */
+  publish(publication: Publication): void {
+    for (const [uid, entry] of publication.entries) this.#view.set(uid, viewText(entry));
+    for (const sidecar of this.sidecars ?? []) sidecar.takePublication(publication);
+  }
+
+  onControlDown(): void {
+    this.#begun.length = 0;
+    for (const sidecar of this.sidecars) sidecar.breakWatch();
+  }
+
+  /** Control read its state from disk: it must be what was committed, and no less than what was told. */
+  onControlUp(): void {
+    const { state } = this.control;
+    for (const { intent } of state.open.values()) {
+      const record = this.history.bySeq.get(intent.seq);
+      if (record !== undefined && record.finalStatus === null) record.intent = intent;
+    }
+    for (const seq of this.history.bySeq.keys()) {
+      if (state.summaries[seq] === undefined) this.fail('I7: a task is gone', `task ${seq}`);
+    }
+  }
+
+  #checkStatus(key: string, value: Uint8Array | undefined): void {
+    if (!key.startsWith(PREFIX.task) || value === undefined) return;
+    const { uid, status } = decodeJson<{ uid: number; status: string }>(value as Buffer);
+    const rank = STATUS_RANKS.indexOf(status);
+    const known = this.#statuses.get(uid);
+    this.#statuses.set(uid, status);
+    if (known === undefined || known === status) return;
+    const knownRank = STATUS_RANKS.indexOf(known);
+    if (knownRank >= 0 && (rank < 0 || rank > knownRank)) return;
+    this.fail('I7: a status went back', `task ${uid}: ${known} -> ${status}`);
+  }
+
+  #onFinal(effect: Extract<Effect, { kind: 'taskFinished' }>, index: number): void {
+    const { seq, status } = effect;
+    const words = this.history.final(seq, status);
+    if (words !== undefined) this.fail('I7: a task ends once', words);
+    const record = this.history.bySeq.get(seq);
+    this.trace(
+      () =>
+        `task ${seq} ${status} ${[...(record?.outcomes ?? [])].map(([shard, outcome]) => `${shard}:${outcome}`).join(' ')}`,
+    );
+    this.coverage.hit(`task ${status}`);
+    const isChange = record?.intent?.createsIndex === true || record?.intent?.scope === 'index';
+    if (!isChange) return;
+    for (const name of record.intent?.names ?? []) this.#indexChanges.set(name, index);
+  }
+
+  #onTail(reading: NodeReading, index: number): void {
+    const shown = this.hazards.seen(reading.nodeId, this.readAt.get(reading) ?? 0, index);
+    for (const task of shown) {
+      if (!task.isLate || task.status !== 'succeeded') continue;
+      this.coverage.hit('late request seen by the tail');
+      for (const place of this.#touched(this.node(reading.nodeId), task)) {
+        const copies = this.copiesOf(place.indexId).filter((copy) => copy.shard === place.shard);
+        const own = copies.find((copy) => copy.nodeId === reading.nodeId);
+        const isRead = own?.state === 'in-sync' || own?.state === 'held';
+        const others = copies.filter((copy) => copy !== own && copy.state === 'in-sync');
+        if (!isRead || others.length > 0) continue;
+        this.coverage.hit('limit: late request on the last in-sync copy');
+        for (const key of place.keys) this.hazards.taint(place.indexId, key);
+      }
+    }
+  }
+
+  #work(node: ModelNode): void {
+    const next = node.tasks[node.applied];
+    if (next === undefined) return;
+    const isOwnFailure =
+      next.work.kind !== 'step' && this.random.chance(this.rates.taskFailure * 0.06);
+    const places = this.#touched(node, next);
+    const task = node.work(this.clock.nowMs, isOwnFailure ? 'no_space_left_on_device' : null);
+    if (task === undefined) return;
+    this.trace(() => `${node.id} ends ${task.uid} of ${task.seq}: ${task.errorCode ?? 'ok'}`);
+    const record = this.history.bySeq.get(task.seq);
+    for (const { indexId, shard } of places) {
+      if (isOwnFailure) {
+        this.coverage.hit('node failed a task');
+        record?.failedShards.add(shard);
+        if (task.work.kind === 'write') this.hazards.add(node.id, indexId, shard, task);
+      } else if (task.status === 'succeeded') {
+        const own = this.copiesOf(indexId).find(
+          (copy) => copy.shard === shard && copy.nodeId === node.id,
+        );
+        if (own?.state === 'in-sync' || own?.state === 'held') record?.appliedShards.add(shard);
+        if (task.isLate) this.hazards.add(node.id, indexId, shard, task);
+      }
+    }
+  }
+
+  /** Shards, with the keys there, that a document task is about. */
+  #touched(
+    node: ModelNode,
+    task: ModelTask,
+  ): { readonly indexId: string; readonly shard: number; readonly keys: string[] }[] {
+    const indexId = node.indexes.get(task.indexUid)?.identity;
+    const { work } = task;
+    if (indexId === undefined || work.kind === 'step' || work.kind === 'marker') return [];
+    const keys = work.kind === 'write' ? work.keys : [...work.puts.keys(), ...work.deletes];
+    const byShard = new Map<number, string[]>();
+    for (const key of keys) {
+      const shard = shardOfText(key, this.profile.shardCount);
+      byShard.set(shard, [...(byShard.get(shard) ?? []), key]);
+    }
+    return [...byShard].map(([shard, own]) => ({ indexId, shard, keys: own }));
+  }
+}
+
+/** What a published entry says, to be compared after a restart. */
+function viewText(entry: Index | undefined): string {
+  return entry === undefined
+    ? 'absent'
+    : `${entry.id} ${entry.visible} ${entry.owners.toString('hex')} ${entry.copyStates.toString('hex')} ${entry.foreignNodeIds.join()}`;
+}

@@ -1,0 +1,387 @@
+/** One client's write in a sidecar: the production session, driven in the made-up world. */
+import type { BeginInput, Effect } from '../../control/state/index.ts';
+import type { Grant } from '../../proto/gen/miroir/write/v1/write.ts';
+import { newSession, step } from '../../sidecar/writes/session.ts';
+import { LOOK_INTERVAL_MS } from '../../sidecar/writes/session-lease.ts';
+import type {
+  BeginOutcome,
+  PartOutcome,
+  PartResult,
+  ReportOutcome,
+  SessionEffect,
+  SessionEvent,
+  SessionReply,
+  ShareSpec,
+} from '../../sidecar/writes/session-types.ts';
+import { readTargets } from '../../sidecar/writes/targets.ts';
+import { type ClientWrite, hasKeys, KEYS, keyOf, shardOfText } from './documents.ts';
+import type { Call } from './network.ts';
+import type { ModelNode, TaskRequest } from './node.ts';
+import type { SidecarHost } from './sidecar-host.ts';
+import type { World } from './world.ts';
+
+const COPY_TIMEOUT_MS = 2_000;
+/** As the sidecar's client of control tries again. */
+const RETRY_PAUSES_MS = [50, 150, 300, 500];
+const NO_COPY = 0xffff;
+/** Rarely a node is there but not confirmed yet: it is waited for a moment. */
+const CONFIRM_WAIT_MS = 2_000;
+const CONFIRM_LOOK_MS = 20;
+
+type Untimed<Event> = Event extends unknown ? Omit<Event, 'nowMs'> : never;
+type BeginReplyEffect = Extract<Effect, { kind: 'beginReply' }>['reply'];
+type GrantReply = Extract<BeginReplyEffect, { kind: 'grant' }>;
+
+/** What one node is sent: keys by part. */
+interface NodeParts {
+  readonly parts: readonly (readonly string[])[];
+  readonly shards: readonly number[];
+}
+
+/** The write. */
+export class WriteSession {
+  readonly write: ClientWrite;
+  readonly #world: World;
+  readonly #host: SidecarHost;
+  readonly #requestNumber: string;
+  /** Of the process it began in. */
+  readonly #sidecarId: string;
+  readonly #onEnd: () => void;
+  readonly #session = newSession({ copyTimeoutMs: COPY_TIMEOUT_MS });
+  readonly #calls = new Map<string, Call>();
+  #cancelBegin: (() => void) | undefined;
+  #grant: GrantReply | undefined;
+  #shares = new Map<string, NodeParts>();
+  #isEnded = false;
+
+  constructor(
+    world: World,
+    host: SidecarHost,
+    options: {
+      readonly write: ClientWrite;
+      readonly requestNumber: string;
+      readonly onEnd: () => void;
+    },
+  ) {
+    this.#world = world;
+    this.#host = host;
+    this.write = options.write;
+    this.#requestNumber = options.requestNumber;
+    this.#sidecarId = host.id;
+    this.#onEnd = options.onEnd;
+  }
+
+  start(): void {
+    const world = this.#world;
+    world.history.invoke(this.write);
+    world.noteCaller(this.#sidecarId, this.#requestNumber, this.write.id);
+    this.#take({ kind: 'start' });
+    if (world.random.chance(world.rates.clientGone * 0.1)) {
+      world.coverage.hit('client went away');
+      this.#host.later(world.random.between(1, 300), () => this.#take({ kind: 'clientGone' }));
+    }
+  }
+
+  /** Its process died: nothing is told to anybody any more. */
+  orphan(): void {
+    this.#isEnded = true;
+    for (const call of this.#calls.values()) call.orphan();
+    this.#cancelBegin?.();
+  }
+
+  #take(event: Untimed<SessionEvent>): void {
+    if (this.#isEnded) return;
+    const nowMs = this.#world.clock.nowMs;
+    for (const effect of step(this.#session, { ...event, nowMs } as SessionEvent)) {
+      this.#perform(effect);
+    }
+  }
+
+  #perform(effect: SessionEffect): void {
+    switch (effect.kind) {
+      case 'begin':
+        this.#begin(0);
+        break;
+      case 'splitAgain':
+        this.#host.later(1, () => this.#take({ kind: 'splitAgain' }));
+        break;
+      case 'send':
+        this.#send(effect.nodeId, effect.part, CONFIRM_WAIT_MS);
+        break;
+      case 'cut':
+        this.#world.coverage.hit('send cut');
+        this.#calls.get(effect.nodeId)?.cut();
+        break;
+      case 'renew':
+        this.#renew(effect.seq);
+        break;
+      case 'report':
+        this.#report(effect.seq, effect.results, 0);
+        break;
+      case 'reply':
+        this.#reply(effect.reply);
+        break;
+      default:
+        this.#isEnded = true;
+        this.#onEnd();
+    }
+  }
+
+  #begin(tries: number): void {
+    const { control } = this.#world;
+    const call = control.call(
+      (ticket, now) => ({
+        kind: 'begin',
+        input: this.#input(),
+        ticket,
+        now,
+        freshIndexId: this.#world.freshIndexId(),
+      }),
+      this.#host.whenRunning((effect) => {
+        this.#cancelBegin = undefined;
+        if (effect?.kind === 'beginReply') {
+          this.#begun(effect.reply);
+          return;
+        }
+        const pauseMs = RETRY_PAUSES_MS[tries];
+        if (pauseMs === undefined) {
+          this.#take({ kind: 'begun', outcome: { kind: 'unreachable' } });
+        } else {
+          this.#world.coverage.hit('Begin repeated');
+          this.#host.later(pauseMs, () => {
+            if (!this.#isEnded) this.#begin(tries + 1);
+          });
+        }
+      }),
+    );
+    this.#cancelBegin = call.cancel;
+  }
+
+  #begun(reply: BeginReplyEffect): void {
+    const world = this.#world;
+    world.trace(
+      () => `write ${this.write.id} begun: ${reply.kind} ${'seq' in reply ? reply.seq : ''}`,
+    );
+    let outcome: BeginOutcome;
+    if (reply.kind === 'grant') {
+      this.#grant = reply;
+      outcome = {
+        kind: 'granted',
+        seq: reply.seq,
+        enqueuedAt: reply.enqueuedAt,
+        shares: this.#makeShares(reply),
+      };
+      this.#tickAgain();
+    } else if (reply.kind === 'refusal') {
+      outcome = { kind: 'refused', code: reply.code, message: reply.message };
+      world.coverage.hit(`Begin refused: ${reply.code}`);
+    } else outcome = reply;
+    this.#take({ kind: 'begun', outcome });
+  }
+
+  #tickAgain(): void {
+    this.#host.later(LOOK_INTERVAL_MS, () => {
+      if (this.#isEnded) return;
+      this.#take({ kind: 'tick' });
+      this.#tickAgain();
+    });
+  }
+
+  #makeShares(grant: GrantReply): ShareSpec[] {
+    const table = readTargets(grant as unknown as Grant);
+    const { write } = this;
+    const keys = hasKeys(write.kind) ? write.keys : KEYS.map(({ text }) => text);
+    const specs: ShareSpec[] = [];
+    for (const [place, nodeId] of table.nodeIds.entries()) {
+      const shards: number[] = [];
+      for (let shard = 0; shard < table.shardCount; shard += 1) {
+        const from = shard * table.copiesPerShard;
+        const slots = table.slots.subarray(from, from + table.copiesPerShard);
+        if (slots.includes(place) && place !== NO_COPY) shards.push(shard);
+      }
+      const own = keys.filter((key) => shards.includes(shardOfText(key, table.shardCount)));
+      const touched = hasKeys(write.kind)
+        ? shards.filter((shard) => own.some((key) => shardOfText(key, table.shardCount) === shard))
+        : shards;
+      if (touched.length === 0) continue;
+      const parts: string[][] = [];
+      const size = hasKeys(write.kind) ? write.partSize : own.length;
+      for (let at = 0; at < own.length; at += size) parts.push(own.slice(at, at + size));
+      if (parts.length === 0) parts.push([]);
+      if (parts.length > 1) this.#world.coverage.hit('send in parts');
+      this.#shares.set(nodeId, { parts, shards: touched });
+      specs.push({ nodeId, partBytes: parts.map(() => 100), shards: touched });
+    }
+    return specs;
+  }
+
+  #send(nodeId: string, part: number, patienceMs: number): void {
+    const node = this.#world.node(nodeId);
+    const answer = (outcome: PartOutcome): void => {
+      this.#world.trace(
+        () =>
+          `seq ${this.#grant?.seq} part ${part} on ${nodeId}: ${outcome.kind}${outcome.kind === 'enqueued' ? ` ${outcome.uid}` : ''}`,
+      );
+      this.#take({ kind: 'sendAnswered', nodeId, part, outcome });
+    };
+    if (!this.#host.mayUse(node)) {
+      if (node.isUp && patienceMs > 0) {
+        this.#host.later(CONFIRM_LOOK_MS, () => {
+          if (!this.#isEnded) this.#send(nodeId, part, patienceMs - CONFIRM_LOOK_MS);
+        });
+        return;
+      }
+      this.#world.coverage.hit('send refused: node not confirmed or down');
+      answer({ kind: 'refused', status: 0, body: NO_BODY });
+      return;
+    }
+    const call = this.#world.network.call<number | undefined>({
+      node,
+      isWrite: true,
+      perform: (isRepeated) => this.#enqueue(node, part, isRepeated),
+      done: this.#host.whenRunning((outcome) => {
+        this.#calls.delete(nodeId);
+        if (outcome.kind === 'reset') answer({ kind: 'unknown', reason: 'reset' });
+        else if (outcome.kind === 'refused') answer({ kind: 'refused', status: 0, body: NO_BODY });
+        else if (outcome.answer === undefined) {
+          answer({ kind: 'refused', status: 507, body: NO_BODY });
+        } else answer({ kind: 'enqueued', uid: outcome.answer });
+      }),
+    });
+    this.#calls.set(nodeId, call);
+  }
+
+  /** Runs on the node. */
+  #enqueue(node: ModelNode, part: number, isRepeated: boolean): number | undefined {
+    const { random, rates, coverage } = this.#world;
+    const grant = this.#grant as GrantReply;
+    const keys = this.#shares.get(node.id)?.parts[part] ?? [];
+    if (!isRepeated && random.chance(rates.refusal * 0.08)) {
+      coverage.hit('node refused a send');
+      return undefined;
+    }
+    const request: TaskRequest = {
+      type: taskType(this.write),
+      indexUid: this.write.indexUid,
+      tag: `${grant.tag}.${part}`,
+      seq: grant.seq,
+      work: { kind: 'write', write: this.write, seq: grant.seq, keys },
+      isLate: isRepeated || this.#world.isAccountedFor(grant.seq, node.id),
+    };
+    return this.#world.enqueue(node, request).uid;
+  }
+
+  #renew(seq: number): void {
+    this.#world.control.call(
+      (ticket, now) => ({ kind: 'renew', seqs: [seq], ticket, now }),
+      this.#host.whenRunning((effect) => {
+        const outcome =
+          effect?.kind !== 'renewReply'
+            ? 'unreachable'
+            : effect.lost.includes(seq)
+              ? 'lost'
+              : 'held';
+        if (outcome === 'lost') this.#world.coverage.hit('lease lost');
+        this.#take({ kind: 'renewAnswered', outcome });
+      }),
+    );
+  }
+
+  #report(seq: number, results: readonly PartResult[], tries: number): void {
+    this.#world.control.call(
+      (ticket, now) => ({
+        kind: 'report',
+        seq,
+        results: results.map((result) => ({
+          ...result,
+          outcome:
+            result.outcome.kind === 'refused'
+              ? { kind: 'refused', status: result.outcome.status, body: '' }
+              : result.outcome,
+        })),
+        isComplete: true,
+        ticket,
+        now,
+      }),
+      this.#host.whenRunning((effect) => {
+        if (effect?.kind === 'reportReply') {
+          const { stands, refusal, missed } = effect.reply;
+          if (missed.length > 0) this.#world.coverage.hit('answer says what was missed');
+          const outcome: ReportOutcome = {
+            kind: 'answered',
+            stands,
+            refusal: refusal ?? undefined,
+            missed,
+          };
+          this.#take({ kind: 'reportAnswered', outcome });
+          return;
+        }
+        const pauseMs = RETRY_PAUSES_MS[tries];
+        if (pauseMs === undefined) {
+          this.#take({ kind: 'reportAnswered', outcome: { kind: 'unreachable' } });
+        } else {
+          this.#world.coverage.hit('Report repeated');
+          this.#host.later(pauseMs, () => {
+            if (!this.#isEnded) this.#report(seq, results, tries + 1);
+          });
+        }
+      }),
+    );
+  }
+
+  #reply(reply: SessionReply): void {
+    this.#world.coverage.hit(`reply: ${reply.kind}`);
+    this.#world.trace(
+      () => `write ${this.write.id} (seq ${this.#session.seq}) replied: ${reply.kind}`,
+    );
+    this.#world.history.reply(this.write, reply.kind === 'accepted' ? reply.seq : null);
+  }
+
+  #input(): BeginInput {
+    const { write } = this;
+    const withKeys = hasKeys(write.kind);
+    const isAddition = write.kind === 'documentsReplace' || write.kind === 'documentsUpdate';
+    return {
+      sidecarId: this.#sidecarId,
+      requestNumber: this.#requestNumber,
+      kind: write.kind,
+      indexUid: write.kind === 'indexSwap' ? '' : write.indexUid,
+      keyHashes: withKeys
+        ? Buffer.concat(write.keys.map((key) => keyOf(key).hashBytes))
+        : Buffer.alloc(0),
+      touchesAllShards: write.kind.startsWith('documents') && !withKeys,
+      customMetadata: null,
+      details: null,
+      primaryKey: isAddition ? 'id' : null,
+      isPrimaryKeyExplicit: false,
+      mayCreateIndex: true,
+      failure: null,
+      failureCreatesIndex: false,
+      body: bodyOf(write),
+      documentCount: write.keys.length,
+      skipsCreation: write.skipCreation,
+    };
+  }
+}
+
+const NO_BODY = new Uint8Array(0);
+
+function taskType(write: ClientWrite): string {
+  if (write.kind === 'documentsEdit') return 'documentEdition';
+  return write.kind.startsWith('documentsDelete') ? 'documentDeletion' : 'documentAdditionOrUpdate';
+}
+
+function bodyOf(write: ClientWrite): unknown {
+  switch (write.kind) {
+    case 'indexSwap':
+      return [{ indexes: [write.indexUid, write.otherUid] }];
+    case 'indexUpdate':
+      return { uid: write.otherUid };
+    case 'indexCreate':
+      return { uid: write.indexUid };
+    case 'settingsUpdate':
+      return { stopWords: [String(write.id)] };
+    default:
+      return null;
+  }
+}
