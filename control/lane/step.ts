@@ -51,6 +51,13 @@ export function step(state: State, event: MachineEvent): void {
     case 'confirmNode':
     case 'internalReport':
     case 'internalEnd':
+    case 'recoveryListed':
+    case 'recoveryRead':
+    case 'recoveryCompared':
+    case 'recoveryFailed':
+    case 'indexMended':
+    case 'nodeWiped':
+    case 'markerWritten':
       return;
     case 'cluster':
       state.cluster = { ...state.cluster, ...event.change };

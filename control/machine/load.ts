@@ -33,6 +33,8 @@ export function loadCluster(store: StoredState): ClusterRecord | undefined {
   if (bytes === undefined) return undefined;
   const cluster = decodeJson<ClusterRecord>(bytes);
   for (const node of cluster.nodes) {
+    // Data of before markers spoke of places in the lane.
+    node.markerSeq ??= -1;
     const uid = store.get(PREFIX.nodeUid + node.id);
     if (uid !== undefined) Object.assign(node, decodeNodeUids(uid));
   }

@@ -13,6 +13,7 @@ import type {
   TaskRecord,
   Tombstones,
 } from './records.ts';
+import { RecoveryState } from './recovery-state.ts';
 
 /** What is known of an open intent besides its record; rebuilt after a restart. */
 export interface OpenIntent {
@@ -161,6 +162,8 @@ export class State {
 
   /** A sidecar confirmed a newer view: what waits for that has to be looked at. */
   isConfirmationNew = false;
+
+  readonly recovery = new RecoveryState();
 
   // What the current batch changed.
   readonly touchedNotes = new Set<string>();

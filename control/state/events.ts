@@ -1,5 +1,6 @@
 /** What may happen to the state, and what follows from it. Events carry every clock value and random id. */
 import type { CopyState } from '../../core/topology.ts';
+import type { Now } from './now.ts';
 import type {
   ClusterRecord,
   InternalKind,
@@ -216,12 +217,6 @@ export type MachineEvent =
   | { readonly kind: 'cluster'; readonly change: Partial<ClusterRecord> }
   | { readonly kind: 'nodeAdopted'; readonly nodeId: string; readonly lastTaskUid: number }
   | RecoveryEvent;
-
-/** A moment: the wall clock in nanoseconds since 1970, and a clock in milliseconds that never jumps. */
-export interface Now {
-  readonly wallNs: bigint;
-  readonly steadyMs: number;
-}
 
 /** What is to be done once the changes are on disk. */
 export type Effect =

@@ -8,5 +8,14 @@ export {
   type TaskSummary,
 } from './cluster-state.ts';
 export type * from './events.ts';
+export type * from './now.ts';
 export type * from './records.ts';
 export type * from './recovery-events.ts';
+export {
+  type Recovery,
+  type RecoveryPage,
+  type RecoveryPause,
+  type RecoveryPhase,
+  RecoveryState,
+  type WriteWatch,
+} from './recovery-state.ts';

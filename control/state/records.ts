@@ -278,6 +278,8 @@ export interface NodeRecord {
   lastTaskUid: number;
   /** Tag of that task; null if it has none. */
   lastTag: string | null;
+  /** Place in the lane that its marker says; -1 before the first that says one. */
+  markerSeq: number;
   /** Highest task uid whose tag the tail has judged; -1 before the first. */
   seenUid: number;
 }

@@ -30,6 +30,7 @@ export function newCluster(config: MiroirConfig, clusterId: string): ClusterReco
       isAdopted: false,
       lastTaskUid: -1,
       lastTag: null,
+      markerSeq: -1,
       seenUid: -1,
     })),
     keys: [],

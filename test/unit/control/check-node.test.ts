@@ -39,6 +39,7 @@ function cluster(isAdopted = false): ClusterRecord {
         isAdopted,
         lastTaskUid: -1,
         lastTag: null,
+        markerSeq: -1,
         seenUid: -1,
       },
     ],

@@ -29,6 +29,7 @@ export class Hand {
       isAdopted: true,
       lastTaskUid: -1,
       lastTag: null,
+      markerSeq: -1,
       seenUid: -1,
     }));
     this.state = new State(

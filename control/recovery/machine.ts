@@ -1,0 +1,58 @@
+/** Recovery's side of the machine: its own events, and a turn after every event of anybody. */
+import { assertNever } from '../../core/assert.ts';
+import type { MachineEvent, RecoveryEvent, State } from '../state/index.ts';
+import { markerWritten, writeMarkers } from './markers.ts';
+import { indexMended, loseNode, startMending } from './mend.ts';
+import { answerWorker, moveWorkers } from './progress.ts';
+import { startWorkers } from './start.ts';
+import { dropTombstones } from './tombstones.ts';
+import type { LaneSteps } from './worker.ts';
+
+/** Takes one of recovery's own events. */
+export function recoveryEvent(state: State, lane: LaneSteps, event: RecoveryEvent): void {
+  switch (event.kind) {
+    case 'recoveryListed':
+    case 'recoveryRead':
+    case 'recoveryCompared':
+    case 'recoveryFailed':
+      answerWorker(state, lane, event);
+      return;
+    case 'indexMended':
+      indexMended(state, event);
+      return;
+    case 'nodeWiped':
+      loseNode(state, event.nodeId, event.reason);
+      return;
+    case 'markerWritten':
+      markerWritten(state, event);
+      return;
+    default:
+      assertNever(event);
+  }
+}
+
+/** After every event: notes what it says of nodes, and lets recovery do what it can now. */
+export function moveRecovery(state: State, lane: LaneSteps, event: MachineEvent): void {
+  const { recovery } = state;
+  if (!('now' in event)) return;
+  if (event.kind === 'nodeTail') {
+    const { nodeId, startedAtMs } = event.reading;
+    recovery.readings.set(nodeId, Math.max(recovery.readings.get(nodeId) ?? 0, startedAtMs));
+  }
+  if (event.kind === 'nodeHealth' && event.isUp) {
+    recovery.upSince.set(event.nodeId, event.now.steadyMs);
+  }
+  const { now } = event;
+  if (event.kind === 'tick') {
+    startMending(state);
+    dropTombstones(state);
+    writeMarkers(state);
+  }
+  if (recovery.workers.size > 0) moveWorkers(state, lane, now);
+  startWorkers(state);
+}
+
+/** Whether recovery needs time to pass (`tick`) even if nothing else does. */
+export function isRecovering(state: State): boolean {
+  return state.recovery.workers.size > 0 || state.notes.size > 0 || state.tombstones.size > 0;
+}

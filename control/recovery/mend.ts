@@ -1,0 +1,85 @@
+/**
+ * Indexes on nodes that were away: what the catalog did meanwhile (settings, or the index as a whole) has to
+ * be made good there before any copy on the node is filled. While an index needs that on a node, no copy of
+ * it there counts, so nobody else writes to it.
+ */
+import { hasSeveralOwners } from '../catalog/index.ts';
+import { demote, noteEverything, shardsOn } from '../copies/index.ts';
+import type { IndexRecord, MachineEvent, State } from '../state/index.ts';
+import { isChanging, isNodeReady } from './usable.ts';
+
+/** A mending that was not answered in this time is asked for again. */
+const MEND_LIMIT_MS = 300_000;
+const MENDINGS_MAX = 4;
+
+/** Asks for what is needed and can be done now. */
+export function startMending(state: State): void {
+  const { mending } = state.recovery;
+  for (const [key, sinceMs] of mending) {
+    if (state.nowMs - sinceMs > MEND_LIMIT_MS) mending.delete(key);
+  }
+  for (const index of state.indexes.values()) {
+    if (mending.size >= MENDINGS_MAX) return;
+    for (const [nodeId, need] of Object.entries(index.needs)) {
+      const key = `${index.id} ${nodeId}`;
+      if (mending.has(key) || !isNodeReady(state, nodeId) || isChanging(state, index)) continue;
+      if (index.headUid === null) continue;
+      mending.set(key, state.nowMs);
+      state.emit({
+        kind: 'mendIndex',
+        indexId: index.id,
+        nodeId,
+        need,
+        indexUid: index.headUid,
+        primaryKey: index.primaryKey,
+        settings: index.settings,
+        settingsVersion: index.settingsVersion,
+        hasSeveralOwners: hasSeveralOwners(index),
+      });
+    }
+  }
+}
+
+/** An index on a node was made good, or not. What changed meanwhile is still to be done. */
+export function indexMended(
+  state: State,
+  event: Extract<MachineEvent, { kind: 'indexMended' }>,
+): void {
+  const { indexId, nodeId } = event;
+  state.recovery.mending.delete(`${indexId} ${nodeId}`);
+  const index = state.indexes.get(indexId);
+  if (index === undefined || index.needs[nodeId] === undefined || !event.isDone) return;
+  const isSame =
+    index.settingsVersion === event.settingsVersion && index.headUid === event.indexUid;
+  const { [nodeId]: _need, ...others } = index.needs;
+  index.needs = isSame && !isChanging(state, index) ? others : { ...others, [nodeId]: 'settings' };
+  if (index.headUid !== event.indexUid) index.needs = { ...others, [nodeId]: 'rebuild' };
+  state.touchIndex(index);
+}
+
+/**
+ * A node lost its data: every index on it is made anew, every copy on it filled from the first document on.
+ * A last in-sync copy stays what it is, for there is nothing to fill it from.
+ */
+export function loseNode(state: State, nodeId: string, reason: string): void {
+  for (const index of state.indexes.values()) {
+    if (!index.nodeIds.includes(nodeId)) continue;
+    loseIndex(state, index, { nodeId, reason });
+  }
+}
+
+function loseIndex(
+  state: State,
+  index: IndexRecord,
+  of: { readonly nodeId: string; readonly reason: string },
+): void {
+  const { nodeId, reason } = of;
+  for (const shard of shardsOn(index, nodeId)) {
+    const copy = { index, shard, nodeId };
+    if (demote(state, copy, { to: 'behind', reason, missed: { seq: 0, hashes: null } })) {
+      noteEverything(state, copy);
+    }
+  }
+  index.needs = { ...index.needs, [nodeId]: 'rebuild' };
+  state.touchIndex(index);
+}

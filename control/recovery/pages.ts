@@ -1,0 +1,215 @@
+/**
+ * Pages of a copy being filled (write-protocol rules 18 and 19). A page is read from the source, takes its
+ * place in the lane as a step, and is sent once every earlier write to its documents is enqueued. What was
+ * written to them between the reading and the step is read again; then the source's tasks are looked at
+ * once more, for what was read while a failure was on its way is worth nothing.
+ */
+import { notesOf, openNotes, openOnCopy } from '../copies/index.ts';
+import type { RecoveryPage, RecoveryPhase } from '../state/index.ts';
+import { beginWatch, isTouched, updateWatch } from './watch.ts';
+import {
+  appliedOnSource,
+  enter,
+  giveUp,
+  isSourceSettled,
+  type Turn,
+  targetOf,
+  toBuffer,
+} from './worker.ts';
+
+/** Documents of a page. */
+const PAGE = 1_000;
+/** Steps of one worker that the target may still work on. */
+const STEPS_MAX = 3;
+/** Readings of a page before its step begins, if clients keep writing to it. */
+const READINGS_MAX = 3;
+/** Longest time a page may stand in the lane before it is sent: later writes to it wait meanwhile. */
+const STEP_LIMIT_MS = 5_000;
+
+type PhaseOf<Kind> = Extract<RecoveryPhase, { kind: Kind }>;
+
+/** Takes the next documents, or says what else there is to do: false if nothing is left to write. */
+export function choosePage(turn: Turn): 'page' | 'wait' | 'list' | 'none' {
+  const { state, worker } = turn;
+  dropEndedSteps(turn);
+  if (worker.steps.size >= STEPS_MAX || !isSourceSettled(turn)) return 'wait';
+  const hashes = nextHashes(turn);
+  if (hashes.size > 0) {
+    readPage(turn, { hashes, watch: watchNow(turn), readings: 0 });
+    return 'page';
+  }
+  if (worker.steps.size > 0) return 'wait';
+  const again = notesOf(state, targetOf(turn))?.again ?? null;
+  if (again === null) return 'none';
+  return isThrough(turn, again.high) ? 'list' : 'wait';
+}
+
+/** Whether the source applied, and the target worked off, everything up to a place in the lane. */
+function isThrough(turn: Turn, seq: number): boolean {
+  if (appliedOnSource(turn) < seq) return false;
+  for (const { open, target } of openOnCopy(turn.state, targetOf(turn))) {
+    if (open.intent.internal !== null || open.intent.seq > seq) continue;
+    const isOpen = target.state === 'pending' || target.state === 'unknown';
+    const isWorking = Object.values(target.parts).some(
+      ({ task }) => task === null || task.status === 'processing',
+    );
+    if (isOpen || isWorking) return false;
+  }
+  return true;
+}
+
+/** The page's documents are there. */
+export function pageRead(turn: Turn, phase: PhaseOf<'reading'>, nowhere: readonly bigint[]): void {
+  const { page } = phase;
+  for (const hash of nowhere) {
+    if (isTouched(page.watch, hash)) continue;
+    page.hashes.delete(hash);
+    forget(turn, hash);
+  }
+  const isHot = [...page.hashes].some((hash) => isTouched(page.watch, hash));
+  if (isHot && page.readings < READINGS_MAX) {
+    enter(turn, { kind: 'cooling', page });
+  } else if (page.hashes.size === 0) {
+    enter(turn, { kind: 'choosing' });
+  } else {
+    beginStep(turn, page);
+  }
+}
+
+/** Reads a page again once the source has applied what was written to it meanwhile. */
+export function cool(turn: Turn, { page }: PhaseOf<'cooling'>): void {
+  if (appliedOnSource(turn) < page.watch.highest || !isSourceSettled(turn)) return;
+  readPage(turn, { ...page, watch: watchNow(turn) });
+}
+
+/** The step may have its permission. */
+export function awaitPermission(turn: Turn, phase: PhaseOf<'queued'>): void {
+  const { state, worker } = turn;
+  const intent = state.open.get(phase.seq)?.intent;
+  if (intent === undefined) {
+    giveUp(turn, 'a page waited too long for its place in the lane');
+    return;
+  }
+  if (intent.phase !== 'granted') return;
+  const hot = [...phase.page.hashes].filter((hash) => isTouched(phase.page.watch, hash));
+  if (hot.length === 0) {
+    check(turn, phase);
+    return;
+  }
+  if (appliedOnSource(turn) < phase.page.watch.highest || !isSourceSettled(turn)) return;
+  state.emit({
+    kind: 'recoveryRead',
+    recovery: worker.id,
+    place: worker.place,
+    hashes: hot,
+    isNewPage: false,
+  });
+  enter(turn, { kind: 'rereading', page: phase.page, seq: phase.seq });
+}
+
+/** What was touched is read again: look at the source's tasks. */
+export function check(
+  turn: Turn,
+  phase: { readonly page: RecoveryPage; readonly seq: number },
+): void {
+  const { state, worker } = turn;
+  state.emit({ kind: 'readNode', nodeId: worker.place.sourceId });
+  const { page, seq } = phase;
+  enter(turn, { kind: 'checking', page, seq, sinceMs: state.nowMs });
+}
+
+/** Sends the page if the source was read since and still counts. */
+export function sendPage(turn: Turn, phase: PhaseOf<'checking'>): void {
+  const { state, worker } = turn;
+  const intent = state.open.get(phase.seq)?.intent;
+  if (intent === undefined) {
+    giveUp(turn, 'a page was not sent in time');
+    return;
+  }
+  const readMs = state.recovery.readings.get(worker.place.sourceId) ?? -1;
+  if (readMs < phase.sinceMs || !isSourceSettled(turn)) return;
+  const tag = `m1.${state.cluster.clusterId}.${intent.internal?.number ?? 0}`;
+  state.emit({
+    kind: 'recoveryWrite',
+    recovery: worker.id,
+    place: worker.place,
+    seq: phase.seq,
+    tag,
+  });
+  worker.steps.add(phase.seq);
+  enter(turn, { kind: 'sending', page: phase.page, seq: phase.seq });
+}
+
+/** The next page can be read as soon as this one is in the target's queue. */
+export function awaitSend(turn: Turn, phase: PhaseOf<'sending'>): void {
+  const target = turn.state.open.get(phase.seq)?.intent.targets[turn.worker.place.targetId];
+  if (target?.state === 'pending') return;
+  enter(turn, { kind: 'choosing' });
+}
+
+function nextHashes(turn: Turn): Set<bigint> {
+  const hashes = new Set<bigint>();
+  const { worker, state } = turn;
+  for (const hash of notesOf(state, targetOf(turn))?.reread ?? []) {
+    if (hashes.size >= PAGE) return hashes;
+    hashes.add(hash);
+  }
+  for (const hash of worker.todo) {
+    if (hashes.size >= PAGE) return hashes;
+    hashes.add(hash);
+  }
+  return hashes;
+}
+
+function readPage(turn: Turn, page: RecoveryPage): void {
+  const { state, worker } = turn;
+  page.readings += 1;
+  state.emit({
+    kind: 'recoveryRead',
+    recovery: worker.id,
+    place: worker.place,
+    hashes: [...page.hashes],
+    isNewPage: true,
+  });
+  enter(turn, { kind: 'reading', page });
+}
+
+function watchNow(turn: Turn): RecoveryPage['watch'] {
+  const { state, index, worker } = turn;
+  return beginWatch(state, index, worker.place.shard, appliedOnSource(turn));
+}
+
+function beginStep(turn: Turn, page: RecoveryPage): void {
+  const { state, lane, worker, now, index } = turn;
+  updateWatch(state, index, worker.place.shard, page.watch);
+  for (const hash of page.hashes) {
+    forget(turn, hash);
+    worker.recheck?.add(hash);
+  }
+  const seq = lane.begin(
+    state,
+    {
+      kind: 'fix',
+      indexId: worker.indexId,
+      shard: worker.place.shard,
+      keyHashes: toBuffer(page.hashes),
+      nodeId: worker.place.targetId,
+      limitMs: STEP_LIMIT_MS,
+    },
+    now,
+  );
+  enter(turn, { kind: 'queued', page, seq });
+}
+
+/** The document needs no writing any more, unless something new says so. */
+function forget(turn: Turn, hash: bigint): void {
+  turn.worker.todo.delete(hash);
+  const copy = targetOf(turn);
+  if (notesOf(turn.state, copy)?.reread.has(hash) === true) {
+    openNotes(turn.state, copy).reread.delete(hash);
+  }
+}
+
+function dropEndedSteps({ state, worker }: Turn): void {
+  for (const seq of worker.steps) if (!state.open.has(seq)) worker.steps.delete(seq);
+}

@@ -1,0 +1,18 @@
+/** Whether nodes and indexes are in a state in which recovery may work with them. */
+import type { IndexRecord, State } from '../state/index.ts';
+
+/** Whether a node is up and its tasks were read since it came up. */
+export function isNodeReady(state: State, nodeId: string): boolean {
+  if (state.downNodes.has(nodeId)) return false;
+  const readMs = state.recovery.readings.get(nodeId);
+  if (readMs === undefined) return false;
+  return readMs >= (state.recovery.upSince.get(nodeId) ?? Number.NEGATIVE_INFINITY);
+}
+
+/** Whether an operation on the index as a whole is in the lane: names and settings may change under us. */
+export function isChanging(state: State, index: IndexRecord): boolean {
+  for (const uid of [index.headUid, index.visibleUid]) {
+    if (uid !== null && (state.barriersByName.get(uid)?.size ?? 0) > 0) return true;
+  }
+  return index.headUid === null || index.headUid !== index.visibleUid;
+}
