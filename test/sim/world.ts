@@ -104,6 +104,7 @@ export class World {
           isAdopted: true,
           lastTaskUid: -1,
           lastTag: null,
+          markerSeq: -1,
           seenUid: -1,
         })),
         keys: [],
