@@ -4,8 +4,20 @@ import type { World } from './world.ts';
 
 const PAUSE_MS = 100;
 
+/** What has to settle: tasks and copies, or copies alone while others go on writing. */
+type Drained = 'all' | 'copies';
+
 /** What is still open, in words; empty when all is settled. */
-export async function unsettled(world: World): Promise<string> {
+export async function unsettled(world: World, what: Drained = 'all'): Promise<string> {
+  const tasks = what === 'all' ? await openTasks(world) : '';
+  if (tasks !== '') return tasks;
+  const topology = await world.operate('/_miroir/topology');
+  if (topology.status !== 200) return `topology: ${topology.status}`;
+  const lagging = copiesNotInSync(topology.body);
+  return lagging.length === 0 ? '' : `copies: ${lagging.join(', ')}`;
+}
+
+async function openTasks(world: World): Promise<string> {
   const open = await world.call('GET', '/tasks?statuses=enqueued,processing&limit=5');
   if (open.status !== 200) return `GET /tasks: ${open.status} ${open.text.slice(0, 200)}`;
   if (open.body.total > 0) {
@@ -14,21 +26,19 @@ export async function unsettled(world: World): Promise<string> {
     );
     return `${open.body.total} open tasks: ${uids.join(', ')}`;
   }
-  const topology = await world.operate('/_miroir/topology');
-  if (topology.status !== 200) return `topology: ${topology.status}`;
-  const lagging = copiesNotInSync(topology.body);
-  return lagging.length === 0 ? '' : `copies: ${lagging.join(', ')}`;
+  return '';
 }
 
 /** Waits; resolves with how long it took, in milliseconds, or with what is still open after the limit. */
 export async function drain(
   world: World,
   limitMs: number,
+  what: Drained = 'all',
 ): Promise<{ readonly tookMs: number; readonly left: string }> {
   const startedAtMs = performance.now();
   let left = 'nothing was asked';
   while (performance.now() - startedAtMs < limitMs) {
-    left = await unsettled(world).catch((error: unknown) => String(error));
+    left = await unsettled(world, what).catch((error: unknown) => String(error));
     if (left === '') break;
     await sleep(PAUSE_MS);
   }

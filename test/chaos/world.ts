@@ -15,7 +15,8 @@ import { buildRoot } from '../kit/paths.ts';
 import { EngineProcess } from './engine-process.ts';
 import { FaultProxy } from './fault-proxy.ts';
 
-const MASTER_KEY = 'chaos-master-key-0123456789';
+/** Of every cluster of such tests. */
+export const MASTER_KEY = 'chaos-master-key-0123456789';
 const FAILPOINT_FILE = 'failpoints';
 const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 20_000;

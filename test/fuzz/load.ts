@@ -2,11 +2,15 @@
  * Makes the indexes of a scenario on a server through its public interface, one write after another:
  * each task is waited for, because how a node batches writes decides the order of tied documents.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NumberText, printTree, type Tree } from '../stories/lossless.ts';
 import { type Write, writeBody } from './history.ts';
 import type { Obj } from './json.ts';
 import { type IndexPlan, type Scenario, UID_PREFIX } from './scenario.ts';
 import type { Call, Reply, Server } from './server.ts';
+
+const TRIES_MAX = 10;
+const RETRY_PAUSE_MS = 1_000;
 
 /** A write as it was sent and what came of it. */
 export interface LoadStep {
@@ -62,9 +66,13 @@ export async function clear(server: Server): Promise<void> {
   for (const uid of uids) await perform(server, { method: 'DELETE', path: `/indexes/${uid}` });
 }
 
-/** Sends a write and waits for its task. */
+/** Sends a write, again where a copy was lost at that moment, and waits for its task. */
 export async function perform(server: Server, call: Call): Promise<LoadStep> {
-  const accepted = await server.send(call);
+  let accepted = await server.send(call);
+  for (let tries = 1; accepted.status === 503 && tries < TRIES_MAX; tries += 1) {
+    await sleep(RETRY_PAUSE_MS);
+    accepted = await server.send(call);
+  }
   const taskUid = accepted.tree instanceof Map ? accepted.tree.get('taskUid') : undefined;
   if (accepted.status !== 202 || !(taskUid instanceof NumberText)) {
     return { call, accepted, task: undefined };
