@@ -9,7 +9,7 @@ import { askAnyNode, relay } from './ask.ts';
 import { beginControlWrite } from './begin.ts';
 import type { RouteContext } from './context.ts';
 import { parseQuery, safeQuery } from './query.ts';
-import { PAGE_FIELDS, parseTaskQuery, type TaskQuery } from './task-query.ts';
+import { isTaskFilter, parseTaskQuery, type TaskQuery } from './task-query.ts';
 
 /** No route knows it, and it sorts behind every name that one does. */
 const UNKNOWN_PARAMETER = '~';
@@ -51,9 +51,7 @@ export function deleteTasks(context: RouteContext): Promise<GatewayReply> {
 async function changeTasks(context: RouteContext, change: TaskChange): Promise<GatewayReply> {
   const names = [...parseQuery(context.query).keys()];
   if (names.length === 0) throw filtersMissing(change.verb);
-  const query = names.some((name) => PAGE_FIELDS.has(name))
-    ? undefined
-    : parseTaskQuery(context.query);
+  const query = names.every(isTaskFilter) ? parseTaskQuery(context.query) : undefined;
   if (query === undefined) return refuseUnread(context, change);
   const originalFilter = `?${context.query}`;
   const reply = await beginControlWrite(context, {
@@ -78,14 +76,19 @@ function bodyOf(query: TaskQuery, allowedIndexes: readonly string[]): string {
 }
 
 /**
- * A node knows its own words for what it refuses, but one that did not refuse would act. With a parameter
- * that none knows at the end it cannot: it names the first fault it meets.
+ * A node knows its own words for what it refuses, but one that did not refuse would act. A value is judged
+ * alike where tasks are only listed; a name that no list knows is sent with one behind it that nothing
+ * knows, so that the node refuses in any case, and names the first fault it meets.
  */
 async function refuseUnread(context: RouteContext, change: TaskChange): Promise<GatewayReply> {
-  const answer = await askAnyNode(context, {
-    method: change.method,
-    path: `${change.path}${safeQuery(context.query)}&${UNKNOWN_PARAMETER}=`,
-  });
+  const query = safeQuery(context.query);
+  const areNamesKnown = [...parseQuery(context.query).keys()].every(isTaskFilter);
+  const answer = await askAnyNode(
+    context,
+    areNamesKnown
+      ? { method: 'GET', path: `/tasks${query}` }
+      : { method: change.method, path: `${change.path}${query}&${UNKNOWN_PARAMETER}=` },
+  );
   const isOwnFault = Buffer.from(answer.body).includes(`\`${UNKNOWN_PARAMETER}\``);
   if (answer.status >= 400 && !isOwnFault) return relay(context, answer);
   throw new MiroirError('bad_request', 'The filters of this request are not understood.');

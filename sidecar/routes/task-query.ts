@@ -50,7 +50,12 @@ interface Draft {
 type ReadField = (draft: Draft, text: string) => boolean;
 
 /** What only a list can be asked: which page of it. */
-export const PAGE_FIELDS: ReadonlySet<string> = new Set(['limit', 'from', 'reverse']);
+const PAGE_FIELDS: ReadonlySet<string> = new Set(['limit', 'from', 'reverse']);
+
+/** Whether the parameter says which tasks are meant. */
+export function isTaskFilter(name: string): boolean {
+  return Object.hasOwn(FIELDS, name) && !PAGE_FIELDS.has(name);
+}
 
 /** Reads the filters; undefined if anything is not understood. */
 export function parseTaskQuery(text: string): TaskQuery | undefined {
