@@ -6,6 +6,7 @@ import type { MiroirConfig } from '../core/config/index.ts';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import type { ClusterView } from '../core/topology.ts';
 import { Cluster } from './cluster/index.ts';
+import { CopyChooser } from './copies/chooser.ts';
 import type { Handler } from './http/exchange.ts';
 import { makeDispatcher } from './routes/dispatch.ts';
 import { ROUTES } from './routes/table.ts';
@@ -41,6 +42,10 @@ export async function startApp(options: AppOptions): Promise<App> {
     logger,
     metrics,
     nodes: cluster.nodes,
+    copies: new CopyChooser({
+      nowMs: () => performance.now(),
+      onScore: (nodeId, scoreMs) => metrics.node(nodeId).setScore(scoreMs),
+    }),
     writes: cluster.writes,
     tasks: cluster.tasks,
     keys: cluster.keys,

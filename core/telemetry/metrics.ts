@@ -21,6 +21,8 @@ interface NodeMetrics {
   /** One failed call: `type` is the kind of its outcome, such as `timeout` or `refused`. */
   error(type: string): void;
   setHealthy(isHealthy: boolean): void;
+  /** By what it is compared with others that hold the same shards; lower is better. */
+  setScore(scoreMs: number): void;
 }
 
 /** The metrics of one process. Values without a doc comment are the plain metric of that name. */
@@ -35,6 +37,8 @@ export interface Metrics {
   readonly fanOutSize: Histogram;
   readonly partialResponses: Counter;
   readonly retries: Counter;
+  /** Reads asked twice because the first answer was late: `won`, `lost` or `failed`. */
+  readonly hedges: Counter<'outcome'>;
   readonly tasks: Counter<'status'>;
   readonly taskRegistrySize: Gauge;
   /** Age of the oldest task that is not terminal, in seconds; 0 if there is none. */
@@ -70,7 +74,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   return {
     registry,
     ...requestMetrics(makeFor('sidecar')),
-    node: nodeMetrics(make),
+    node: nodeMetrics(make, makeFor('sidecar')),
     followView: viewMetrics(makeFor('sidecar')),
     ...scatterMetrics(makeFor('sidecar')),
     ...taskMetrics(makeFor('control')),
@@ -134,7 +138,13 @@ function requestMetrics(make: Makers): Pick<Metrics, 'observeRequest' | 'request
   };
 }
 
-function nodeMetrics(make: Makers): Metrics['node'] {
+function nodeMetrics(make: Makers, makeSidecar: Makers): Metrics['node'] {
+  const scores = makeSidecar.shared(
+    'miroir_replica_selection_score',
+    'Average latency of a node in milliseconds, raised by the calls under way; lower is preferred.',
+    ['node_id'],
+  );
+  const score = boundedCache((node_id: string) => scores.labels({ node_id }));
   const healthy = make.shared('miroir_node_healthy', '1 if the node answers.', ['node_id']);
   const duration = make.histogram(
     'miroir_node_request_duration_seconds',
@@ -153,6 +163,7 @@ function nodeMetrics(make: Makers): Metrics['node'] {
       observe: (operation: string, seconds: number) => durations(operation).observe(seconds),
       error: (type: string) => failures(type).inc(),
       setHealthy: (isHealthy: boolean) => health.set(isHealthy ? 1 : 0),
+      setScore: (scoreMs: number) => score(node_id).set(scoreMs),
     };
   });
 }
@@ -202,7 +213,7 @@ function viewMetrics(make: Makers): Metrics['followView'] {
 
 function scatterMetrics(
   make: Makers,
-): Pick<Metrics, 'fanOutSize' | 'partialResponses' | 'retries'> {
+): Pick<Metrics, 'fanOutSize' | 'partialResponses' | 'retries' | 'hedges'> {
   return {
     fanOutSize: make.histogram(
       'miroir_scatter_fan_out_size',
@@ -215,6 +226,11 @@ function scatterMetrics(
       'Answers that lack at least one shard.',
     ),
     retries: make.counter('miroir_scatter_retries_total', 'Calls repeated on another copy.'),
+    hedges: make.counter(
+      'miroir_hedge_fired_total',
+      'Reads asked of a second copy because the first answer was late.',
+      ['outcome'],
+    ),
   };
 }
 

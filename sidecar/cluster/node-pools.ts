@@ -28,6 +28,8 @@ export interface NodeCaller {
   call(nodeId: NodeId, call: NodeCall, terms?: CallTerms): Promise<NodeOutcome>;
   /** Whether control looked at the node since its last connection was lost: what a write needs. */
   isConfirmed(nodeId: NodeId): boolean;
+  /** Whether the node may be read with a view of this position, without waiting. */
+  isReadable(nodeId: NodeId, position: Position): boolean;
 }
 
 interface Held {
@@ -60,6 +62,10 @@ export class NodePools implements NodeCaller {
 
   isConfirmed(nodeId: NodeId): boolean {
     return this.#nodes.get(nodeId)?.gate.isConfirmed === true;
+  }
+
+  isReadable(nodeId: NodeId, position: Position): boolean {
+    return this.#nodes.get(nodeId)?.gate.isReadable(position) === true;
   }
 
   /** Makes the pools match the view: new nodes and changed addresses get a pool, gone ones lose theirs. */

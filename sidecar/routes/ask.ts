@@ -24,6 +24,8 @@ export interface Question {
   readonly purpose?: string;
   /** The answer must be of the data that the request's view speaks of. */
   readonly isOfData?: boolean;
+  /** Ends the call; default: the client's own. */
+  readonly signal?: AbortSignal;
 }
 
 /** A node's whole answer. */
@@ -48,7 +50,7 @@ export async function askNode(
     path: question.path,
     headers,
     deadlineMs: Math.max(DEADLINE_MIN_MS, context.deadlineAtMs - performance.now()),
-    signal: request.signal,
+    signal: question.signal ?? request.signal,
     ...(question.body === undefined ? {} : { body: question.body }),
   };
   const terms = question.isOfData === true ? { position: context.view.position } : {};
@@ -120,7 +122,7 @@ function count(context: RouteContext, nodeId: NodeId, outcome: NodeOutcome): voi
 }
 
 /** The route's last fixed word: `search`, `documents`, `stats`. */
-function operationOf(template: string): string {
+export function operationOf(template: string): string {
   let operation = operations.get(template);
   if (operation === undefined) {
     const words = template.split('/').filter((word) => word !== '' && !word.startsWith('{'));

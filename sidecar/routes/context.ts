@@ -8,6 +8,7 @@ import type { KeyClient } from '../cluster/key-client.ts';
 import type { NodeCaller } from '../cluster/node-pools.ts';
 import type { TaskClient } from '../cluster/task-client.ts';
 import type { WriteClient } from '../cluster/write-client.ts';
+import type { CopyChooser } from '../copies/chooser.ts';
 import type { GatewayReply, GatewayRequest } from '../http/exchange.ts';
 import type { ReadTrace } from './trace.ts';
 
@@ -17,6 +18,8 @@ export interface Services {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly nodes: NodeCaller;
+  /** What is known of copies from their answers. */
+  readonly copies: CopyChooser;
   readonly writes: WriteClient;
   readonly tasks: TaskClient;
   readonly keys: KeyClient;
@@ -34,6 +37,8 @@ export interface RouteContext {
   readonly services: Services;
   /** The view the whole request is answered from. */
   readonly view: ClusterView;
+  /** Whether that view was known to be current when the request came. */
+  readonly wasCurrent: boolean;
   readonly access: Access;
   /** Values of the template's names, percent-decoded. */
   readonly params: Readonly<Record<string, string>>;

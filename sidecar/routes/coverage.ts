@@ -3,6 +3,7 @@
  * configuration wants. Never passed over in silence.
  */
 import { MiroirError } from '../../core/errors.ts';
+import type { GatewayReply } from '../http/exchange.ts';
 import type { RouteContext } from './context.ts';
 import type { HeaderPair } from './reply.ts';
 
@@ -46,8 +47,27 @@ export function judgeCoverage(context: RouteContext, found: Found): HeaderPair[]
     .join(' ');
   const named = shards.length > NAMED_MAX ? `${shards.slice(0, NAMED_MAX)}...` : shards;
   const reason = error?.code === 'miroir_node_timeout' ? 'timeout' : 'unreachable';
-  return [coverage, ['x-miroir-degraded', `shards=${named}; reason=${reason}`]];
+  return [coverage, [DEGRADED, `shards=${named}; reason=${reason}`]];
 }
+
+/** Whether the view the request is answered from is known to be current, from its beginning until now. */
+export function isCurrent(context: RouteContext): boolean {
+  return context.wasCurrent && context.services.isCurrent();
+}
+
+/**
+ * Says in an answer that the worker could not know whether its view is current: a copy that was read may
+ * lack what others were told. In one header with what else is missing.
+ */
+export function withCurrency(context: RouteContext, reply: GatewayReply): GatewayReply {
+  if (reply.status !== 200 || isCurrent(context)) return reply;
+  const headers = reply.headers.filter(([name]) => name !== DEGRADED);
+  const said = reply.headers.filter(([name]) => name === DEGRADED).map(([, value]) => value);
+  headers.push([DEGRADED, [...said, 'shards=all; reason=unconfirmed'].join(', ')]);
+  return { ...reply, headers };
+}
+
+const DEGRADED = 'x-miroir-degraded';
 
 /** Whether a part of the shards is an answer: the request's own wish, else the configuration's. */
 export function missingPolicy(context: RouteContext): 'partial' | 'error' {

@@ -8,6 +8,7 @@ import { bearerOf } from '../auth/bearer.ts';
 import { isSameSecret, judge } from '../auth/judge.ts';
 import type { GatewayReply, GatewayRequest, Handler } from '../http/exchange.ts';
 import type { Route, Services } from './context.ts';
+import { withCurrency } from './coverage.ts';
 import { emptyReply, errorReply } from './reply.ts';
 import { Router } from './router.ts';
 import { TenantCheck } from './tenant-check.ts';
@@ -34,16 +35,23 @@ export function makeDispatcher(routes: readonly Route[], services: Services): Ha
       if (route.handler === undefined) throw notBuilt(route);
       const { template } = route;
       const deadlineAtMs = performance.now() + services.config.reads.timeout_ms;
-      const asked = { request, services, view, access, params, query };
+      const wasCurrent = services.isCurrent();
+      const asked = { request, services, view, wasCurrent, access, params, query };
       const context = { ...asked, template, deadlineAtMs };
       const refused = access.isJudgedByNode ? await tenants.refusal(context) : undefined;
-      return refused ?? (await route.handler(context));
+      const reply = refused ?? (await route.handler(context));
+      return isOfCluster(route) ? withCurrency(context, reply) : reply;
     } catch (error) {
       if (error instanceof MiroirError) return errorReply(route.template, error);
       if (error instanceof MalformedAnswer) return errorReply(route.template, unreadable());
       throw error;
     }
   };
+}
+
+/** Whether what a route answers is what is known of the cluster, or read from its nodes. */
+function isOfCluster({ action }: Route): boolean {
+  return action !== 'none' && action !== 'admin';
 }
 
 /** What the caller of a route may do. Throws what a caller without the right sees. */

@@ -3,7 +3,7 @@
  * documents/fetch) merged from the nodes of the covering set. `ids` ask only the shards concerned.
  */
 import { Members } from '../../core/json/slice.ts';
-import { type CoveringSet, coveringSet, shardOfKey } from '../../core/placement/index.ts';
+import { type CoveringSet, shardOfKey } from '../../core/placement/index.ts';
 import { type JsonObject, mergeDocuments, planDocuments } from '../../core/ranking/index.ts';
 import { isReservedName } from '../../core/reserved/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
@@ -11,6 +11,7 @@ import type { GatewayReply } from '../http/exchange.ts';
 import type { Question } from './ask.ts';
 import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
+import { coverFor } from './copies.ts';
 import { documentsBodyOfQuery } from './documents-query.ts';
 import { fanOut } from './fan-out.ts';
 import { coveringOfKeys, pinnedKeys, rankedIndex } from './index-plan.ts';
@@ -34,7 +35,7 @@ export async function getDocument(context: RouteContext): Promise<GatewayReply> 
   const fields = parseQuery(context.query).get('fields');
   refuseReservedNames({ fields: fields?.split(',') });
   const shards = [shardOfKey(id, entry.shardCount)];
-  const [read] = coveringSet(entry.owners, { shards }).reads;
+  const [read] = coverFor(context, entry, { shards }).reads;
   if (read === undefined) return relayUnread(context, entry, question);
   const target = { entry, nodeId: read.nodeId, shards };
   const answer = await readOne(context, target, question, stripDocument);
@@ -70,7 +71,7 @@ async function fetchDocuments(
     refuseReservedNames(input.body);
   }
   const body = await withEvenFilter(context, entry, input.body);
-  const covering = coveringOfList(entry, body);
+  const covering = coveringOfList(context, entry, body);
   // Several owners list in the order of versions, be it one of them that answers.
   const isSingleNode = !rankedIndex(entry).hasSeveralOwners;
   const plan = planDocuments({ body, index: rankedIndex(entry), isSingleNode });
@@ -91,7 +92,7 @@ async function fetchDocuments(
 }
 
 /** The copies to ask: only those of the documents of `ids` and of a filter on the primary key. */
-function coveringOfList(entry: IndexEntry, body: JsonObject): CoveringSet {
+function coveringOfList(context: RouteContext, entry: IndexEntry, body: JsonObject): CoveringSet {
   const { ids } = body;
   const named =
     Array.isArray(ids) && ids.length > 0 && ids.every(isId) ? ids.map(String) : undefined;
@@ -100,7 +101,7 @@ function coveringOfList(entry: IndexEntry, body: JsonObject): CoveringSet {
     named === undefined || pinned === undefined || pinned.length < named.length
       ? (pinned ?? named)
       : named;
-  return keys === undefined ? coveringSet(entry.owners) : coveringOfKeys(entry, keys);
+  return keys === undefined ? coverFor(context, entry) : coveringOfKeys(context, entry, { keys });
 }
 
 function isId(value: unknown): value is string | number {

@@ -5,8 +5,10 @@ import type { MergedAnswer, Verdict } from '../../core/ranking/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { NodeId } from '../../core/types.ts';
 import type { Question } from './ask.ts';
+import type { RouteContext } from './context.ts';
 import { ranges } from './coverage.ts';
 import { explainChoice } from './explain-choice.ts';
+import { roundMs } from './round-ms.ts';
 import type { ReadTrace } from './trace.ts';
 
 /** A multi-search may hold 1,000 queries. */
@@ -21,22 +23,17 @@ const VERDICTS: readonly Verdict[] = ['exact', 'ties', 'estimate', 'vocabulary']
 
 /** Listens to one read and tells about it afterwards. */
 export class ExplainRecorder implements ReadTrace {
-  readonly #isFollowing: boolean;
   readonly #indexes: unknown[] = [];
   readonly #calls: unknown[] = [];
   readonly #merges: Record<string, unknown>[] = [];
   #worst: { verdict: Verdict; why?: string } = { verdict: 'exact' };
   #leftOutCount = 0;
 
-  constructor(isFollowing: boolean) {
-    this.#isFollowing = isFollowing;
-  }
-
-  chose(entry: IndexEntry, covering: CoveringSet): void {
+  chose(context: RouteContext, entry: IndexEntry, covering: CoveringSet): void {
     this.#keep(this.#indexes, INDEXES_MAX, {
       uid: entry.uid,
       shard_count: entry.shardCount,
-      copies: explainChoice(entry, covering, this.#isFollowing),
+      copies: explainChoice(context, entry, covering),
       ...(covering.uncovered.length === 0 ? {} : { uncovered: ranges(covering.uncovered) }),
     });
   }
@@ -109,9 +106,4 @@ function describeBody(body: Question['body']): Record<string, unknown> {
   } catch {
     return { body_bytes: bodyBytes };
   }
-}
-
-/** Milliseconds to a hundredth. */
-export function roundMs(ms: number): number {
-  return Math.round(ms * 100) / 100;
 }

@@ -10,10 +10,12 @@ import { fullAccess } from '../auth/access.ts';
 import type { GatewayReply, GatewayRequest } from '../http/exchange.ts';
 import { readBody, requireJsonType } from './body.ts';
 import type { Route, RouteContext, RouteHandler } from './context.ts';
+import { withCurrency } from './coverage.ts';
 import { judgeRoute } from './dispatch.ts';
-import { ExplainRecorder, roundMs } from './explain-recorder.ts';
+import { ExplainRecorder } from './explain-recorder.ts';
 import { parseJsonBody } from './json-body.ts';
 import { jsonReply } from './reply.ts';
+import { roundMs } from './round-ms.ts';
 import { type Found, Router } from './router.ts';
 import { TenantCheck } from './tenant-check.ts';
 
@@ -38,7 +40,7 @@ export function explainReads(routes: readonly Route[]): RouteHandler {
     const asked = readQuestion(await readBody(context.request));
     const found = router.find(asked.method, asked.path);
     if (found.kind !== 'route') throw notARead(asked);
-    const recorder = new ExplainRecorder(context.services.isFollowing());
+    const recorder = new ExplainRecorder();
     const startedAtMs = performance.now();
     const inner = await innerContext(context, asked, found);
     const reply = await run({ ...inner, trace: recorder }, found.route, tenants);
@@ -155,7 +157,7 @@ async function run(context: RouteContext, route: Route, tenants: TenantCheck): P
     const refused = context.access.isJudgedByNode ? await tenants.refusal(context) : undefined;
     const reply = refused ?? (await route.handler?.(context));
     if (reply === undefined) return { status: 501, headers: [] };
-    const { status, headers } = reply;
+    const { status, headers } = withCurrency(context, reply);
     return status < 400 ? { status, headers } : { status, headers, error: await readError(reply) };
   } catch (error) {
     if (!(error instanceof MiroirError)) throw error;

@@ -1,5 +1,4 @@
 /** POST /indexes/{uid}/facet-search: the nodes' values merged by what they are filed under. */
-import { coveringSet } from '../../core/placement/index.ts';
 import {
   type JsonObject,
   mergeFacetSearch,
@@ -10,6 +9,7 @@ import type { GatewayReply } from '../http/exchange.ts';
 import type { Question } from './ask.ts';
 import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
+import { coverFor } from './copies.ts';
 import { type FanOutAnswers, fanOut } from './fan-out.ts';
 import { narrowCovering, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
@@ -34,7 +34,7 @@ export async function postFacetSearch(context: RouteContext): Promise<GatewayRep
   if (mayNameReserved(bytes)) refuseReservedNames(given);
   const body = await withEvenFilter(context, entry, given);
   const requests = [{ purpose: 'main', body }] as const;
-  const covering = narrowCovering(entry, body);
+  const covering = narrowCovering(context, entry, body);
   const index = rankedIndex(entry);
   const merge = (answers: FanOutAnswers<'main'>, spellings?: Spellings) =>
     mergeFacetSearch(
@@ -50,7 +50,7 @@ export async function postFacetSearch(context: RouteContext): Promise<GatewayRep
   const apart = merged.spelledApart?.slice(0, SPELLINGS_MAX) ?? [];
   if (apart.length > 0) {
     // Values are shown as some document of the index spells them, be it a candidate or not.
-    const whole = coveringSet(entry.owners);
+    const whole = coverFor(context, entry);
     const spellings = await findSpellings(context, { entry, covering: whole, body: {}, apart });
     if (spellings !== undefined) merged = merge(result.answers, spellings);
   }

@@ -1,18 +1,22 @@
 /**
- * Asks the nodes of a covering set the same questions at once. A node that cannot be asked (transport
- * error, 503, an answer that is none) is replaced once by other copies of its shards, where there are any; what then is still
- * missing is named, and the policy of the request decides whether the rest is an answer. A node's
- * refusal of the question itself (4xx) ends the whole: the other nodes would say the same.
+ * Asks the nodes of a covering set the same questions at once. A node whose answer is late is overtaken by
+ * other copies of its shards (copies.ts); one that cannot be asked (transport error, 503, an answer that
+ * is none) is replaced once by them, where there are any. What then is still missing is named, and the
+ * policy of the request decides whether the rest is an answer. A node's refusal of the question itself
+ * (4xx) ends the whole: the other nodes would say the same.
  */
 import type { MiroirError } from '../../core/errors.ts';
 import { composeFilter, inFilter } from '../../core/filter/index.ts';
-import { type CoveringSet, coveringSet, type ShardRead } from '../../core/placement/index.ts';
+import type { NodeOutcome } from '../../core/meilisearch/outcome.ts';
+import type { CoveringSet, ShardRead } from '../../core/placement/index.ts';
 import { encodeShard, SHARD_FIELD } from '../../core/reserved/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { NodeId } from '../../core/types.ts';
+import { UNCONFIRMED } from '../cluster/node-pools.ts';
 import { type Answered, askNode, isWorthRetrying, outcomeError } from './ask.ts';
 import type { RouteContext } from './context.ts';
-import { judgeCoverage } from './coverage.ts';
+import { askCopies, coverFor, newestView, otherCopies, type Said } from './copies.ts';
+import { isCurrent, judgeCoverage } from './coverage.ts';
 import type { HeaderPair } from './reply.ts';
 import { readAll, unreadable } from './unreadable.ts';
 
@@ -61,6 +65,8 @@ interface Missing {
   readonly kind: 'missing';
   readonly read: ShardRead;
   readonly error: MiroirError;
+  /** The request's view is too old for what the node holds. */
+  readonly isUnconfirmed: boolean;
 }
 
 type Asked = NodeAnswers | Missing | { readonly kind: 'refused'; readonly answer: Answered };
@@ -81,13 +87,15 @@ export async function fanOut<Purpose extends string, Merged>(
   const { metrics } = context.services;
   const mergeOf = (nodes: readonly NodeAnswers[]) => merge(collect(plan, nodes));
   const missing = [...plan.covering.uncovered];
-  let { reads } = plan.covering;
+  let asking: Asking = { context, entry: plan.entry, reads: plan.covering.reads };
   let answered: readonly NodeAnswers[] = [];
   let error: MiroirError | undefined;
-  metrics.fanOutSize.observe(reads.length);
-  context.trace?.chose(plan.entry, plan.covering);
+  metrics.fanOutSize.observe(asking.reads.length);
+  context.trace?.chose(context, plan.entry, plan.covering);
   for (let round = 1; ; round += 1) {
-    const asked = await Promise.all(reads.map((read) => askTarget(context, plan, read)));
+    const { reads } = asking;
+    const parts = await Promise.all(reads.map((read) => askTarget(plan, asking, read)));
+    const asked = parts.flat();
     const refused = asked.find((one) => one.kind === 'refused');
     if (refused !== undefined) return { kind: 'refused', answer: refused.answer };
     const all = [...answered, ...asked.filter((one) => one.kind === 'answered')];
@@ -96,12 +104,13 @@ export async function fanOut<Purpose extends string, Merged>(
     answered = understood.readable;
     const failed = asked.filter((one) => one.kind === 'missing');
     error ??= failed[0]?.error ?? (understood.unreadable.length > 0 ? unreadable() : undefined);
-    const lost = [...failed, ...understood.unreadable].map(({ read }) => read);
-    const other = round < ROUNDS_MAX ? otherReads(plan, lost) : undefined;
-    missing.push(...(other === undefined ? lost.flatMap(({ shards }) => shards) : other.uncovered));
+    const lost = [...failed, ...understood.unreadable];
+    const other = round < ROUNDS_MAX ? otherReads(asking, lost) : undefined;
+    const uncovered = other?.uncovered ?? lost.flatMap(({ read }) => read.shards);
+    missing.push(...uncovered);
     if (other !== undefined && other.reads.length > 0) {
       metrics.retries.inc();
-      reads = other.reads;
+      asking = other;
       continue;
     }
     const { uid, shardCount } = plan.entry;
@@ -115,15 +124,25 @@ export async function fanOut<Purpose extends string, Merged>(
   }
 }
 
-/** Other copies for the shards of nodes that failed. */
-function otherReads<Purpose extends string>(
-  plan: FanOutPlan<Purpose>,
-  lost: readonly ShardRead[],
-): CoveringSet | undefined {
+/** What is asked in one round, and by which view. */
+interface Asking {
+  readonly context: RouteContext;
+  readonly entry: IndexEntry;
+  readonly reads: readonly ShardRead[];
+}
+
+/** Other copies for the shards of nodes that failed; by a newer view, if that is what a node wants. */
+function otherReads(
+  asking: Asking,
+  lost: readonly (NodeAnswers | Missing)[],
+): (Asking & CoveringSet) | undefined {
   if (lost.length === 0) return undefined;
-  const excluded = new Set<NodeId>(lost.map(({ nodeId }) => nodeId));
-  const shards = lost.flatMap((read) => read.shards).sort((left, right) => left - right);
-  return coveringSet(plan.entry.owners, { shards, excluded });
+  const { view, entry } = newestView(asking.context, asking.entry);
+  const context = { ...asking.context, view };
+  const hopeless = lost.filter((one) => one.kind === 'answered' || !one.isUnconfirmed);
+  const excluded = new Set<NodeId>(hopeless.map(({ read }) => read.nodeId));
+  const shards = lost.flatMap(({ read }) => read.shards).sort((left, right) => left - right);
+  return { context, entry, ...coverFor(context, entry, { shards, excluded }) };
 }
 
 function collect<Purpose extends string>(
@@ -140,13 +159,29 @@ function collect<Purpose extends string>(
 
 const EMPTY = new Uint8Array(0);
 
+/** Asks one node everything, and other copies of its shards if it is late. */
+function askTarget<Purpose extends string>(
+  plan: FanOutPlan<Purpose>,
+  asking: Asking,
+  first: ShardRead,
+): Promise<readonly Asked[]> {
+  const { context, entry } = asking;
+  return askCopies(context, {
+    entry,
+    first,
+    others: () => otherCopies(context, entry, first)?.reads ?? [],
+    ask: (read, signal) => askRead(context, plan, { read, signal }),
+    isGood: ({ kind }) => kind !== 'missing',
+  });
+}
+
 /** Asks one node everything, all at once. */
-async function askTarget<Purpose extends string>(
+async function askRead<Purpose extends string>(
   context: RouteContext,
   plan: FanOutPlan<Purpose>,
-  read: ShardRead,
-): Promise<Asked> {
-  const isWhole = read.isWhole && context.services.isFollowing();
+  { read, signal }: { readonly read: ShardRead; readonly signal: AbortSignal },
+): Promise<Said<Asked>> {
+  const isWhole = read.isWhole && isCurrent(context);
   const outcomes = await Promise.all(
     plan.requests.map(({ purpose, body }) =>
       askNode(context, read.nodeId, {
@@ -154,22 +189,30 @@ async function askTarget<Purpose extends string>(
         path: plan.path,
         purpose,
         body: JSON.stringify(isWhole ? body : withShardFilter(body, read.shards)),
+        isOfData: true,
+        signal,
         ...(plan.token === undefined ? {} : { token: plan.token }),
       }),
     ),
   );
+  return toAsked(read, outcomes);
+}
+
+function toAsked(read: ShardRead, outcomes: readonly NodeOutcome[]): Said<Asked> {
   const bodies: Uint8Array[] = [];
+  let last: NodeOutcome = { kind: 'aborted' };
   for (const outcome of outcomes) {
+    last = outcome;
     if (outcome.kind === 'answered' && outcome.status === 200) bodies.push(outcome.body);
-    else if (outcome.kind === 'answered' && outcome.status < 500) {
-      return { kind: 'refused', answer: outcome };
-    } else if (outcome.kind === 'answered' && !isWorthRetrying(outcome)) {
-      return { kind: 'refused', answer: outcome };
+    else if (outcome.kind === 'answered' && !isWorthRetrying(outcome)) {
+      return { answer: { kind: 'refused', answer: outcome }, outcome };
     } else {
-      return { kind: 'missing', read, error: outcomeError(outcome) };
+      const isUnconfirmed = outcome.kind === 'refused' && outcome.reason === UNCONFIRMED;
+      const error = outcomeError(outcome);
+      return { answer: { kind: 'missing', read, error, isUnconfirmed }, outcome };
     }
   }
-  return { kind: 'answered', read, bodies };
+  return { answer: { kind: 'answered', read, bodies }, outcome: last };
 }
 
 /** The body with our filter beside the client's, as items of one array, so that neither reaches the other. */

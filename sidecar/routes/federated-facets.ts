@@ -6,7 +6,6 @@
 import { type ErrorCode, errorBody, MiroirError } from '../../core/errors.ts';
 import { inFilter } from '../../core/filter/index.ts';
 import { decodeObject, MalformedAnswer } from '../../core/json/slice.ts';
-import { coveringSet } from '../../core/placement/index.ts';
 import {
   canFacetOrdersDiffer,
   cleanMessage,
@@ -25,6 +24,7 @@ import type { IndexUid } from '../../core/types.ts';
 import type { GatewayReply } from '../http/exchange.ts';
 import { relay } from './ask.ts';
 import type { RouteContext } from './context.ts';
+import { coverFor } from './copies.ts';
 import { fanOut } from './fan-out.ts';
 import { indexPath } from './missing-index.ts';
 import { askOwner } from './refusal.ts';
@@ -173,7 +173,7 @@ async function seenFields(context: RouteContext, index: SeenIndex): Promise<stri
     entry,
     path: indexPath(entry.uid, 'search'),
     requests: [{ purpose: 'fields', body }],
-    covering: coveringSet(entry.owners),
+    covering: coverFor(context, entry),
     token: context.view.internalKey,
   };
   const result = await fanOut(context, plan, (answers) =>

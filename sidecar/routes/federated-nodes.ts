@@ -1,12 +1,13 @@
 /**
- * Asking the nodes of a federated search. A node that cannot be asked, or whose answer cannot be read, is
- * replaced once by other copies of its shards; what then is missing is named or refused, as in a search
- * of one index (fan-out.ts).
+ * Asking the nodes of a federated search. A node whose answer is late is overtaken by other copies of its
+ * shards; one that cannot be asked, or whose answer cannot be read, is replaced by them once. What then is
+ * missing is named or refused, as in a search of one index (fan-out.ts).
  */
 import { assert } from '../../core/assert.ts';
 import type { MiroirError } from '../../core/errors.ts';
 import { inFilter } from '../../core/filter/index.ts';
-import { type CoveringSet, coveringSet, type ShardRead } from '../../core/placement/index.ts';
+import type { NodeOutcome } from '../../core/meilisearch/outcome.ts';
+import type { CoveringSet, ShardRead } from '../../core/placement/index.ts';
 import {
   type FederatedAnswer,
   type FederatedNodeRequest,
@@ -16,9 +17,11 @@ import {
 import { encodeShard, SHARD_FIELD } from '../../core/reserved/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { NodeId } from '../../core/types.ts';
+import { UNCONFIRMED } from '../cluster/node-pools.ts';
 import { type Answered, askNode, outcomeError } from './ask.ts';
 import type { RouteContext } from './context.ts';
-import { judgeCoverage } from './coverage.ts';
+import { askCopies, coverFor, newestView, otherCopies, type Said } from './copies.ts';
+import { isCurrent, judgeCoverage } from './coverage.ts';
 import type { HeaderPair } from './reply.ts';
 import { readAll, unreadable } from './unreadable.ts';
 
@@ -69,6 +72,13 @@ interface Part {
   readonly read: ShardRead;
 }
 
+interface MissingPart extends Part {
+  readonly kind: 'missing';
+  readonly error: MiroirError;
+  /** The request's view is too old for what the node holds. */
+  readonly isUnconfirmed: boolean;
+}
+
 interface AnsweredPart extends Part {
   readonly kind: 'answered';
   readonly answers: readonly FederatedAnswer[];
@@ -76,7 +86,7 @@ interface AnsweredPart extends Part {
 
 type AskedPart =
   | AnsweredPart
-  | (Part & { readonly kind: 'missing'; readonly error: MiroirError })
+  | MissingPart
   | { readonly kind: 'refused'; readonly refusal: FederatedRefusal };
 
 /** Times that a shard's copies are asked: once more after a failure. */
@@ -95,13 +105,15 @@ export async function askFederation<Merged>(
   const { plan, entries } = asked;
   const { metrics } = context.services;
   const missing = new Map([...entries.keys()].map((uid) => [uid, [] as number[]]));
-  let { targets } = asked;
+  let asking: Asking = { ...asked, context };
   let answered: readonly AnsweredPart[] = [];
   let error: MiroirError | undefined;
-  metrics.fanOutSize.observe(targets.nodes.size);
+  metrics.fanOutSize.observe(asked.targets.nodes.size);
   for (let round = 1; ; round += 1) {
-    for (const [uid, shards] of targets.uncovered) missing.get(uid)?.push(...shards);
-    const parts = await Promise.all(partsOf(targets).map((part) => askPart(context, plan, part)));
+    const now = asking;
+    for (const [uid, shards] of now.targets.uncovered) missing.get(uid)?.push(...shards);
+    const asks = partsOf(now.targets).map((part) => askLate(now, plan, part));
+    const parts = (await Promise.all(asks)).flat();
     const refused = parts.filter((part) => part.kind === 'refused');
     if (refused.length > 0) {
       return { kind: 'refused', refusals: refused.map(({ refusal }) => refusal) };
@@ -112,10 +124,10 @@ export async function askFederation<Merged>(
     answered = understood.readable;
     const failed = parts.filter((part) => part.kind === 'missing');
     error ??= failed[0]?.error ?? (understood.unreadable.length > 0 ? unreadable() : undefined);
-    const lost: readonly Part[] = [...failed, ...understood.unreadable];
+    const lost = [...failed, ...understood.unreadable];
     if (lost.length > 0 && round < ROUNDS_MAX) {
       metrics.retries.inc();
-      targets = otherTargets(entries, lost);
+      asking = otherTargets(asking, lost);
       continue;
     }
     for (const { uid, read } of lost) missing.get(uid)?.push(...read.shards);
@@ -131,20 +143,38 @@ export async function askFederation<Merged>(
   }
 }
 
-/** Other copies for the shards of nodes that failed. */
-function otherTargets(entries: Entries, lost: readonly Part[]): FederatedTargets {
-  const excluded = new Set(lost.map(({ nodeId }) => nodeId));
+/** What is asked in one round, and by which view. */
+interface Asking {
+  readonly context: RouteContext;
+  readonly entries: Entries;
+  readonly targets: FederatedTargets;
+}
+
+/** Other copies for the shards of nodes that failed; by a newer view, if that is what a node wants. */
+function otherTargets(asking: Asking, lost: readonly (AnsweredPart | MissingPart)[]): Asking {
+  const hopeless = lost.filter((part) => part.kind === 'answered' || !part.isUnconfirmed);
+  const excluded = new Set(hopeless.map(({ nodeId }) => nodeId));
   const shardsOf = new Map<string, number[]>();
   for (const { uid, read } of lost) {
     shardsOf.set(uid, [...(shardsOf.get(uid) ?? []), ...read.shards]);
   }
+  let { context } = asking;
+  const entries = new Map(asking.entries);
   const coverings = new Map<string, CoveringSet>();
   for (const [uid, shards] of shardsOf) {
-    const owners = entries.get(uid)?.owners ?? [];
+    const newest = newestView(context, entryOf(asking, uid));
+    context = { ...context, view: newest.view };
+    entries.set(uid, newest.entry);
     shards.sort((left, right) => left - right);
-    coverings.set(uid, coveringSet(owners, { shards, excluded }));
+    coverings.set(uid, coverFor(context, newest.entry, { shards, excluded }));
   }
-  return federatedTargets(coverings);
+  return { context, entries, targets: federatedTargets(coverings) };
+}
+
+function entryOf({ entries }: Asking, uid: string): IndexEntry {
+  const entry = entries.get(uid);
+  assert(entry !== undefined, 'only indexes of the federation are asked');
+  return entry;
 }
 
 function partsOf({ nodes }: FederatedTargets): Part[] {
@@ -153,11 +183,33 @@ function partsOf({ nodes }: FederatedTargets): Part[] {
   );
 }
 
-async function askPart(context: RouteContext, plan: FederatedPlan, part: Part): Promise<AskedPart> {
+/** Asks a node for its part, and other copies of its shards if it is late. */
+function askLate(asking: Asking, plan: FederatedPlan, first: Part): Promise<readonly AskedPart[]> {
+  const { context } = asking;
+  const { nodeId, uid, read } = first;
+  const entry = entryOf(asking, uid);
+  return askCopies(context, {
+    entry,
+    first,
+    others: () => {
+      const covering = otherCopies(context, entry, { nodeId, shards: read.shards });
+      return (covering?.reads ?? []).map((other) => ({ nodeId: other.nodeId, uid, read: other }));
+    },
+    ask: (part, signal) => askPart(context, plan, part, signal),
+    isGood: ({ kind }) => kind !== 'missing',
+  });
+}
+
+async function askPart(
+  context: RouteContext,
+  plan: FederatedPlan,
+  part: Part,
+  signal: AbortSignal,
+): Promise<Said<AskedPart>> {
   const { nodeId, uid, read } = part;
   const index = plan.indexes.get(uid);
   assert(index !== undefined, 'only indexes of the plan are asked');
-  const isWhole = read.isWhole && context.services.isFollowing();
+  const isWhole = read.isWhole && isCurrent(context);
   const filter = isWhole ? undefined : inFilter(SHARD_FIELD, read.shards.map(encodeShard));
   const requests = federatedRequests(plan, index, filter);
   const outcomes = await Promise.all(
@@ -166,18 +218,26 @@ async function askPart(context: RouteContext, plan: FederatedPlan, part: Part): 
         method: 'POST',
         path: '/multi-search',
         body: JSON.stringify(request.body),
+        isOfData: true,
+        signal,
       }),
     ),
   );
   const answers: FederatedAnswer[] = [];
+  let last: NodeOutcome = { kind: 'aborted' };
   for (const [at, request] of requests.entries()) {
     const outcome = outcomes[at];
     assert(outcome !== undefined, 'every request has an outcome');
+    last = outcome;
     if (outcome.kind !== 'answered' || outcome.status === 503) {
-      return { ...part, kind: 'missing', error: outcomeError(outcome) };
+      const isUnconfirmed = outcome.kind === 'refused' && outcome.reason === UNCONFIRMED;
+      const error = outcomeError(outcome);
+      return { answer: { ...part, kind: 'missing', error, isUnconfirmed }, outcome };
     }
-    if (outcome.status !== 200) return { kind: 'refused', refusal: { answer: outcome, request } };
+    if (outcome.status !== 200) {
+      return { answer: { kind: 'refused', refusal: { answer: outcome, request } }, outcome };
+    }
     answers.push({ body: outcome.body, request });
   }
-  return { ...part, kind: 'answered', answers };
+  return { answer: { ...part, kind: 'answered', answers }, outcome: last };
 }

@@ -25,6 +25,7 @@ import { mayUseIndex } from '../auth/access.ts';
 import type { GatewayReply } from '../http/exchange.ts';
 import { type Answered, askNode, outcomeError, relay } from './ask.ts';
 import type { RouteContext } from './context.ts';
+import { isCurrent } from './coverage.ts';
 import {
   facetOrderRefusal,
   hasUnreadableFacets,
@@ -70,7 +71,7 @@ export async function federatedSearch(
   const [only] = targets.nodes.keys();
   const isOnOne = targets.nodes.size === 1 && targets.uncovered.size === 0;
   const hasOneOwnerEach = [...indexes.values()].every((index) => !index.hasSeveralOwners);
-  if (isOnOne && only !== undefined && hasOneOwnerEach && context.services.isFollowing()) {
+  if (isOnOne && only !== undefined && hasOneOwnerEach && isCurrent(context)) {
     const own = forwardFederated(plan, even as JsonObject[]);
     const coverage = wholeCoverage(entries);
     const reply = await onOneNode(context, { plan, nodeId: only, body: own, coverage });
@@ -143,8 +144,8 @@ function chooseCopies(
   const coverings = new Map<string, CoveringSet>();
   for (const [uid, entry] of entries) {
     const first = queries.find(({ indexUid }) => indexUid === uid);
-    const covering = coveringFor(entry, first?.body ?? {});
-    context.trace?.chose(entry, covering);
+    const covering = coveringFor(context, entry, first?.body ?? {});
+    context.trace?.chose(context, entry, covering);
     coverings.set(uid, covering);
   }
   return coverings;

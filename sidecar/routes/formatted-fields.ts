@@ -4,10 +4,10 @@
  * write-formatted). Nodes are asked to highlight it in any document.
  */
 import { decodeObject, MalformedAnswer } from '../../core/json/slice.ts';
-import { coveringSet } from '../../core/placement/index.ts';
 import { SHARD_FIELD } from '../../core/reserved/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { RouteContext } from './context.ts';
+import { coverFor } from './copies.ts';
 import { fanOut } from './fan-out.ts';
 import { indexPath } from './missing-index.ts';
 
@@ -30,7 +30,7 @@ export async function isAnyFieldSeen(
     entry,
     path: indexPath(entry.uid, 'search'),
     requests: [{ purpose: 'seen', body }],
-    covering: coveringSet(entry.owners),
+    covering: coverFor(context, entry),
     token: context.view.internalKey,
   };
   const result = await fanOut(context, plan, (answers) =>

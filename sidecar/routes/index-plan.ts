@@ -1,13 +1,11 @@
 /** What reads of one index have in common: what ranking must know of it, and which copies to ask. */
 import { primaryKeysOf } from '../../core/filter/index.ts';
-import {
-  type CoveringSet,
-  coveringSet,
-  type ShardRead,
-  shardOfKey,
-} from '../../core/placement/index.ts';
+import { type CoveringSet, type ShardRead, shardOfKey } from '../../core/placement/index.ts';
 import type { RankedIndex } from '../../core/ranking/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
+import type { RouteContext } from './context.ts';
+import { coverFor } from './copies.ts';
+import { isCurrent } from './coverage.ts';
 
 /** An index as ranking sees it. */
 export function rankedIndex(entry: IndexEntry): RankedIndex {
@@ -30,11 +28,12 @@ function hasSeveralOwners(entry: IndexEntry): boolean {
 
 /** The copies one search reads: the same for all its pages. */
 export function coveringFor(
+  context: RouteContext,
   entry: IndexEntry,
   body: Readonly<Record<string, unknown>>,
 ): CoveringSet {
-  if (!rankedIndex(entry).hasSeveralOwners) return coveringSet(entry.owners);
-  return coveringSet(entry.owners, { stickyKey: stickyKeyOf(entry, body) });
+  if (!rankedIndex(entry).hasSeveralOwners) return coverFor(context, entry);
+  return coverFor(context, entry, { stickyKey: stickyKeyOf(entry, body) });
 }
 
 /**
@@ -42,13 +41,14 @@ export function coveringFor(
  * with facets: whether a facet is listed without values depends on the fields that a node has seen.
  */
 export function narrowCovering(
+  context: RouteContext,
   entry: IndexEntry,
   body: Readonly<Record<string, unknown>>,
 ): CoveringSet {
   const hasFacets = body['facets'] !== undefined && body['facets'] !== null;
   const keys = hasFacets ? undefined : pinnedKeys(entry, body['filter']);
-  if (keys === undefined) return coveringFor(entry, body);
-  return coveringOfKeys(entry, keys, stickyKeyOf(entry, body));
+  if (keys === undefined) return coveringFor(context, entry, body);
+  return coveringOfKeys(context, entry, { keys, stickyKey: stickyKeyOf(entry, body) });
 }
 
 /** The only primary keys that a filter lets through; undefined if others may pass, or none at all. */
@@ -66,16 +66,14 @@ export function pinnedKeys(entry: IndexEntry, filter: unknown): readonly string[
  * else it holds has other keys.
  */
 export function coveringOfKeys(
+  context: RouteContext,
   entry: IndexEntry,
-  keys: readonly string[],
-  stickyKey?: string,
+  named: { readonly keys: readonly string[]; readonly stickyKey?: string },
 ): CoveringSet {
+  const { keys, ...sticky } = named;
   const shards = [...new Set(keys.map((key) => shardOfKey(key, entry.shardCount)))];
   shards.sort((left, right) => left - right);
-  const covering = coveringSet(entry.owners, {
-    shards,
-    ...(stickyKey === undefined ? {} : { stickyKey }),
-  });
+  const covering = coverFor(context, entry, { shards, ...sticky });
   const [read, second] = covering.reads;
   if (read === undefined || second !== undefined) return covering;
   return { ...covering, reads: [{ ...read, isWhole: true }] };
@@ -85,9 +83,12 @@ function stickyKeyOf(entry: IndexEntry, body: Readonly<Record<string, unknown>>)
   return JSON.stringify([entry.id, body['q'] ?? null, body['filter'] ?? null]);
 }
 
-/** The one node that alone answers for all that is asked, without an internal filter, if the set is such. */
-export function onlyRead(covering: CoveringSet): ShardRead | undefined {
+/**
+ * The one node that alone answers for all that is asked, without an internal filter, if the set is such
+ * and the view it was chosen by is current.
+ */
+export function onlyRead(context: RouteContext, covering: CoveringSet): ShardRead | undefined {
   const [read, second] = covering.reads;
   const isOnly = second === undefined && covering.uncovered.length === 0;
-  return isOnly && read?.isWhole === true ? read : undefined;
+  return isOnly && read?.isWhole === true && isCurrent(context) ? read : undefined;
 }

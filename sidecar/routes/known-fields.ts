@@ -5,10 +5,10 @@
  */
 import { knowsField, notEqualFields, rewriteNotEqual } from '../../core/filter/index.ts';
 import { decodeObject, MalformedAnswer } from '../../core/json/slice.ts';
-import { coveringSet } from '../../core/placement/index.ts';
 import type { JsonObject } from '../../core/ranking/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { RouteContext } from './context.ts';
+import { coverFor } from './copies.ts';
 import { fanOut } from './fan-out.ts';
 import { rankedIndex } from './index-plan.ts';
 import { indexPath } from './missing-index.ts';
@@ -69,7 +69,7 @@ async function isKnown(context: RouteContext, entry: IndexEntry, field: string):
     entry,
     path: indexPath(entry.uid, 'documents', 'fetch'),
     requests: [{ purpose: 'known', body: { filter: knowsField(field), limit: 0 } }],
-    covering: coveringSet(entry.owners),
+    covering: coverFor(context, entry),
     token: context.view.internalKey,
   };
   const result = await fanOut(context, plan, (answers) =>

@@ -1,16 +1,18 @@
 /**
- * Asking the one node that holds everything. If it cannot be reached and another copy of the whole
- * exists, that one is asked, once.
+ * Asking the one node that holds everything. If its answer is late, or it cannot be reached, and another
+ * copy of the whole exists, that one is asked, once.
  */
 
+import { assert } from '../../core/assert.ts';
 import type { MiroirError } from '../../core/errors.ts';
 import type { NodeOutcome } from '../../core/meilisearch/outcome.ts';
-import { type CoveringSet, coveringSet, type ShardRead } from '../../core/placement/index.ts';
+import type { CoveringSet } from '../../core/placement/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { NodeId } from '../../core/types.ts';
+import { UNCONFIRMED } from '../cluster/node-pools.ts';
 import { type Answered, askNode, isWorthRetrying, outcomeError, type Question } from './ask.ts';
 import type { RouteContext } from './context.ts';
-import { onlyRead } from './index-plan.ts';
+import { askCopies, coverFor, newestView, otherCopies, type Said } from './copies.ts';
 import { tryRead, unreadable } from './unreadable.ts';
 
 /** Which node, and for which shards if not for all. */
@@ -35,14 +37,37 @@ export async function readOne<Value>(
   question: Question,
   read: (body: Uint8Array) => Value,
 ): Promise<OneAnswer<Value>> {
-  context.trace?.chose(target.entry, coveringOf(target));
-  const first = await askOne(context, target.nodeId, question, read);
+  context.trace?.chose(context, target.entry, coveringOf(target));
+  const first = await askLate(context, target, question, read);
   if (first.kind !== 'failed') return first;
-  const other = first.isFinal ? undefined : otherRead(target);
+  const other = first.isFinal ? undefined : otherRead(context, target, first);
   if (other === undefined) return lastWord(first);
   context.services.metrics.retries.inc();
-  const second = await askOne(context, other.nodeId, question, read);
-  return second.kind === 'failed' ? lastWord(second) : second;
+  const second = await askOne(other.context, other.nodeId, question, read);
+  return second.answer.kind === 'failed' ? lastWord(second.answer) : second.answer;
+}
+
+/** Asks the node, and another if it is late. */
+async function askLate<Value>(
+  context: RouteContext,
+  target: ReadTarget,
+  question: Question,
+  read: (body: Uint8Array) => Value,
+): Promise<OneAnswer<Value> | Failed> {
+  const { entry, nodeId } = target;
+  const first: { readonly nodeId: NodeId } = { nodeId };
+  const [answer] = await askCopies(context, {
+    entry,
+    first,
+    others: () => {
+      const shards = shardsOf(target);
+      return onlyOne(target, otherCopies(context, entry, { nodeId, shards }));
+    },
+    ask: (part, signal) => askOne(context, part.nodeId, { ...question, signal }, read),
+    isGood: ({ kind }) => kind !== 'failed',
+  });
+  assert(answer !== undefined, 'one node was asked');
+  return answer;
 }
 
 interface Failed {
@@ -58,20 +83,26 @@ async function askOne<Value>(
   nodeId: NodeId,
   question: Question,
   read: (body: Uint8Array) => Value,
-): Promise<OneAnswer<Value> | Failed> {
-  const outcome = await askNode(context, nodeId, question);
+): Promise<Said<OneAnswer<Value> | Failed>> {
+  const outcome = await askNode(context, nodeId, { ...question, isOfData: true });
   if (outcome.kind === 'answered' && outcome.status === 200) {
     const value = tryRead(() => read(outcome.body));
-    if (value !== undefined) return { kind: 'read', value: value.value };
+    if (value !== undefined) return { answer: { kind: 'read', value: value.value }, outcome };
     context.services.metrics.node(nodeId).error('unreadable');
     const reset = { kind: 'reset', reason: 'unreadable' } as const;
-    return { kind: 'failed', outcome: reset, isFinal: false, error: unreadable() };
+    const failed: Failed = {
+      kind: 'failed',
+      outcome: reset,
+      isFinal: false,
+      error: unreadable(),
+    };
+    return { answer: failed, outcome: reset };
   }
   if (outcome.kind === 'answered' && outcome.status !== 503) {
-    return { kind: 'said', answer: outcome };
+    return { answer: { kind: 'said', answer: outcome }, outcome };
   }
   const isFinal = !isWorthRetrying(outcome);
-  return { kind: 'failed', outcome, isFinal, error: outcomeError(outcome) };
+  return { answer: { kind: 'failed', outcome, isFinal, error: outcomeError(outcome) }, outcome };
 }
 
 /** A node that is there but overloaded says so itself, and when to come back. */
@@ -80,15 +111,40 @@ function lastWord({ outcome, error }: Failed): OneAnswer<never> {
   throw error;
 }
 
-function coveringOf({ entry, nodeId, shards }: ReadTarget): CoveringSet {
-  const all = shards ?? entry.owners.map((_, shard) => shard);
-  return { reads: [{ nodeId, shards: all, isWhole: true }], uncovered: [] };
+function coveringOf(target: ReadTarget): CoveringSet {
+  const read = { nodeId: target.nodeId, shards: shardsOf(target), isWhole: true };
+  return { reads: [read], uncovered: [] };
 }
 
-function otherRead(target: ReadTarget): ShardRead | undefined {
-  const { entry, shards } = target;
-  const excluded = new Set([target.nodeId]);
-  if (shards === undefined) return onlyRead(coveringSet(entry.owners, { excluded }));
-  const { reads, uncovered } = coveringSet(entry.owners, { excluded, shards });
-  return reads.length === 1 && uncovered.length === 0 ? reads[0] : undefined;
+function shardsOf({ entry, shards }: ReadTarget): readonly number[] {
+  return shards ?? entry.owners.map((_, shard) => shard);
+}
+
+/** Another node for the whole; the same one by a newer view, if that is what it wants. */
+function otherRead(
+  context: RouteContext,
+  target: ReadTarget,
+  { outcome }: Failed,
+): { readonly nodeId: NodeId; readonly context: RouteContext } | undefined {
+  const isUnconfirmed = outcome.kind === 'refused' && outcome.reason === UNCONFIRMED;
+  const { view, entry } = newestView(context, target.entry);
+  const now = { ...context, view };
+  const covering = coverFor(now, entry, {
+    shards: shardsOf(target),
+    ...(isUnconfirmed ? {} : { excluded: new Set([target.nodeId]) }),
+  });
+  const [other] = onlyOne(target, covering);
+  if (other === undefined) return undefined;
+  return { nodeId: other.nodeId, context: now };
+}
+
+/**
+ * The one read that covers everything; empty if there is none. Where all shards are asked the question has
+ * no internal filter, so the node may hold nothing else; where few are, it names their documents.
+ */
+function onlyOne({ entry, shards }: ReadTarget, covering?: CoveringSet): CoveringSet['reads'] {
+  const [read, second] = covering?.reads ?? [];
+  if (covering === undefined || read === undefined || second !== undefined) return [];
+  const isNarrow = shards !== undefined && shards.length < entry.shardCount;
+  return covering.uncovered.length === 0 && (read.isWhole || isNarrow) ? [read] : [];
 }

@@ -73,8 +73,8 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   const refusal = await refuseFacetsOfNothing(context, entry, input.body);
   if (refusal !== undefined) return refusal;
   const body = await withEvenFilter(context, entry, input.body);
-  const covering = narrowCovering(entry, body);
-  const read = onlyRead(covering);
+  const covering = narrowCovering(context, entry, body);
+  const read = onlyRead(context, covering);
   if (read !== undefined) {
     const { nodeId, shards } = read;
     const given = input.body;

@@ -3,7 +3,7 @@
  * owns it and searched for on all; on one node the question passes as it is.
  */
 import { decodeObject, MalformedAnswer } from '../../core/json/slice.ts';
-import { type CoveringSet, coveringSet, shardOfKey } from '../../core/placement/index.ts';
+import { type CoveringSet, shardOfKey } from '../../core/placement/index.ts';
 import {
   type JsonObject,
   mergeSimilar,
@@ -17,6 +17,7 @@ import type { GatewayReply } from '../http/exchange.ts';
 import type { Question } from './ask.ts';
 import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
+import { coverFor } from './copies.ts';
 import { fanOut } from './fan-out.ts';
 import { coveringFor, onlyRead, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
@@ -54,8 +55,8 @@ async function similar(
   if (!isObject(given) || !isUnderstood(given)) return relayUnread(context, entry, untouched);
   refuseReservedNames(given);
   const body = await withEvenFilter(context, entry, given);
-  const covering = coveringFor(entry, body);
-  const read = onlyRead(covering);
+  const covering = coveringFor(context, entry, body);
+  const read = onlyRead(context, covering);
   if (read !== undefined) {
     const target = { entry, nodeId: read.nodeId, isRewritten: body !== given };
     return similarOnOne(context, target, body, untouched);
@@ -91,7 +92,7 @@ async function withoutVector(
 ): Promise<GatewayReply> {
   const { entry, body, covering, untouched } = asked;
   const shards = [shardOfKey(String(body['id']), entry.shardCount)];
-  const [read] = coveringSet(entry.owners, { shards }).reads;
+  const [read] = coverFor(context, entry, { shards }).reads;
   if (read === undefined) return relayUnread(context, entry, untouched);
   const target = { entry, nodeId: read.nodeId, shards };
   const own = await readOne(context, target, untouched, decodeObject);
@@ -188,7 +189,7 @@ async function readVector(
     return undefined;
   }
   const shards = [shardOfKey(String(id), entry.shardCount)];
-  const [read] = coveringSet(entry.owners, { shards }).reads;
+  const [read] = coverFor(context, entry, { shards }).reads;
   if (read === undefined) return undefined;
   const path = `${pathOf(context, 'documents', String(id))}?retrieveVectors=true&fields=_vectors`;
   const token = context.view.internalKey;

@@ -8,11 +8,12 @@ import type { MergedAnswer } from '../../core/ranking/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { NodeId } from '../../core/types.ts';
 import type { Question } from './ask.ts';
+import type { RouteContext } from './context.ts';
 
 /** Listens to one read. */
 export interface ReadTrace {
-  /** Copies were chosen. */
-  chose(entry: IndexEntry, covering: CoveringSet): void;
+  /** Copies were chosen, for a request in this context. */
+  chose(context: RouteContext, entry: IndexEntry, covering: CoveringSet): void;
   /** A node was asked. */
   asked(nodeId: NodeId, question: Question, outcome: NodeOutcome, elapsedMs: number): void;
   /** An answer was made of these nodes' answers, in their order. */

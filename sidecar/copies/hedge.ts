@@ -1,0 +1,142 @@
+/**
+ * Asking twice: if an answer is late, the same is asked of other copies; the first good answer wins and
+ * the rest is cancelled. Late is what the budget and the delay say: after one, two and four delays a
+ * hedge is made if it can be paid; after eight of them, and a second at least, the call counts as silent.
+ */
+import { setMaxListeners } from 'node:events';
+import type { HedgeBudget } from './hedge-budget.ts';
+
+const PAID_TRIES_MS_FACTORS = [1, 2, 4] as const;
+const SILENT_FACTOR = 8;
+const SILENT_MS_MIN = 1_000;
+
+/** How a hedge ended: its answer was used, the first call was faster after all, or nothing came of it. */
+export type HedgeOutcome = 'won' | 'lost' | 'failed';
+
+/** One question that may be asked twice. */
+export interface Hedged<Answer> {
+  readonly delayMs: number;
+  readonly budget: HedgeBudget;
+  /** The client's; everything ends with it. */
+  readonly signal: AbortSignal;
+  readonly first: (signal: AbortSignal) => Promise<Answer>;
+  /** Calls of the second try, made when it is needed; undefined if there is nobody else. */
+  readonly second: () => Second<Answer> | undefined;
+  readonly isGood: (answer: Answer) => boolean;
+  readonly onHedge: (outcome: HedgeOutcome) => void;
+}
+
+/** The second try. */
+export interface Second<Answer> {
+  /** Calls it makes: what it costs. */
+  readonly count: number;
+  readonly ask: (signal: AbortSignal) => Promise<Answer>;
+}
+
+/** Asks, and asks again if need be. Never rejects unless a try does. */
+export async function hedge<Answer>(hedged: Hedged<Answer>): Promise<Answer> {
+  const { signal, isGood, onHedge } = hedged;
+  const firstStop = linked(signal);
+  const first = hedged.first(firstStop.signal);
+  const second = await lateSecond(hedged, first);
+  if (second === undefined) {
+    firstStop.unlink();
+    return first;
+  }
+  const secondStop = linked(signal);
+  const again = second.ask(secondStop.signal);
+  const winner = await Promise.race([
+    first.then((answer) => ({ answer, isSecond: false })),
+    again.then((answer) => ({ answer, isSecond: true })),
+  ]);
+  let { answer, isSecond } = winner;
+  if (!isGood(answer)) {
+    const other = await (isSecond ? first : again);
+    // Neither is good: the first try says what is missing.
+    if (isGood(other) || isSecond) {
+      answer = other;
+      isSecond = !isSecond;
+    }
+  }
+  if (isSecond) firstStop.abort(OVERTAKEN);
+  else secondStop.abort(NOT_NEEDED);
+  firstStop.unlink();
+  secondStop.unlink();
+  second.release();
+  onHedge(isGood(answer) ? (isSecond ? 'won' : 'lost') : 'failed');
+  return answer;
+}
+
+interface PaidSecond<Answer> extends Second<Answer> {
+  readonly release: () => void;
+}
+
+/** Waits for the first answer to be late; undefined if it came, or nobody else may be asked. */
+function lateSecond<Answer>(
+  hedged: Hedged<Answer>,
+  first: Promise<Answer>,
+): Promise<PaidSecond<Answer> | undefined> {
+  const { delayMs, budget } = hedged;
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    let tries = 0;
+    const startedAtMs = performance.now();
+    const wait = (): void => {
+      const factor = PAID_TRIES_MS_FACTORS[tries];
+      const atMs =
+        factor === undefined ? Math.max(SILENT_MS_MIN, SILENT_FACTOR * delayMs) : factor * delayMs;
+      timer = setTimeout(late, Math.max(0, atMs - (performance.now() - startedAtMs)));
+    };
+    const late = (): void => {
+      const second = hedged.second();
+      const isSilent = tries >= PAID_TRIES_MS_FACTORS.length;
+      tries += 1;
+      if (second === undefined) {
+        resolve(undefined);
+      } else if (isSilent) {
+        const release = budget.stall();
+        resolve(release === undefined ? undefined : { ...second, release });
+      } else if (budget.spend(second.count)) {
+        resolve({ ...second, release: () => {} });
+      } else {
+        wait();
+      }
+    };
+    wait();
+    first.then(
+      () => {
+        clearTimeout(timer);
+        resolve(undefined);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
+}
+
+interface Stop {
+  readonly signal: AbortSignal;
+  abort(reason: Error): void;
+  unlink(): void;
+}
+
+/** A signal of its own that also fires with the given one. */
+function linked(signal: AbortSignal): Stop {
+  const controller = new AbortController();
+  if (signal.aborted) controller.abort(signal.reason);
+  const pass = (): void => controller.abort(signal.reason);
+  // A search over many indexes has dozens of calls under one signal: that is no leak.
+  setMaxListeners(0, signal);
+  signal.addEventListener('abort', pass, { once: true });
+  return {
+    signal: controller.signal,
+    abort: (reason) => controller.abort(reason),
+    unlink: () => signal.removeEventListener('abort', pass),
+  };
+}
+
+/** Reason of a signal whose call another copy was faster than. */
+export const OVERTAKEN = new Error('another copy answered first');
+const NOT_NEEDED = new Error('the first copy answered after all');
