@@ -3,6 +3,7 @@
  * version and features. Only nodes that are up and are what they should be are used.
  */
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
+import { inSyncOf, shardsOn } from './copies/index.ts';
 import type { Runner } from './machine/index.ts';
 import type { ControlNode } from './nodes/index.ts';
 import type { Now, State } from './state/index.ts';
@@ -102,7 +103,12 @@ export class Watchers {
       },
       signal,
     });
+    if (check.kind === 'lost') return this.#lost(node, check.reason);
     if (check.kind !== 'usable') return check;
+    const isFresh = check.adoptedTaskUid !== null;
+    if ((isFresh || this.#upNodes.size > 0) && !(await this.#alignFeatures(node, signal))) {
+      return { kind: 'unreachable', reason: 'its features cannot be set' };
+    }
     if (state.cluster.versionJson !== check.versionJson) {
       runner.submit({ kind: 'cluster', change: { versionJson: check.versionJson } });
     }
@@ -111,6 +117,21 @@ export class Watchers {
       runner.submit({ kind: 'nodeAdopted', nodeId: node.id, lastTaskUid });
     }
     return check;
+  }
+
+  /**
+   * A node that lost its data is of use again once its copies are taken out, which the reading of its tasks
+   * does. If it held the only copies of something, a person has to know before anything is written to it.
+   */
+  #lost(node: ControlNode, reason: string): NodeCheck {
+    const { state, runner, now } = this.#options;
+    const uids = lastCopiesOn(state, node.id);
+    if (uids.length > 0) {
+      const words = `node ${node.id} (${node.url}) ${reason}; it held the only copies of shards of ${uids.join(', ')}`;
+      return { kind: 'refused', words };
+    }
+    runner.submit({ kind: 'nodeDoubted', nodeId: node.id, now: now() });
+    return { kind: 'unreachable', reason };
   }
 
   #noteHealth(
@@ -127,6 +148,18 @@ export class Watchers {
     else logger.warn({ node: node.id, url: node.url, reason: health.reason }, 'node is down');
   }
 
+  /** A node that was away, or lost its data, gets the features the others have before it is used. */
+  async #alignFeatures(node: ControlNode, signal: AbortSignal): Promise<boolean> {
+    const wanted = this.#options.state.cluster.experimentalFeaturesJson;
+    if (wanted === '') return true;
+    const path = '/experimental-features';
+    const own = await node.call({ method: 'GET', path, signal });
+    if (own.kind !== 'answer' || own.status !== 200) return false;
+    if (own.text === wanted) return true;
+    const set = await node.call({ method: 'PATCH', path, body: wanted, signal });
+    return set.kind === 'answer' && set.status === 200;
+  }
+
   async #readFeatures(): Promise<void> {
     const { state, runner, signal } = this.#options;
     const [first] = this.usableNodes();
@@ -136,4 +169,19 @@ export class Watchers {
     if (answer.text === state.cluster.experimentalFeaturesJson) return;
     runner.submit({ kind: 'cluster', change: { experimentalFeaturesJson: answer.text } });
   }
+}
+
+/** Indexes of which a shard is in-sync on this node alone, at most ten. */
+function lastCopiesOn(state: State, nodeId: string): string[] {
+  const uids: string[] = [];
+  for (const index of state.indexes.values()) {
+    if (!index.nodeIds.includes(nodeId)) continue;
+    const isLast = shardsOn(index, nodeId).some((shard) => {
+      const counting = inSyncOf(index, shard);
+      return counting.length === 1 && counting[0] === nodeId;
+    });
+    if (isLast) uids.push(index.visibleUid ?? index.headUid ?? index.id);
+    if (uids.length === 10) break;
+  }
+  return uids;
 }

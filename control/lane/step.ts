@@ -56,7 +56,7 @@ export function step(state: State, event: MachineEvent): void {
     case 'recoveryCompared':
     case 'recoveryFailed':
     case 'indexMended':
-    case 'nodeWiped':
+    case 'nodeDoubted':
     case 'markerWritten':
       return;
     case 'cluster':

@@ -1,6 +1,8 @@
 /** Calls to nodes: control's own steps, look-ups, the tail of their tasks. */
 export { findTags } from './find-tags.ts';
+export { type Mended, mendIndex, removeOtherIndexes } from './mend-index.ts';
 export { type ControlCall, ControlNode, type NodeAnswer } from './node.ts';
+export { type RecoveryCall, RecoveryCalls } from './recovery-calls.ts';
 export { runStep } from './step-runner.ts';
 export { Tail } from './tail.ts';
 export { lastTaskUid, type RawTask } from './task-list.ts';

@@ -2,7 +2,7 @@
 import { assertNever } from '../../core/assert.ts';
 import type { MachineEvent, RecoveryEvent, State } from '../state/index.ts';
 import { markerWritten, writeMarkers } from './markers.ts';
-import { indexMended, loseNode, startMending } from './mend.ts';
+import { indexMended, startMending } from './mend.ts';
 import { answerWorker, moveWorkers } from './progress.ts';
 import { startWorkers } from './start.ts';
 import { dropTombstones } from './tombstones.ts';
@@ -20,8 +20,8 @@ export function recoveryEvent(state: State, lane: LaneSteps, event: RecoveryEven
     case 'indexMended':
       indexMended(state, event);
       return;
-    case 'nodeWiped':
-      loseNode(state, event.nodeId, event.reason);
+    case 'nodeDoubted':
+      state.emit({ kind: 'readNode', nodeId: event.nodeId });
       return;
     case 'markerWritten':
       markerWritten(state, event);

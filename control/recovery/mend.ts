@@ -4,8 +4,7 @@
  * it there counts, so nobody else writes to it.
  */
 import { hasSeveralOwners } from '../catalog/index.ts';
-import { demote, noteEverything, shardsOn } from '../copies/index.ts';
-import type { IndexRecord, MachineEvent, State } from '../state/index.ts';
+import type { MachineEvent, State } from '../state/index.ts';
 import { isChanging, isNodeReady } from './usable.ts';
 
 /** A mending that was not answered in this time is asked for again. */
@@ -54,32 +53,5 @@ export function indexMended(
   const { [nodeId]: _need, ...others } = index.needs;
   index.needs = isSame && !isChanging(state, index) ? others : { ...others, [nodeId]: 'settings' };
   if (index.headUid !== event.indexUid) index.needs = { ...others, [nodeId]: 'rebuild' };
-  state.touchIndex(index);
-}
-
-/**
- * A node lost its data: every index on it is made anew, every copy on it filled from the first document on.
- * A last in-sync copy stays what it is, for there is nothing to fill it from.
- */
-export function loseNode(state: State, nodeId: string, reason: string): void {
-  for (const index of state.indexes.values()) {
-    if (!index.nodeIds.includes(nodeId)) continue;
-    loseIndex(state, index, { nodeId, reason });
-  }
-}
-
-function loseIndex(
-  state: State,
-  index: IndexRecord,
-  of: { readonly nodeId: string; readonly reason: string },
-): void {
-  const { nodeId, reason } = of;
-  for (const shard of shardsOn(index, nodeId)) {
-    const copy = { index, shard, nodeId };
-    if (demote(state, copy, { to: 'behind', reason, missed: { seq: 0, hashes: null } })) {
-      noteEverything(state, copy);
-    }
-  }
-  index.needs = { ...index.needs, [nodeId]: 'rebuild' };
   state.touchIndex(index);
 }

@@ -69,13 +69,8 @@ export type RecoveryEvent =
       readonly reason: string;
       readonly now: Now;
     }
-  /** A node was found without the marker it was given: all its data is gone. */
-  | {
-      readonly kind: 'nodeWiped';
-      readonly nodeId: string;
-      readonly reason: string;
-      readonly now: Now;
-    }
+  /** A node was found without its marker, or with an older one: its tasks have to be looked at. */
+  | { readonly kind: 'nodeDoubted'; readonly nodeId: string; readonly now: Now }
   /** The marker of a node says this place in the lane now. */
   | {
       readonly kind: 'markerWritten';

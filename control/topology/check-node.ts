@@ -1,6 +1,7 @@
 /**
  * Whether a node may be used: it answers, speaks the same version as the others, knows the master key, and
- * its marker says that it is this node of this cluster. A fresh node is adopted by writing the marker.
+ * its marker says that it is this node of this cluster. A fresh node is adopted by writing the marker. One
+ * that lost its data, or brought older data back, is `lost`: its copies have to be taken out first.
  */
 import type { ControlNode } from '../nodes/index.ts';
 import type { ClusterRecord } from '../state/index.ts';
@@ -14,6 +15,7 @@ export type NodeCheck =
       /** Set if it was adopted just now. */
       readonly adoptedTaskUid: number | null;
     }
+  | { readonly kind: 'lost'; readonly reason: string }
   | { readonly kind: 'unreachable'; readonly reason: string }
   | { readonly kind: 'refused'; readonly words: string };
 
@@ -46,7 +48,7 @@ export async function checkNode(node: ControlNode, options: CheckOptions): Promi
   if (marker === 'unreachable') return { kind: 'unreachable', reason: 'its marker cannot be read' };
   if (marker === 'absent') {
     return record?.isAdopted === true
-      ? refused(node, 'has lost its data: the marker written at adoption is gone')
+      ? { kind: 'lost', reason: 'has lost its data: the marker written at adoption is gone' }
       : adopt(node, cluster, version.text, signal);
   }
   if (marker.cluster !== cluster.clusterId) {
@@ -54,6 +56,10 @@ export async function checkNode(node: ControlNode, options: CheckOptions): Promi
   }
   if (marker.node !== node.id) {
     return refused(node, `says that it is node ${marker.node}: have addresses been exchanged?`);
+  }
+  if (record !== undefined && marker.seq < record.markerSeq) {
+    const words = `has older data than it had: its marker says ${marker.seq} and not ${record.markerSeq}`;
+    return { kind: 'lost', reason: words };
   }
   const isNew = record?.isAdopted !== true;
   const adoptedUid = isNew ? await adoptedTaskUid(node, signal) : null;
@@ -74,7 +80,8 @@ async function adopt(
       `already holds indexes (${others.join(', ')}): only empty nodes can join a cluster`,
     );
   }
-  const isWritten = await writeMarker(node, { cluster: cluster.clusterId, node: node.id }, signal);
+  const marker = { cluster: cluster.clusterId, node: node.id, seq: 0 };
+  const isWritten = await writeMarker(node, marker, signal);
   if (!isWritten) return { kind: 'unreachable', reason: 'its marker cannot be written' };
   return {
     kind: 'usable',

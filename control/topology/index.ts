@@ -1,5 +1,6 @@
 /** The cluster's nodes: records, adoption, health. */
 export { checkNode, type NodeCheck } from './check-node.ts';
 
+export { MARKER_INDEX, type Marker, readMarker, writeMarker } from './marker.ts';
 export { Probe } from './probe.ts';
 export { newCluster, refuseCopies, TopologyError, withConfig } from './records.ts';

@@ -16,6 +16,8 @@ const POLL_MS = 20;
 export interface Marker {
   readonly cluster: string;
   readonly node: string;
+  /** Place in the lane at which it was written. */
+  readonly seq: number;
 }
 
 /** Reads the marker: itself, `absent`, or `unreachable`. */
@@ -29,8 +31,8 @@ export async function readMarker(
   if (answer.status === 404) return 'absent';
   if (answer.status !== 200) return 'unreachable';
   try {
-    const { cluster, node: name } = JSON.parse(answer.text) as Record<string, unknown>;
-    return { cluster: String(cluster), node: String(name) };
+    const { cluster, node: name, seq } = JSON.parse(answer.text) as Record<string, unknown>;
+    return { cluster: String(cluster), node: String(name), seq: Number(seq) };
   } catch {
     return 'unreachable';
   }
@@ -42,13 +44,15 @@ export async function writeMarker(
   marker: Marker,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const body = JSON.stringify([{ id: MARKER_ID, ...marker, seq: 0 }]);
+  const body = JSON.stringify([{ id: MARKER_ID, ...marker }]);
   const path = `/indexes/${MARKER_INDEX}/documents?primaryKey=id`;
   const answer = await node.call({ method: 'POST', path, body, signal });
   if (answer.kind !== 'answer' || answer.status !== 202) return false;
   for (let waitedMs = 0; waitedMs < WRITE_LIMIT_MS; waitedMs += POLL_MS) {
     const found = await readMarker(node, signal);
-    if (typeof found === 'object') return found.cluster === marker.cluster;
+    if (typeof found === 'object' && found.seq >= marker.seq) {
+      return found.cluster === marker.cluster;
+    }
     await delay(POLL_MS, undefined, { signal }).catch(() => {});
     if (signal.aborted) return false;
   }

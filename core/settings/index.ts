@@ -1,5 +1,5 @@
 /** Settings as the user sets them, as nodes hold them, and back. Pure. */
-export { mergeSettings } from './merge.ts';
+export { mergeSettings, replacingChange } from './merge.ts';
 export { findReservedSetting } from './reserved.ts';
 export {
   isObject,

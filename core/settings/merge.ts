@@ -45,3 +45,20 @@ function mergeMembers(
   }
   return merged;
 }
+
+/**
+ * The change that makes settings exactly `wanted`, whatever they are: keys and members that `current` has
+ * and `wanted` has not are reset by name, since sections merge.
+ */
+export function replacingChange(wanted: Settings, current: Settings): Settings {
+  const change: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(current)) {
+    const next = wanted[key];
+    if (next === undefined) change[key] = null;
+    else if (MERGED_SECTIONS[key] !== undefined && isObject(value) && isObject(next)) {
+      const extra = Object.keys(value).filter((member) => !(member in next));
+      change[key] = { ...Object.fromEntries(extra.map((member) => [member, null])), ...next };
+    }
+  }
+  return { ...wanted, ...change };
+}

@@ -31,9 +31,13 @@ interface Part {
   readonly body: readonly Uint8Array[];
 }
 
-/** How many parts a page has. */
+/** How many parts a page has: at least one, for the step it belongs to waits for an answer. */
 export function partsOf(page: ShardPage): number {
-  return groupDocuments(page.documents).length + (page.deletedIds.length > 0 ? 1 : 0);
+  return groupDocuments(page.documents).length + (hasDeletion(page) ? 1 : 0);
+}
+
+function hasDeletion({ documents, deletedIds }: ShardPage): boolean {
+  return deletedIds.length > 0 || documents.length === 0;
 }
 
 /**
@@ -71,7 +75,7 @@ function makeParts(place: ShardPlace, page: ShardPage, tag: (part: number) => st
     ),
     body: [OPEN, ...documents.flatMap((bytes, at) => (at === 0 ? [bytes] : [COMMA, bytes])), CLOSE],
   }));
-  if (page.deletedIds.length === 0) return parts;
+  if (!hasDeletion(page)) return parts;
   const metadata = encodeURIComponent(tag(parts.length));
   const path = indexPath(place, `/documents/delete-batch?customMetadata=${metadata}`);
   return [...parts, { path, body: [Buffer.from(JSON.stringify(page.deletedIds))] }];

@@ -5,7 +5,7 @@
 import * as assert from 'uvu/assert';
 import { ControlNode } from '../../../control/nodes/index.ts';
 import type { ClusterRecord } from '../../../control/state/index.ts';
-import { checkNode } from '../../../control/topology/index.ts';
+import { checkNode, writeMarker } from '../../../control/topology/index.ts';
 import { type RunningEngine, startEngine } from '../../engine/index.ts';
 import { suite } from '../../kit/suite.ts';
 import { MASTER_KEY } from './control-kit.ts';
@@ -86,7 +86,20 @@ test('a node of another cluster, or under another name, is refused', async () =>
 });
 
 test('a node that lost its data is not taken for a fresh one', async () => {
-  assert.match(await refusal(await freshNode(), cluster(true)), /has lost its data/);
+  const found = await check(await freshNode(), cluster(true));
+  assert.match(found.kind === 'lost' ? found.reason : found.kind, /has lost its data/);
+});
+
+test('a node whose marker is older than the one recorded brought old data back', async () => {
+  const node = await freshNode();
+  await check(node);
+  const record = cluster(true);
+  for (const item of record.nodes) item.markerSeq = 7;
+  const found = await check(node, record);
+  assert.match(found.kind === 'lost' ? found.reason : found.kind, /says 0 and not 7/);
+  const marker = { cluster: 'c1', node: 'n1', seq: 7 };
+  assert.ok(await writeMarker(node, marker, new AbortController().signal));
+  assert.is((await check(node, record)).kind, 'usable');
 });
 
 test('a node with indexes of its own cannot join', async () => {

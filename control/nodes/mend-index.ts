@@ -1,0 +1,108 @@
+/**
+ * Makes an index on a node what the catalog says, for a node that was away or lost its data: all settings,
+ * or the whole index anew. No copy of the index on that node counts meanwhile, so nobody else is disturbed.
+ * Also removes indexes that a node brought back from an older copy of its data and that it should not have.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { replacingChange, type Settings, toNodeSettings } from '../../core/settings/index.ts';
+import type { RecoveryEffect } from '../state/index.ts';
+import type { ControlCall, ControlNode } from './node.ts';
+import type { RawTask } from './task-list.ts';
+
+const POLL_MS = 50;
+/** Longest wait for one task of a node: deleting a large index takes a while. */
+const TASK_LIMIT_MS = 240_000;
+const PAGE = 1_000;
+const INDEXES_MAX = 100_000;
+
+/** What mending came to. */
+export interface Mended {
+  readonly isDone: boolean;
+  /** Why not. */
+  readonly reason: string;
+}
+
+const DONE: Mended = { isDone: true, reason: '' };
+
+/** Applies all settings, or deletes the index and makes it anew. */
+export async function mendIndex(
+  node: ControlNode,
+  wanted: Extract<RecoveryEffect, { kind: 'mendIndex' }>,
+  signal: AbortSignal,
+): Promise<Mended> {
+  const path = `/indexes/${encodeURIComponent(wanted.indexUid)}`;
+  const owners = { hasSeveralOwners: wanted.hasSeveralOwners };
+  const settings = toNodeSettings(wanted.settings, owners);
+  if (wanted.need === 'settings') {
+    const current = await node.read<Settings>(`${path}/settings`, signal);
+    if (current === undefined) return failed('its settings cannot be read');
+    return await run(node, patch(path, replacingChange(settings, current)), signal);
+  }
+  const { indexUid: uid, primaryKey } = wanted;
+  const body = JSON.stringify(primaryKey === null ? { uid } : { uid, primaryKey });
+  const calls: readonly ControlCall[] = [
+    { method: 'DELETE', path },
+    { method: 'POST', path: '/indexes', body },
+    patch(path, settings),
+  ];
+  for (const call of calls) {
+    const mended = await run(node, call, signal, ['index_not_found']);
+    if (!mended.isDone) return mended;
+  }
+  return DONE;
+}
+
+/** Deletes indexes that are not among those the node should have. `kept` is asked after they are listed. */
+export async function removeOtherIndexes(
+  node: ControlNode,
+  kept: () => ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<Mended> {
+  const found: string[] = [];
+  for (let offset = 0; offset < INDEXES_MAX; offset += PAGE) {
+    const path = `/indexes?limit=${PAGE}&offset=${offset}`;
+    const page = await node.read<{ results: readonly { uid: string }[] }>(path, signal);
+    if (page === undefined) return failed('its indexes cannot be listed');
+    found.push(...page.results.map(({ uid }) => uid));
+    if (page.results.length < PAGE) break;
+  }
+  const keep = kept();
+  for (const uid of found) {
+    if (keep.has(uid)) continue;
+    const call = { method: 'DELETE', path: `/indexes/${encodeURIComponent(uid)}` } as const;
+    const mended = await run(node, call, signal, ['index_not_found']);
+    if (!mended.isDone) return mended;
+  }
+  return DONE;
+}
+
+function patch(path: string, settings: Settings): ControlCall {
+  return { method: 'PATCH', path: `${path}/settings`, body: JSON.stringify(settings) };
+}
+
+async function run(
+  node: ControlNode,
+  call: ControlCall,
+  signal: AbortSignal,
+  tolerates: readonly string[] = [],
+): Promise<Mended> {
+  const answer = await node.call({ ...call, signal });
+  if (answer.kind !== 'answer') return failed(answer.reason);
+  if (answer.status !== 202) return failed(`${call.method} ${call.path}: ${answer.status}`);
+  const { taskUid } = JSON.parse(answer.text) as { taskUid: number };
+  for (let waitedMs = 0; waitedMs < TASK_LIMIT_MS && !signal.aborted; waitedMs += POLL_MS) {
+    const task = await node.read<RawTask>(`/tasks/${taskUid}`, signal);
+    if (task?.status === 'succeeded') return DONE;
+    if (task?.status === 'failed') {
+      const code = task.error?.code ?? '';
+      return tolerates.includes(code) ? DONE : failed(task.error?.message ?? 'it failed');
+    }
+    if (task?.status === 'canceled') return failed('its task was cancelled');
+    await delay(POLL_MS, undefined, { signal }).catch(() => {});
+  }
+  return failed('its task does not end');
+}
+
+function failed(reason: string): Mended {
+  return { isDone: false, reason };
+}

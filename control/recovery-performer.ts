@@ -1,0 +1,122 @@
+/**
+ * Performs what recovery wants done (see performer.ts): its calls to nodes, indexes to be made good, markers,
+ * and the log lines by which an operator sees copies go and come back.
+ */
+import type { Logger } from '../core/telemetry/index.ts';
+import type { Runner } from './machine/index.ts';
+import { type ControlNode, mendIndex, RecoveryCalls, removeOtherIndexes } from './nodes/index.ts';
+import type { Effect, Now, RecoveryEffect, State } from './state/index.ts';
+import { MARKER_INDEX, writeMarker } from './topology/index.ts';
+
+type EffectOf<Kind> = Extract<Effect, { kind: Kind }>;
+
+/** What performing needs. */
+export interface RecoveryPerformerOptions {
+  readonly state: State;
+  readonly nodes: ReadonlyMap<string, ControlNode>;
+  readonly now: () => Now;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly submit: Runner['submit'];
+}
+
+/** Performs recovery's effects, and hears of those that concern it. */
+export class RecoveryPerformer {
+  readonly #options: RecoveryPerformerOptions;
+  readonly #calls: RecoveryCalls;
+
+  constructor(options: RecoveryPerformerOptions) {
+    this.#options = options;
+    this.#calls = new RecoveryCalls({
+      nodes: options.nodes,
+      signal: options.signal,
+      tell: (event) => options.submit({ ...event, now: options.now() }),
+    });
+  }
+
+  /** Performs one effect of recovery. */
+  perform(effect: RecoveryEffect): void {
+    const { logger } = this.#options;
+    switch (effect.kind) {
+      case 'recoveryPlanned': {
+        const { place, method, words } = effect;
+        logger.info({ ...where(place), method }, `a copy is being filled: ${words}`);
+        return;
+      }
+      case 'recoveryEnded':
+        this.#calls.end(effect.recovery);
+        this.#logEnd(effect);
+        return;
+      case 'mendIndex':
+        void this.#mend(effect);
+        return;
+      case 'writeMarker':
+        void this.#writeMarker(effect);
+        return;
+      default:
+        void this.#calls.make(effect);
+    }
+  }
+
+  /** A node lost its data: indexes it may have brought back and should not have are removed. */
+  async nodeLostData({ nodeId, reason }: EffectOf<'nodeLostData'>): Promise<void> {
+    const { nodes, state, logger, signal } = this.#options;
+    logger.error({ node: nodeId }, `a node came back with less than it had: ${reason}`);
+    const node = nodes.get(nodeId);
+    if (node === undefined) return;
+    const kept = (): Set<string> => {
+      const uids = new Set([MARKER_INDEX]);
+      for (const { nodeIds, headUid, visibleUid } of state.indexes.values()) {
+        if (!nodeIds.includes(nodeId)) continue;
+        if (headUid !== null) uids.add(headUid);
+        if (visibleUid !== null) uids.add(visibleUid);
+      }
+      return uids;
+    };
+    const { isDone, reason: why } = await removeOtherIndexes(node, kept, signal);
+    if (!isDone)
+      logger.warn({ node: nodeId, reason: why }, 'indexes left on a node were not removed');
+  }
+
+  #logEnd(effect: EffectOf<'recoveryEnded'>): void {
+    const { place, isInSync, reason, documentCount, documentBytes, tookMs } = effect;
+    const fields = { ...where(place), documentCount, documentBytes, tookMs: Math.round(tookMs) };
+    const { logger } = this.#options;
+    if (isInSync) logger.info(fields, 'a copy is in-sync again');
+    else logger.warn({ ...fields, reason }, 'a copy could not be filled; it is tried again');
+  }
+
+  async #mend(effect: EffectOf<'mendIndex'>): Promise<void> {
+    const { nodes, now, logger, signal, submit } = this.#options;
+    const { indexId, nodeId, indexUid, settingsVersion, need } = effect;
+    const node = nodes.get(nodeId);
+    if (node === undefined) return;
+    logger.info({ node: nodeId, index: indexUid, need }, 'an index on a node is made good');
+    const { isDone, reason } = await mendIndex(node, effect, signal);
+    if (!isDone) logger.warn({ node: nodeId, index: indexUid, reason }, 'it was not');
+    submit({
+      kind: 'indexMended',
+      indexId,
+      nodeId,
+      indexUid,
+      settingsVersion,
+      isDone,
+      reason,
+      now: now(),
+    });
+  }
+
+  async #writeMarker({ nodeId, seq }: EffectOf<'writeMarker'>): Promise<void> {
+    const { nodes, state, now, signal, submit } = this.#options;
+    const node = nodes.get(nodeId);
+    if (node === undefined) return;
+    const marker = { cluster: state.cluster.clusterId, node: nodeId, seq };
+    if (!(await writeMarker(node, marker, signal))) return;
+    submit({ kind: 'markerWritten', nodeId, seq, now: now() });
+  }
+}
+
+function where(place: EffectOf<'recoveryPlanned'>['place']) {
+  const { indexUid, shard, sourceId, targetId } = place;
+  return { index: indexUid, shard, node: targetId, source: sourceId };
+}
