@@ -103,11 +103,16 @@ export function relay(context: RouteContext, answer: Answered): GatewayReply {
   return bytesReply(context.template, answer.status, [answer.body], headers);
 }
 
-/** The nodes, beginning with another one each time, so that no node gets all such calls. */
-function rotatedNodes(context: RouteContext): NodeId[] {
-  const ids = [...context.view.nodes.keys()];
+/**
+ * The nodes, beginning with another one each time, so that no node gets all such calls; those whose
+ * connection was lost come last.
+ */
+function rotatedNodes({ view, services }: RouteContext): NodeId[] {
+  const ids = [...view.nodes.keys()];
   turn = (turn + 1) % Math.max(1, ids.length);
-  return [...ids.slice(turn), ...ids.slice(0, turn)];
+  const rank = (id: NodeId): number => (services.nodes.isReadable(id, view.position) ? 0 : 1);
+  const turned = [...ids.slice(turn), ...ids.slice(0, turn)];
+  return turned.sort((left, right) => rank(left) - rank(right));
 }
 
 let turn = 0;

@@ -51,6 +51,8 @@ export type FanOutResult<Purpose extends string, Merged> =
       readonly nodeCount: number;
       /** The nodes that answered, in the order of the answers. */
       readonly nodeIds: readonly NodeId[];
+      /** Shards without an answer. */
+      readonly missing: readonly number[];
     }
   | { readonly kind: 'refused'; readonly answer: Answered };
 
@@ -120,7 +122,8 @@ export async function fanOut<Purpose extends string, Merged>(
     const answers = collect(plan, answered);
     const { merged } = understood;
     const nodeIds = answered.map(({ read }) => read.nodeId);
-    return { kind: 'answered', answers, merged, headers, nodeCount: answeredCount, nodeIds };
+    const nodeCount = answeredCount;
+    return { kind: 'answered', answers, merged, headers, nodeCount, nodeIds, missing };
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * POST /indexes/{uid}/fields: every field some node has seen, each once, without the gateway's own. What
+ * POST /indexes/{uid}/fields: every field some copy that may be read has seen, each once, without the
+ * gateway's own. What
  * nodes are not told (displayedAttributes, and the order of facets where answers are merged) is put back
  * before the list is filtered by it and cut into pages.
  */
@@ -7,16 +8,17 @@
 import { decodeObject, MalformedAnswer } from '../../core/json/slice.ts';
 import { isReservedName } from '../../core/reserved/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
+import type { NodeId } from '../../core/types.ts';
 import type { GatewayReply } from '../http/exchange.ts';
 import { askNode, outcomeError, type Question } from './ask.ts';
 import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
+import { coverFor, readableNodes } from './copies.ts';
 import { parseJsonBody } from './json-body.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
 import { relayRefusal, relayUnread } from './refusal.ts';
 import { jsonReply } from './reply.ts';
 import { refuseReservedNames } from './reserved-names.ts';
-import { ownersOf } from './stats.ts';
 
 const LIMIT_DEFAULT = 20;
 /** More than the 65,535 names an index may have. */
@@ -35,17 +37,24 @@ export async function postFields(context: RouteContext): Promise<GatewayReply> {
   const request = readRequest(body);
   if (request === undefined) return relayUnread(context, entry, untouched);
   const question: Question = { method: 'POST', path, body: JSON.stringify(request.asked) };
-  const outcomes = await Promise.all(ownersOf(entry).map((id) => askNode(context, id, question)));
+  const nodeIds = readableNodes(context, entry);
+  const outcomes = await Promise.all(nodeIds.map((id) => askNode(context, id, question)));
   const fields = new Map<string, Field>();
-  for (const outcome of outcomes) {
-    if (outcome.kind !== 'answered' || outcome.status >= 500) throw outcomeError(outcome);
+  const reached = new Set<NodeId>();
+  for (const [place, outcome] of outcomes.entries()) {
+    if (outcome.kind !== 'answered' || outcome.status >= 500) continue;
     if (outcome.status !== 200) return relayRefusal(context, entry, { answer: outcome, untouched });
+    reached.add(nodeIds[place] as NodeId);
     const { results } = decodeObject(outcome.body);
     if (!Array.isArray(results)) throw new MalformedAnswer('no fields');
     for (const field of results as Field[]) {
       if (!isReservedName(field.name)) fields.set(field.name, toClientField(field, entry));
     }
   }
+  const excluded = new Set(nodeIds.filter((id) => !reached.has(id)));
+  const { uncovered } = coverFor(context, entry, { excluded });
+  const failed = outcomes.find(({ kind }) => kind !== 'answered');
+  if (uncovered.length > 0 || reached.size === 0) throw outcomeError(failed);
   const { offset, limit, displayed } = request;
   const shown = [...fields.values()]
     .filter((field) => displayed === undefined || field.displayed.enabled === displayed)

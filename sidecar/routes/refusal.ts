@@ -8,6 +8,7 @@ import type { IndexEntry } from '../../core/topology.ts';
 import type { GatewayReply } from '../http/exchange.ts';
 import { type Answered, askNode, type Question, relay } from './ask.ts';
 import type { RouteContext } from './context.ts';
+import { readableNodes } from './copies.ts';
 
 /** Passes on the refusal that the client's own request gets. */
 export async function relayRefusal(
@@ -50,15 +51,10 @@ export async function askOwner(
   entry: IndexEntry,
   question: Question,
 ): Promise<Answered | undefined> {
-  const tried = new Set<string>();
-  for (const copies of entry.owners) {
-    for (const { nodeId, state } of copies) {
-      if (state !== 'in-sync' || tried.has(nodeId)) continue;
-      tried.add(nodeId);
-      const outcome = await askNode(context, nodeId, question);
-      if (outcome.kind !== 'answered' || outcome.status === 503) continue;
-      return outcome.status >= 400 ? outcome : undefined;
-    }
+  for (const nodeId of readableNodes(context, entry)) {
+    const outcome = await askNode(context, nodeId, question);
+    if (outcome.kind !== 'answered' || outcome.status === 503) continue;
+    return outcome.status >= 400 ? outcome : undefined;
   }
   return undefined;
 }

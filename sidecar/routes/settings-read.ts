@@ -5,10 +5,10 @@
 import { decodeAnswer } from '../../core/json/slice.ts';
 import { toClientSettings } from '../../core/settings/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
-import type { NodeId } from '../../core/types.ts';
 import type { GatewayReply } from '../http/exchange.ts';
 import { type Answered, askNode, isWorthRetrying, outcomeError, relay } from './ask.ts';
 import type { RouteContext, RouteHandler } from './context.ts';
+import { readableNodes } from './copies.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
 import { jsonReply } from './reply.ts';
 import type { SettingName } from './settings-names.ts';
@@ -37,23 +37,15 @@ export function getSetting(name: SettingName): RouteHandler {
   };
 }
 
-/** Asks nodes with an in-sync copy, one after another, until one answers. */
+/** Asks nodes with a copy that may be read, one after another, until one answers. */
 async function askOwner(context: RouteContext, entry: IndexEntry, path: string): Promise<Answered> {
   let last: Awaited<ReturnType<typeof askNode>> | undefined;
-  for (const nodeId of readableOwners(entry)) {
+  for (const nodeId of readableNodes(context, entry)) {
     last = await askNode(context, nodeId, { method: 'GET', path });
     if (last.kind === 'answered' && !isWorthRetrying(last)) return last;
     if (last.kind === 'aborted') break;
   }
   throw outcomeError(last);
-}
-
-function readableOwners(entry: IndexEntry): Set<NodeId> {
-  const owners = new Set<NodeId>();
-  for (const copies of entry.owners) {
-    for (const copy of copies) if (copy.state === 'in-sync') owners.add(copy.nodeId);
-  }
-  return owners;
 }
 
 function parseAnswer(answer: Answered): unknown {

@@ -16,17 +16,31 @@ export interface NodeIndexStats {
 /** The same of the whole index, members in a node's order. */
 export type IndexStats = NodeIndexStats;
 
-/** Sums over nodes; counts of documents and fields are divided by the copies each document has. */
-export function addIndexStats(parts: readonly NodeIndexStats[], copies: number): IndexStats {
+/** How much of what a node counts is counted: 1 for all of it, 1/2 where another node counts the same. */
+export interface CountedPart {
+  readonly part: NodeIndexStats;
+  readonly share: number;
+}
+
+/**
+ * Counts of documents and fields, each document once: by the shares of the parts, or `documentCount` where
+ * that is known better. Sizes are those of all nodes: copies take up space, too.
+ */
+export function addIndexStats(
+  parts: readonly NodeIndexStats[],
+  counted: readonly CountedPart[],
+  documentCount?: number,
+): IndexStats {
   const sum = (pick: (part: NodeIndexStats) => number | undefined): number =>
     parts.reduce((total, part) => total + (pick(part) ?? 0), 0);
+  const once = (pick: (part: NodeIndexStats) => number | undefined): number =>
+    Math.round(counted.reduce((total, { part, share }) => total + (pick(part) ?? 0) * share, 0));
   const storedCount = sum((part) => part.numberOfDocuments);
   const storedBytes = sum((part) => part.avgDocumentSize * part.numberOfDocuments);
   const has = (name: keyof NodeIndexStats): boolean =>
     parts.some((part) => part[name] !== undefined);
-  const once = (count: number): number => Math.round(count / copies);
   return {
-    numberOfDocuments: once(storedCount),
+    numberOfDocuments: documentCount ?? once((part) => part.numberOfDocuments),
     rawDocumentDbSize: sum((part) => part.rawDocumentDbSize),
     avgDocumentSize: storedCount === 0 ? 0 : Math.floor(storedBytes / storedCount),
     isIndexing: parts.some((part) => part.isIndexing),
@@ -34,24 +48,25 @@ export function addIndexStats(parts: readonly NodeIndexStats[], copies: number):
       ? { internalDatabaseSizes: addByName(parts.map((part) => part.internalDatabaseSizes ?? {})) }
       : {}),
     ...(has('numberOfEmbeddings')
-      ? { numberOfEmbeddings: once(sum((part) => part.numberOfEmbeddings)) }
+      ? { numberOfEmbeddings: once((part) => part.numberOfEmbeddings) }
       : {}),
     ...(has('numberOfEmbeddedDocuments')
-      ? { numberOfEmbeddedDocuments: once(sum((part) => part.numberOfEmbeddedDocuments)) }
+      ? { numberOfEmbeddedDocuments: once((part) => part.numberOfEmbeddedDocuments) }
       : {}),
-    fieldDistribution: fieldsOnce(parts, once),
+    fieldDistribution: fieldsOnce(counted),
   };
 }
 
-function fieldsOnce(
-  parts: readonly NodeIndexStats[],
-  once: (count: number) => number,
-): Record<string, number> {
-  const total = addByName(parts.map((part) => part.fieldDistribution));
+function fieldsOnce(counted: readonly CountedPart[]): Record<string, number> {
+  const scaled = counted.map(({ part, share }) =>
+    Object.fromEntries(
+      Object.entries(part.fieldDistribution).map(([name, count]) => [name, count * share]),
+    ),
+  );
   return Object.fromEntries(
-    Object.entries(total)
+    Object.entries(addByName(scaled))
       .filter(([name]) => !isReservedName(name))
-      .map(([name, count]) => [name, once(count)]),
+      .map(([name, count]) => [name, Math.round(count)]),
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * GET /stats and /indexes/{uid}/stats: the nodes' own figures added up, without the gateway's fields
- * and the marker index. Sizes cannot equal those of one node: each node keeps its own structures.
+ * GET /stats and /indexes/{uid}/stats: the nodes' own figures added up, each document counted once, without
+ * the gateway's fields and the marker index. Sizes cannot equal those of one node: each node keeps its own structures.
  * Nodes are asked with the caller's key, so a limited key sees only its indexes.
  */
 import { decodeObject } from '../../core/json/slice.ts';
@@ -12,33 +12,44 @@ import type { RouteContext } from './context.ts';
 import { visibleIndexes } from './indexes-read.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
 import { parseQuery, safeQuery } from './query.ts';
-import { jsonReply } from './reply.ts';
-import { addIndexStats, humanSize, type IndexStats, type NodeIndexStats } from './stats-sum.ts';
+import { type HeaderPair, jsonReply } from './reply.ts';
+import { countOnce, holdersOf, type StatsByNode } from './stats-count.ts';
+import { humanSize, type IndexStats, type NodeIndexStats } from './stats-sum.ts';
+
+/** Indexes that are counted at once, where nodes have to be asked for it. */
+const COUNTED_AT_ONCE = 8;
 
 /** GET /stats. */
 export async function getStats(context: RouteContext): Promise<GatewayReply> {
   const answers = await askForStats(context, '/stats', [...context.view.nodes.keys()]);
   if (answers.kind === 'refused') return answers.reply;
   const isHuman = parseQuery(context.query).get('sizeFormat') === 'human';
-  const nodes = answers.parts.map((part) => part.value as NodeStats);
-  const indexes = new Map<string, unknown>();
-  let lastUpdate: string | null = null;
-  for (const entry of visibleIndexes(context)) {
-    const parts = nodes.flatMap(({ indexes: held }) => held[entry.uid] ?? []);
-    if (parts.length === 0) continue;
-    indexes.set(entry.uid, shown(addIndexStats(parts, copiesOf(entry)), isHuman));
-    if (lastUpdate === null || entry.updatedAt > lastUpdate) lastUpdate = entry.updatedAt;
+  const nodes = new Map([...answers.parts].map(([id, part]) => [id, part as NodeStats] as const));
+  const entries = visibleIndexes(context).filter((entry) =>
+    [...nodes.values()].some(({ indexes }) => indexes[entry.uid] !== undefined),
+  );
+  const indexes: Record<string, unknown> = {};
+  for (let at = 0; at < entries.length; at += COUNTED_AT_ONCE) {
+    const some = entries.slice(at, at + COUNTED_AT_ONCE);
+    const counted = await Promise.all(
+      some.map((entry) => countOnce(context, entry, statsOf(entry, nodes))),
+    );
+    for (const [place, entry] of some.entries()) {
+      indexes[entry.uid] = shown(counted[place] ?? NOTHING, isHuman);
+    }
   }
+  const updates = entries.map(({ updatedAt }) => updatedAt).sort();
   const sum = (pick: (stats: NodeStats) => number): unknown => {
-    const bytes = nodes.reduce((total, stats) => total + pick(stats), 0);
+    const bytes = [...nodes.values()].reduce((total, stats) => total + pick(stats), 0);
     return isHuman ? humanSize(bytes) : bytes;
   };
-  return jsonReply(context.template, 200, {
+  const value = {
     databaseSize: sum((stats) => stats.databaseSize),
     usedDatabaseSize: sum((stats) => stats.usedDatabaseSize),
-    lastUpdate,
-    indexes: Object.fromEntries(indexes),
-  });
+    lastUpdate: updates.at(-1) ?? null,
+    indexes,
+  };
+  return jsonReply(context.template, 200, value, answers.headers);
 }
 
 /** GET /indexes/{uid}/stats. */
@@ -49,11 +60,14 @@ export async function getIndexStats(context: RouteContext): Promise<GatewayReply
     const question = { method: 'GET', path: path + safeQuery(context.query) } as const;
     return refuseMissingIndex(context, question);
   }
-  const answers = await askForStats(context, path, ownersOf(entry));
+  const answers = await askForStats(context, path, holdersOf(entry));
   if (answers.kind === 'refused') return answers.reply;
   const isHuman = parseQuery(context.query).get('sizeFormat') === 'human';
-  const parts = answers.parts.map((part) => part.value as NodeIndexStats);
-  return jsonReply(context.template, 200, shown(addIndexStats(parts, copiesOf(entry)), isHuman));
+  const stats = new Map(
+    [...answers.parts].map(([id, part]) => [id, (part ?? NOTHING) as NodeIndexStats] as const),
+  );
+  const counted = await countOnce(context, entry, stats);
+  return jsonReply(context.template, 200, shown(counted, isHuman), answers.headers);
 }
 
 interface NodeStats {
@@ -62,13 +76,33 @@ interface NodeStats {
   readonly indexes: Readonly<Record<string, NodeIndexStats>>;
 }
 
+/** Of a node that was reached and does not hold the index (yet). */
+const NOTHING: NodeIndexStats = {
+  numberOfDocuments: 0,
+  rawDocumentDbSize: 0,
+  avgDocumentSize: 0,
+  isIndexing: false,
+  fieldDistribution: {},
+};
+
+function statsOf(entry: IndexEntry, nodes: ReadonlyMap<NodeId, NodeStats>): StatsByNode {
+  const holders = holdersOf(entry).filter((id) => nodes.has(id));
+  return new Map(holders.map((id) => [id, nodes.get(id)?.indexes[entry.uid] ?? NOTHING]));
+}
+
 type StatsAnswers =
-  | { readonly kind: 'answered'; readonly parts: readonly { readonly value: unknown }[] }
+  | {
+      readonly kind: 'answered';
+      /** By node; undefined if it does not know the index. */
+      readonly parts: ReadonlyMap<NodeId, unknown>;
+      readonly headers: readonly HeaderPair[];
+    }
   | { readonly kind: 'refused'; readonly reply: GatewayReply };
 
 /**
  * Asks the nodes with sizes as numbers, whatever the client wants to see. A query a node refuses is
- * passed on as asked. A node that cannot be reached fails the whole: a sum with a hole is a wrong figure.
+ * passed on as asked. Nodes that cannot be reached are named: their sizes are not in the sums. Throws if
+ * none can.
  */
 async function askForStats(
   context: RouteContext,
@@ -80,29 +114,23 @@ async function askForStats(
   const text = query.toString();
   const question = { method: 'GET', path: text === '' ? path : `${path}?${text}` } as const;
   const outcomes = await Promise.all(nodeIds.map((id) => askNode(context, id, question)));
-  const parts: { value: unknown }[] = [];
-  for (const outcome of outcomes) {
-    if (outcome.kind !== 'answered' || outcome.status >= 500) throw outcomeError(outcome);
-    if (outcome.status === 404) continue;
-    if (outcome.status !== 200) return { kind: 'refused', reply: relay(context, outcome) };
-    parts.push({ value: parseAnswer(outcome) });
+  const parts = new Map<NodeId, unknown>();
+  const unreached: NodeId[] = [];
+  for (const [place, nodeId] of nodeIds.entries()) {
+    const outcome = outcomes[place];
+    if (outcome?.kind !== 'answered' || outcome.status >= 500) unreached.push(nodeId);
+    else if (outcome.status === 404) parts.set(nodeId, undefined);
+    else if (outcome.status !== 200) return { kind: 'refused', reply: relay(context, outcome) };
+    else parts.set(nodeId, parseAnswer(outcome));
   }
-  return { kind: 'answered', parts };
+  if (parts.size === 0) throw outcomeError(outcomes[0]);
+  const said = unreached.map((id) => `shards=0; reason=unreachable; node=${id}`);
+  const headers: HeaderPair[] = said.length > 0 ? [['x-miroir-degraded', said.join(', ')]] : [];
+  return { kind: 'answered', parts, headers };
 }
 
 function parseAnswer(answer: Answered): unknown {
   return decodeObject(answer.body);
-}
-
-/** Nodes that hold a copy of some shard, whatever its state. */
-export function ownersOf(entry: IndexEntry): NodeId[] {
-  return [...new Set(entry.owners.flatMap((copies) => copies.map((copy) => copy.nodeId)))];
-}
-
-/** Copies of a shard, on average: each document is counted once per copy. */
-function copiesOf(entry: IndexEntry): number {
-  const copyCount = entry.owners.reduce((sum, copies) => sum + copies.length, 0);
-  return Math.max(1, copyCount / Math.max(1, entry.shardCount));
 }
 
 function shown(stats: IndexStats, isHuman: boolean): unknown {

@@ -163,7 +163,10 @@ test('figures of an index are added up once per document', () => {
     fieldDistribution: { title: 10, _miroir_shard: 10, id: 10 },
   };
   const other = { ...part, numberOfDocuments: 30, avgDocumentSize: 4, isIndexing: true };
-  const sum = addIndexStats([part, other], 2);
+  const sum = addIndexStats(
+    [part, other],
+    [part, other].map((one) => ({ part: one, share: 1 / 2 })),
+  );
   assert.is(sum.numberOfDocuments, 20);
   assert.is(sum.avgDocumentSize, 5);
   assert.is(sum.isIndexing, true);
