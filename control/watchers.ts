@@ -4,6 +4,7 @@
  */
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import { inSyncOf, shardsOn } from './copies/index.ts';
+import { alignKeys } from './keys/index.ts';
 import type { Runner } from './machine/index.ts';
 import type { ControlNode } from './nodes/index.ts';
 import type { Now, State } from './state/index.ts';
@@ -108,6 +109,10 @@ export class Watchers {
     const isFresh = check.adoptedTaskUid !== null;
     if ((isFresh || this.#upNodes.size > 0) && !(await this.#alignFeatures(node, signal))) {
       return { kind: 'unreachable', reason: 'its features cannot be set' };
+    }
+    const other = this.usableNodes().find(({ id }) => id !== node.id);
+    if (other !== undefined && !(await alignKeys(node, other, signal))) {
+      return { kind: 'unreachable', reason: 'its keys cannot be set' };
     }
     if (state.cluster.versionJson !== check.versionJson) {
       runner.submit({ kind: 'cluster', change: { versionJson: check.versionJson } });

@@ -26,6 +26,20 @@ export async function unifyKeys(
   return truth;
 }
 
+/**
+ * Brings the keys of one node in line with another's, for a node that comes back and may have lost its data:
+ * were it the first of the cluster, its default keys would else be the truth for all. False if it could not
+ * be brought; true also if the other does not answer any more.
+ */
+export async function alignKeys(
+  node: ControlNode,
+  other: ControlNode,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const truth = await readKeys(other, signal);
+  return truth === undefined || (await align(node, truth, signal));
+}
+
 async function align(
   node: ControlNode,
   truth: readonly NodeKey[],
