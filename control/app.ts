@@ -8,7 +8,7 @@ import { type MiroirConfig, readSecret } from '../core/config/index.ts';
 import { failpoint } from '../core/failpoint.ts';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import type { Position } from '../core/topology.ts';
-import { startApi, WatchHub, WriteService } from './api/index.ts';
+import { ClusterCalls, startApi, WatchHub, WriteService } from './api/index.ts';
 import { hashHex, INTERNAL_KEY_UID, KeyCalls, KeyTable, keyText } from './keys/index.ts';
 import { loadCluster, loadState, Runner } from './machine/index.ts';
 import { ControlNode } from './nodes/index.ts';
@@ -23,7 +23,7 @@ import {
   noteCleanStop,
   Store,
 } from './store/index.ts';
-import { newCluster, refuseCopies, withConfig } from './topology/index.ts';
+import { newCluster, withConfig } from './topology/index.ts';
 import { Watchers } from './watchers.ts';
 
 const TICK_MS = 250;
@@ -47,7 +47,6 @@ export interface Control {
 /** Starts control. */
 export async function startControl(options: ControlOptions): Promise<Control> {
   const { config } = options;
-  refuseCopies(config);
   const folder = await holdDataDir(config.control.data_dir);
   try {
     await examineFolder(folder.path);
@@ -91,10 +90,25 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
     now: readNow,
     freshIndexId: () => randomBytes(16).toString('hex'),
   });
-  const performer = new Performer({ state, nodes, writes, now: readNow, logger, metrics, signal });
+  const clusterCalls = new ClusterCalls({
+    submit: (event) => runner.submit(event),
+    now: readNow,
+    viewPosition: () => watchers.viewPosition,
+  });
+  const performer = new Performer({
+    state,
+    nodes,
+    writes,
+    now: readNow,
+    logger,
+    metrics,
+    signal,
+    answerCluster: (effect) => clusterCalls.answer(effect),
+  });
   const runner = new Runner({
     state,
     commit: (changes) => commit(store, changes),
+    position: () => store.position,
     perform: (effect) => performer.perform(effect),
     publish: (change) => watchers.publish(change),
     afterBatch: () => performer.wakeTails(),
@@ -112,6 +126,8 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
     runner,
     writes,
     watchers,
+    clusterCalls,
+    onWatch: (sidecarId) => runner.submit({ kind: 'watchOpened', sidecarId, now: readNow() }),
     viewPosition: () => watchers.viewPosition,
     refreshKeys: () => keys.refresh(),
     callKeys: (call) => keyCalls.call(call),
@@ -206,6 +222,7 @@ function readState(config: MiroirConfig, store: Store): State {
       quorum: config.writes.quorum,
     },
     now: readNow(),
+    commitIndex: Number(store.position.index) + 1,
   });
   // Addresses may be others than those recorded.
   state.isClusterTouched = true;

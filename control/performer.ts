@@ -7,8 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import type { WriteService } from './api/index.ts';
 import type { Runner } from './machine/index.ts';
-import { type ControlNode, findTags, runStep, Tail } from './nodes/index.ts';
-import type { Effect, NodeTask, Now, State } from './state/index.ts';
+import { type ControlNode, runStep, Tail } from './nodes/index.ts';
+import type { Effect, NodeReading, Now, State } from './state/index.ts';
+import { readMarker } from './topology/index.ts';
 
 const COUNT_PAUSE_MS = 200;
 
@@ -21,7 +22,12 @@ export interface PerformerOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly signal: AbortSignal;
+  /** Answers calls of sidecars about the topology. */
+  readonly answerCluster: (effect: ClusterReply) => void;
 }
+
+/** Answers to calls of sidecars about the topology. */
+export type ClusterReply = Extract<Effect, { kind: 'confirmReply' | 'confirmNodeReply' }>;
 
 /** Performs effects. `runner` is given before the first one. */
 export class Performer {
@@ -30,6 +36,10 @@ export class Performer {
   /** Intents that were open when this process began: their calls may have been made before. */
   readonly #inherited: ReadonlySet<number>;
   #runner: Runner | undefined;
+  readonly #changes = new Map<
+    string,
+    { readonly change: Extract<Effect, { kind: 'copyChanged' }>; readonly count: number }
+  >();
 
   constructor(options: PerformerOptions) {
     this.#options = options;
@@ -40,11 +50,13 @@ export class Performer {
   /** Gives the machine that results go to, and follows what is outstanding already. */
   start(runner: Runner): void {
     this.#runner = runner;
+    for (const tail of this.#tails.values()) tail.start();
     this.wakeTails();
   }
 
   /** Something may be outstanding that was not before. */
   wakeTails(): void {
+    this.#logChanges();
     for (const [nodeId, tail] of this.#tails) {
       if ((this.#options.state.outstanding.get(nodeId)?.size ?? 0) > 0) tail.wake();
     }
@@ -69,8 +81,21 @@ export class Performer {
       case 'countDocuments':
         void this.#countDocuments(effect.seq);
         return;
-      case 'findTags':
-        void this.#findTags(effect.seq, effect.nodeId);
+      case 'readNode':
+        this.#tails.get(effect.nodeId)?.ask();
+        return;
+      case 'confirmReply':
+      case 'confirmNodeReply':
+        this.#options.answerCluster(effect);
+        return;
+      case 'wakeAt':
+        this.#wakeAt(effect.steadyMs);
+        return;
+      case 'copyChanged':
+        this.#noteChange(effect);
+        return;
+      case 'nodeLostData':
+        logger.error({ node: effect.nodeId }, `the node lost data: ${effect.reason}`);
         return;
       case 'granted':
         metrics.laneWait.observe(effect.waitedMs / 1_000);
@@ -122,49 +147,60 @@ export class Performer {
     }
   }
 
-  async #findTags(seq: number, nodeId: string): Promise<void> {
-    const { state, nodes, signal, now } = this.#options;
-    const intent = state.open.get(seq)?.intent;
-    const node = nodes.get(nodeId);
-    if (intent === undefined || node === undefined) return;
-    const tag = `m1.${state.cluster.clusterId}.${seq}`;
-    const floor = intent.floors[nodeId] ?? -1;
-    const parts = await findTags(node, { tag, floor }, signal);
-    if (parts === undefined) return;
-    this.#runner?.submit({ kind: 'tagsFound', seq, nodeId, parts, now: now() });
+  #wakeAt(steadyMs: number): void {
+    const { now, signal } = this.#options;
+    const waitMs = Math.max(0, steadyMs - now().steadyMs);
+    void delay(waitMs, undefined, { signal, ref: false })
+      .then(() => this.#runner?.submit({ kind: 'tick', now: now() }))
+      .catch(() => {});
+  }
+
+  #noteChange(change: Extract<Effect, { kind: 'copyChanged' }>): void {
+    const { indexId, nodeId, to, reason } = change;
+    const name = `${indexId} ${nodeId} ${to} ${reason}`;
+    this.#changes.set(name, { change, count: (this.#changes.get(name)?.count ?? 0) + 1 });
+  }
+
+  /** One line for all shards of an index on a node. */
+  #logChanges(): void {
+    for (const { change, count } of this.#changes.values()) {
+      const { indexId, nodeId, to, reason } = change;
+      const fields = { index: indexId, node: nodeId, state: to, shards: count, reason };
+      this.#options.logger.info(fields, 'copies changed their state');
+    }
+    this.#changes.clear();
   }
 
   #makeTail(node: ControlNode): Tail {
-    const { state, logger, now } = this.#options;
-    const submit = (tasks: readonly NodeTask[]): void => {
-      this.#runner?.submit({ kind: 'nodeTasks', nodeId: node.id, tasks, now: now() });
-    };
+    const { state, now } = this.#options;
     return new Tail({
       node,
-      outstanding: () => state.outstanding.get(node.id)?.keys() ?? [],
-      onTasks: submit,
-      onLost: (uid) => {
-        logger.error({ node: node.id, uid }, 'a node lost a task that it had acknowledged');
-        submit([lostTask(uid)]);
+      known: () => {
+        const record = state.cluster.nodes.find(({ id }) => id === node.id);
+        return {
+          lastUid: record?.lastTaskUid ?? -1,
+          lastTag: record?.lastTag ?? null,
+          seenUid: record?.seenUid ?? -1,
+          outstanding: state.outstanding.get(node.id)?.keys() ?? [],
+        };
+      },
+      readMarker: (signal) => this.#readMarker(node, signal),
+      steadyMs: () => now().steadyMs,
+      onReading: (reading) => {
+        this.#runner?.submit({ kind: 'nodeTail', reading, now: now() });
       },
     });
   }
-}
 
-function lostTask(uid: number): NodeTask {
-  const code = 'internal';
-  return {
-    uid,
-    status: 'failed',
-    batchUid: null,
-    startedAt: null,
-    finishedAt: null,
-    details: null,
-    error: {
-      message: 'The node that took this task does not know it any more.',
-      code,
-      type: code,
-      link: `https://docs.meilisearch.com/errors#${code}`,
-    },
-  };
+  async #readMarker(
+    node: ControlNode,
+    signal: AbortSignal,
+  ): Promise<NodeReading['marker'] | undefined> {
+    const marker = await readMarker(node, signal);
+    if (marker === 'unreachable') return undefined;
+    if (marker === 'absent') return 'absent';
+    const isOurs =
+      marker.cluster === this.#options.state.cluster.clusterId && marker.node === node.id;
+    return isOurs ? 'ours' : 'foreign';
+  }
 }

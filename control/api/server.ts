@@ -19,6 +19,7 @@ import { TaskServiceService } from '../../proto/gen/miroir/tasks/v1/tasks.ts';
 import { WriteServiceService } from '../../proto/gen/miroir/write/v1/write.ts';
 import type { KeyCall, KeyCallReply } from '../keys/index.ts';
 import { batchHandlers } from './batch-service.ts';
+import type { ClusterCalls } from './cluster-calls.ts';
 import { keyHandlers } from './key-service.ts';
 import { type TaskServiceOptions, taskHandlers } from './task-service.ts';
 import { toPosition } from './view-messages.ts';
@@ -34,6 +35,9 @@ export interface ApiOptions extends TaskServiceOptions {
   readonly listen: string;
   readonly writes: WriteService;
   readonly watchers: WatchHub;
+  readonly clusterCalls: ClusterCalls;
+  /** A sidecar begins to follow the view. */
+  readonly onWatch: (sidecarId: string) => void;
   /** Reads the keys of the nodes again; false if no node answered. */
   readonly refreshKeys: () => Promise<boolean>;
   readonly callKeys: (call: KeyCall) => Promise<KeyCallReply>;
@@ -75,12 +79,16 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 }
 
 function addServices(server: Server, options: ApiOptions): void {
-  const { runner, watchers, viewPosition, refreshKeys } = options;
+  const { runner, watchers, clusterCalls, onWatch, viewPosition, refreshKeys } = options;
   server.addService(WriteServiceService, options.writes.handlers);
   server.addService(TaskServiceService, { ...taskHandlers(options), ...batchHandlers(options) });
   server.addService(KeysServiceService, keyHandlers(options.callKeys));
   server.addService(ClusterServiceService, {
+    confirm: clusterCalls.confirm.bind(clusterCalls),
+    confirmNode: clusterCalls.confirmNode.bind(clusterCalls),
     watch: (call: ServerWritableStream<WatchRequest, WatchResponse>) => {
+      // Known before it can read: its lease counts from here.
+      if (call.request.sidecarId !== '') onWatch(call.request.sidecarId);
       runner.settled().then(
         () => watchers.add(call),
         () => call.emit('error', { code: status.UNAVAILABLE, details: 'the store failed' }),

@@ -2,9 +2,9 @@
 import { type PlacementNode, planOwners } from '../../core/placement/index.ts';
 import { COPY_STATES } from '../../core/topology.ts';
 import type { IndexId, NodeId } from '../../core/types.ts';
+import { NO_COPY } from '../copies/index.ts';
 import type { IndexRecord, State } from '../state/index.ts';
 
-const NO_COPY = 0xffff;
 const IN_SYNC = COPY_STATES.indexOf('in-sync');
 
 /** A new index under `uid`, owned by the nodes that placement chooses. Not yet in the catalog. */
@@ -61,15 +61,6 @@ export function touchedShards(index: IndexRecord, hashes: Buffer | undefined): n
   const found = new Set<number>();
   for (let at = 0; at + 8 <= hashes.length; at += 8) found.add(hashes.readUInt32LE(at) & mask);
   return [...found].sort((left, right) => left - right);
-}
-
-/** The owner table with only the copies that take writes now. */
-export function writableOwners(index: IndexRecord): Buffer {
-  const table = Buffer.from(index.owners);
-  for (let slot = 0; slot < index.copyStates.length; slot += 1) {
-    if (index.copyStates[slot] !== IN_SYNC) table.writeUInt16LE(NO_COPY, slot * 2);
-  }
-  return table;
 }
 
 /** Ties need one order everywhere as soon as a second node holds part of the index. */

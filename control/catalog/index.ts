@@ -6,7 +6,7 @@ export {
   writeAbandoned,
 } from './errors.ts';
 export { applyToCatalog } from './finish.ts';
-export { hasSeveralOwners, writableOwners } from './index-record.ts';
+export { hasSeveralOwners } from './index-record.ts';
 export type { Place, Planned, WritePlan } from './plan.ts';
-export { planWrite } from './plan-write.ts';
+export { DOWN_MS, planWrite } from './plan-write.ts';
 export { deletionSteps, settingsSteps } from './steps.ts';

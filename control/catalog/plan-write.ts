@@ -5,7 +5,7 @@
  */
 import { assertNever } from '../../core/assert.ts';
 import { isObject } from '../../core/settings/index.ts';
-import { inSyncOf } from '../copies/index.ts';
+import { copiesOf } from '../copies/index.ts';
 import type { BeginInput, IndexRecord, JsonObject, State } from '../state/index.ts';
 import { indexAlreadyExists, indexNotFound, primaryKeyExists } from './errors.ts';
 import { makeIndex, touchedShards } from './index-record.ts';
@@ -22,6 +22,9 @@ import {
 import { planIndexUpdate, planSwap } from './plan-names.ts';
 import { planCancel, planCompaction, planDelete } from './plan-tasks.ts';
 import { creationSteps, deletionSteps, type StepPlan, settingsSteps } from './steps.ts';
+
+/** A node that does not answer for this long is not counted on by writes that begin. */
+export const DOWN_MS = 1_000;
 
 /** Plans a write and moves the head. */
 export function planWrite(state: State, input: BeginInput, place: Place): Planned {
@@ -70,8 +73,8 @@ function planAddition(state: State, input: BeginInput, place: Place): Planned {
     return { kind: 'otherPrimaryKey', primaryKey };
   }
   if (input.failure !== null) return failing(names, input.failure);
-  const shares = documentShares(known, input);
-  const refused = refuseIfDown(state, [...shares.targets.keys()]);
+  const shares = documentShares(state, known, input);
+  const refused = refuseIfDown(state, known, shares.shards);
   if (refused !== undefined) return refused;
   if (primaryKey === null && input.primaryKey !== null) {
     known.primaryKey = input.primaryKey;
@@ -87,12 +90,13 @@ function planFirstDocuments(state: State, input: BeginInput, place: Place): Plan
     uid: input.indexUid,
     at: place.enqueuedAt,
   });
-  const refused = refuseIfDown(state, index.nodeIds);
+  const refused = refuseIfDown(state, index);
   if (refused !== undefined) return refused;
   const primaryKey = input.failure === null ? input.primaryKey : null;
   index.primaryKey = primaryKey;
   addToHead(state, index, input.indexUid);
-  const shares = input.failure === null ? documentShares(index, input) : { scope: 'none' as const };
+  const shares =
+    input.failure === null ? documentShares(state, index, input) : { scope: 'none' as const };
   return {
     kind: 'write',
     plan: emptyPlan([input.indexUid], {
@@ -110,8 +114,8 @@ function planChange(state: State, input: BeginInput): Planned {
   const known = headIndex(state, input.indexUid);
   if (known === undefined) return failing(names, indexNotFound(input.indexUid));
   if (input.failure !== null) return failing(names, input.failure);
-  const shares = documentShares(known, input);
-  const refused = refuseIfDown(state, [...shares.targets.keys()]);
+  const shares = documentShares(state, known, input);
+  const refused = refuseIfDown(state, known, shares.shards);
   if (refused !== undefined) return refused;
   return { kind: 'write', plan: emptyPlan(names, { ...shares, indexId: known.id }) };
 }
@@ -120,7 +124,7 @@ function planCreation(state: State, input: BeginInput, place: Place): Planned {
   const uid = input.indexUid;
   if (headIndex(state, uid) !== undefined) return failing([uid], indexAlreadyExists(uid));
   const index = makeIndex(state, { id: place.freshIndexId, uid, at: place.enqueuedAt });
-  const refused = refuseIfDown(state, index.nodeIds);
+  const refused = refuseIfDown(state, index);
   if (refused !== undefined) return refused;
   const body = isObject(input.body) ? input.body : {};
   const primaryKey = typeof body['primaryKey'] === 'string' ? body['primaryKey'] : null;
@@ -162,7 +166,7 @@ function planSettings(state: State, input: BeginInput, place: Place): Planned {
   if (index === undefined) {
     if (!input.mayCreateIndex) return failing([uid], indexNotFound(uid));
     index = makeIndex(state, { id: place.freshIndexId, uid, at: place.enqueuedAt });
-    const refused = refuseIfDown(state, index.nodeIds);
+    const refused = refuseIfDown(state, index);
     if (refused !== undefined) return refused;
     addToHead(state, index, uid);
   }
@@ -184,23 +188,40 @@ function planSettings(state: State, input: BeginInput, place: Place): Planned {
 }
 
 function documentShares(
+  state: State,
   index: IndexRecord,
   input: BeginInput,
 ): Pick<WritePlan, 'scope' | 'shards' | 'targets'> {
   if (input.touchesAllShards) {
     const shards = touchedShards(index, undefined);
-    return { scope: 'all', shards, targets: chooseTargets(index, shards) };
+    return { scope: 'all', shards, targets: chooseTargets(state, index, { input, shards }) };
   }
   if (input.keyHashes.length === 0) return { scope: 'none', shards: [], targets: new Map() };
   const shards = touchedShards(index, input.keyHashes);
-  return { scope: 'keys', shards, targets: chooseTargets(index, shards) };
+  return { scope: 'keys', shards, targets: chooseTargets(state, index, { input, shards }) };
 }
 
-/** Node -> those of the shards of which it holds an in-sync copy. */
-function chooseTargets(index: IndexRecord, shards: readonly number[]): Map<string, number[]> {
+/**
+ * Node -> those of the shards of which its copy takes the write. A copy that is being filled takes only what
+ * does not depend on what it holds: whole documents and deletions, both by id.
+ */
+function chooseTargets(
+  state: State,
+  index: IndexRecord,
+  write: { readonly input: BeginInput; readonly shards: readonly number[] },
+): Map<string, number[]> {
+  const { input, shards } = write;
+  const isWhole = input.kind === 'documentsReplace' && !input.skipsCreation;
+  const fitsFilling = !input.touchesAllShards && (isWhole || input.kind === 'documentsDeleteById');
   const targets = new Map<string, number[]>();
   for (const shard of shards) {
-    for (const nodeId of inSyncOf(index, shard)) {
+    const copies = copiesOf(index, shard);
+    const isCounting = copies.map(({ state: copy }) => copy === 'in-sync' || copy === 'held');
+    const hasUp = copies.some(({ nodeId }, at) => isCounting[at] && !state.downNodes.has(nodeId));
+    for (const [at, { nodeId, state: copy }] of copies.entries()) {
+      const isAway = hasUp && state.nowMs - (state.downNodes.get(nodeId) ?? state.nowMs) >= DOWN_MS;
+      const takes = isCounting[at] ? !isAway : copy === 'filling' && fitsFilling;
+      if (!takes) continue;
       const known = targets.get(nodeId);
       if (known === undefined) targets.set(nodeId, [shard]);
       else known.push(shard);

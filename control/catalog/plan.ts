@@ -1,5 +1,8 @@
 /** What planning a write comes to, and the small parts every plan is made of. */
+
+import { inSyncOf } from '../copies/index.ts';
 import type { IndexRecord, Intent, State, Swap, TaskError } from '../state/index.ts';
+import { touchedShards } from './index-record.ts';
 import type { StepPlan } from './steps.ts';
 
 /** The parts of an intent that the catalog decides. */
@@ -61,13 +64,29 @@ export function failing(names: readonly string[], error: TaskError): Planned {
   return { kind: 'write', plan: emptyPlan(names, { error }) };
 }
 
-/** Refused if a node that must take part is known to be down. */
-export function refuseIfDown(state: State, nodeIds: readonly string[]): Planned | undefined {
-  const down = nodeIds.filter((id) => state.downNodes.has(id));
+/** Refused if a shard touched has no copy that counts on a node that answers. */
+export function refuseIfDown(
+  state: State,
+  index: IndexRecord,
+  shards: readonly number[] = touchedShards(index, undefined),
+): Planned | undefined {
+  const down = nodesMissing(state, index, shards);
   if (down.length === 0) return undefined;
   return {
     kind: 'refusal',
     code: 'miroir_shard_unavailable',
     message: `The write needs node ${down.map((id) => `\`${id}\``).join(', ')}, which does not answer. Nothing was written.`,
   };
+}
+
+/** Nodes that are down and without which some of these shards have no copy that counts. */
+function nodesMissing(state: State, index: IndexRecord, shards: readonly number[]): string[] {
+  if (state.downNodes.size === 0) return [];
+  const missing = new Set<string>();
+  for (const shard of shards) {
+    const counting = inSyncOf(index, shard);
+    if (counting.some((nodeId) => !state.downNodes.has(nodeId))) continue;
+    for (const nodeId of counting) missing.add(nodeId);
+  }
+  return index.nodeIds.filter((nodeId) => missing.has(nodeId));
 }

@@ -31,7 +31,7 @@ export function isShrinkConfirmed(
   index: IndexRecord,
   shards: readonly number[],
 ): boolean {
-  if (index.copiesPerShard === 1) return true;
+  if (index.copiesPerShard === 1 || shards.length === 0) return true;
   let newest = state.shrunkFloor;
   for (const shard of shards) newest = Math.max(newest, shrunkAt(state, index, shard));
   return isConfirmed(state, newest);

@@ -3,18 +3,15 @@
  * the same sidecar finds its first self and takes no second place.
  */
 import { isObject, toClientDetails } from '../../core/settings/index.ts';
-import { planWrite, type WritePlan } from '../catalog/index.ts';
-import type {
-  BeginInput,
-  Intent,
-  MachineEvent,
-  OpenIntent,
-  State,
-  Target,
-  TaskRecord,
-} from '../state/index.ts';
+import { DOWN_MS, planWrite, type WritePlan } from '../catalog/index.ts';
+import { noteTombstones } from '../copies/index.ts';
+import type { BeginInput, Intent, MachineEvent, State, TaskRecord } from '../state/index.ts';
 import { addTask, closeGroups, formatTime, groupFor, TASK_TYPES } from '../tasks/index.ts';
-import { enterLane, grantReply, progress } from './progress.ts';
+import { isAway, skipSteps } from './away.ts';
+import { enterLane } from './names.ts';
+import { newTarget, openIntent } from './open-intent.ts';
+import { grantReply, noteUntouched } from './permission.ts';
+import { progress } from './progress.ts';
 
 type BeginEvent = Extract<MachineEvent, { kind: 'begin' }>;
 
@@ -46,6 +43,11 @@ export function begin(state: State, event: BeginEvent): void {
   open.begunAtMs = now.steadyMs;
   state.touchIntent(intent);
   enterLane(state, open);
+  noteUntouched(state, open);
+  noteTombstones(state, open);
+  for (const nodeId of state.downNodes.keys()) {
+    if (isAway(state, nodeId, DOWN_MS)) skipSteps(state, intent, nodeId);
+  }
   if (Object.keys(intent.targets).length > 0) {
     open.beginTickets.push(ticket);
     state.beginTickets.set(ticket, seq);
@@ -53,25 +55,6 @@ export function begin(state: State, event: BeginEvent): void {
     state.emit({ kind: 'beginReply', ticket, reply: { kind: 'settled', seq, enqueuedAt } });
   }
   progress(state, [seq], now);
-}
-
-/** What is kept in memory of an intent that is not over. */
-export function openIntent(intent: Intent, hashes: Buffer): OpenIntent {
-  return {
-    intent,
-    hashes,
-    hashSet: undefined,
-    waitsFor: new Set(),
-    waiters: new Set(),
-    beginTickets: [],
-    reportTickets: [],
-    begunAtMs: 0,
-    leaseUntilMs: 0,
-    isReportComplete: false,
-    closedAtMs: null,
-    endsAtMs: null,
-    lookups: new Set(),
-  };
 }
 
 function repeat(state: State, seq: number, ticket: number): void {
@@ -132,21 +115,9 @@ function makeIntent(
     error: plan.error,
     isUndone: false,
     isAbandoned: false,
+    isReported: false,
     isFinal: false,
     floors: {},
-  };
-}
-
-/** A share that is still to be sent. */
-export function newTarget(shards: readonly number[]): Target {
-  return {
-    shards,
-    state: 'pending',
-    isLost: false,
-    partCount: null,
-    parts: {},
-    reason: null,
-    refusal: null,
   };
 }
 

@@ -1,5 +1,9 @@
 /** The lane: order of conflicting writes, leases, and the end of each write. */
-export { openIntent } from './begin.ts';
-export { enterLane, LEASE_MS, progress } from './progress.ts';
-export { completeReport } from './report.ts';
+
+export { closeSends } from './closing.ts';
+export { beginInternal, endInternal, openShardStep, SHARD_HOLD_MS } from './internal.ts';
+export { enterLane } from './names.ts';
+export { openIntent } from './open-intent.ts';
+export { isBefore } from './permission.ts';
+export { LEASE_MS, progress } from './progress.ts';
 export { step } from './step.ts';

@@ -4,11 +4,16 @@
  * come back, is given up before anything was sent.
  */
 import { writeAbandoned } from '../catalog/index.ts';
-import type { MachineEvent, Now, OpenIntent, State } from '../state/index.ts';
+import { dropTombstones, inSyncOf } from '../copies/index.ts';
+import type { Intent, MachineEvent, Now, OpenIntent, State } from '../state/index.ts';
+import { passAway } from './away.ts';
+import { closeSends, isSilenceOver, markUnknown } from './closing.ts';
+import { endReaders } from './confirm-node.ts';
 import { hasOpenTargets } from './conflicts.ts';
+import { endTimedSteps } from './internal.ts';
 import { reportReply } from './outcome.ts';
 import { LEASE_MS, progress } from './progress.ts';
-import { completeReport } from './report.ts';
+import { standingOf } from './quorum.ts';
 
 /** Longest wait for a permission. */
 const PERMISSION_WAIT_MS = 30_000;
@@ -18,9 +23,12 @@ const GIVEN_UP_KEPT = 10_000;
 
 /** Lets time pass. */
 export function tick(state: State, now: Now): void {
-  const moved: number[] = [];
+  const moved = [...endTimedSteps(state, now), ...passAway(state), ...state.unconfirmed];
+  state.unconfirmed.clear();
+  dropTombstones(state);
+  endReaders(state);
   for (const open of state.open.values()) {
-    if (checkOpen(state, open, now)) moved.push(open.intent.seq);
+    if (open.intent.internal === null && checkOpen(state, open, now)) moved.push(open.intent.seq);
   }
   progress(state, moved, now);
 }
@@ -58,11 +66,11 @@ export function nodeHealth(
     state.downNodes.delete(event.nodeId);
     return;
   }
-  state.downNodes.add(event.nodeId);
+  if (!state.downNodes.has(event.nodeId)) state.downNodes.set(event.nodeId, event.now.steadyMs);
   const moved: number[] = [];
   for (const open of state.open.values()) {
     const isWaiting = open.beginTickets.length > 0 && open.intent.phase !== 'granted';
-    if (!isWaiting || open.intent.targets[event.nodeId] === undefined) continue;
+    if (!isWaiting || !isNeeded(state, open.intent, event.nodeId)) continue;
     refuseWaiting(state, open, {
       code: 'miroir_shard_unavailable',
       message: `The write needs node \`${event.nodeId}\`, which does not answer. Nothing was written.`,
@@ -70,6 +78,14 @@ export function nodeHealth(
     moved.push(open.intent.seq);
   }
   progress(state, moved, event.now);
+}
+
+/** Whether some shard of the write has no other copy that counts on a node that answers. */
+function isNeeded(state: State, intent: Intent, nodeId: string): boolean {
+  const index = state.indexes.get(intent.indexId ?? '');
+  const shards = intent.targets[nodeId]?.shards ?? [];
+  if (index === undefined) return shards.length > 0;
+  return shards.some((shard) => inSyncOf(index, shard).every((id) => state.downNodes.has(id)));
 }
 
 function refuseWaiting(
@@ -97,7 +113,8 @@ export function giveUp(state: State, open: OpenIntent): void {
   }
   state.touchIntent(intent);
   if (wasGranted) {
-    completeReport(state, open);
+    markUnknown(state, open);
+    if (intent.isReported || isSilenceOver(state, open)) closeSends(state, open);
     return;
   }
   // No permission was given, so nothing can have been sent.
@@ -111,13 +128,17 @@ function checkOpen(state: State, open: OpenIntent, now: Now): boolean {
   const { intent } = open;
   const isReportDue = open.reportTickets.some((item) => now.steadyMs >= item.untilMs);
   if (isReportDue) {
-    const reply = reportReply(intent, true);
+    const reply = reportReply(state, open, standingOf(state, open));
     for (const { ticket } of open.reportTickets) state.emit({ kind: 'reportReply', ticket, reply });
     open.reportTickets.length = 0;
   }
-  if (!hasOpenTargets(intent) || intent.isAbandoned) return false;
+  if (!hasOpenTargets(intent)) return false;
+  if (intent.isAbandoned) {
+    if (open.closedAtMs === null && isSilenceOver(state, open)) closeSends(state, open);
+    return false;
+  }
   if (intent.phase === 'granted') {
-    if (open.isReportComplete || now.steadyMs < open.leaseUntilMs) return false;
+    if (intent.isReported || now.steadyMs < open.leaseUntilMs) return false;
     giveUp(state, open);
     return true;
   }

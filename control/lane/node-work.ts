@@ -1,16 +1,7 @@
-/** What became of control's own calls and of the tasks that nodes work on. */
-import { assert } from '../../core/assert.ts';
+/** What became of control's own calls. */
 import { primaryKeyFixed } from '../catalog/index.ts';
-import type {
-  Intent,
-  MachineEvent,
-  NodeTask,
-  State,
-  TaskRecord,
-  TaskReference,
-} from '../state/index.ts';
-import { startOf, updateTask } from '../tasks/index.ts';
-import { batchOf, progress, startSteps } from './progress.ts';
+import type { Intent, MachineEvent, State } from '../state/index.ts';
+import { progress, startSteps } from './progress.ts';
 
 /** A call of control was answered. */
 export function stepDone(state: State, event: Extract<MachineEvent, { kind: 'stepDone' }>): void {
@@ -22,7 +13,7 @@ export function stepDone(state: State, event: Extract<MachineEvent, { kind: 'ste
     step.state = 'enqueued';
     step.uid = outcome.uid;
     const { nodeId } = step;
-    state.expectTask(outcome.uid, { seq: event.seq, nodeId, step: event.step, part: null });
+    state.expectTask(outcome.uid, { seq: event.seq, nodeId, step: event.step, part: null }, null);
   } else {
     step.state = 'refused';
     step.refusal = outcome.error;
@@ -49,49 +40,6 @@ export function counted(state: State, event: Extract<MachineEvent, { kind: 'coun
   }
   startSteps(state, intent);
   progress(state, [event.seq], event.now);
-}
-
-/** Nodes told how far their tasks are. */
-export function nodeTasks(state: State, event: Extract<MachineEvent, { kind: 'nodeTasks' }>): void {
-  const ofNode = state.outstanding.get(event.nodeId);
-  const moved = new Set<number>();
-  for (const task of event.tasks) {
-    const reference = ofNode?.get(task.uid);
-    if (reference === undefined) continue;
-    if (task.status !== 'processing') ofNode?.delete(task.uid);
-    const open = state.open.get(reference.seq);
-    if (open === undefined) continue;
-    place(open.intent, reference, task);
-    state.touchIntent(open.intent);
-    moved.add(reference.seq);
-  }
-  for (const seq of moved) noteBeginning(state, seq);
-  progress(state, moved, event.now);
-}
-
-function place(intent: Intent, reference: TaskReference, task: NodeTask): void {
-  if (reference.step !== null) {
-    const step = intent.steps[reference.step];
-    assert(step !== undefined, 'a task belongs to a step of its intent');
-    step.task = task;
-    return;
-  }
-  const part = intent.targets[reference.nodeId]?.parts[reference.part ?? -1];
-  assert(part !== undefined, 'a task belongs to a part of its intent');
-  part.task = task;
-}
-
-/** The first node that works on it makes the task `processing`, with its batch and start. */
-function noteBeginning(state: State, seq: number): void {
-  const intent = state.open.get(seq)?.intent;
-  const task: TaskRecord | undefined = state.tasks.get(seq);
-  if (intent === undefined || task === undefined) return;
-  const startedAt = startOf(intent);
-  if (startedAt === null || (task.status === 'processing' && task.startedAt === startedAt)) return;
-  task.status = 'processing';
-  task.startedAt = startedAt;
-  task.batchUid ??= batchOf(state, intent);
-  updateTask(state, task);
 }
 
 function takeBackRename(state: State, intent: Intent): void {

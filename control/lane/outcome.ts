@@ -1,8 +1,18 @@
 /** What an intent came to when all its calls have ended, and what the sidecar may tell its client. Pure. */
-import { assert } from '../../core/assert.ts';
 import { partRefused, writeAbandoned } from '../catalog/index.ts';
-import type { Intent, NodeTask, ReportReply, Step, TaskError } from '../state/index.ts';
+import { resultOf } from '../copies/index.ts';
+import type {
+  Intent,
+  NodeTask,
+  OpenIntent,
+  ReportReply,
+  State,
+  Step,
+  Target,
+  TaskError,
+} from '../state/index.ts';
 import { cleanError, mainTasks } from '../tasks/index.ts';
+import { missedOf, type Standing } from './quorum.ts';
 
 /** The error of a write that has ended; null if it succeeded. */
 export function errorOf(intent: Intent, providedIds: number): TaskError | null {
@@ -10,17 +20,42 @@ export function errorOf(intent: Intent, providedIds: number): TaskError | null {
   const ofSteps = intent.steps.map(stepError).find((error) => error !== null);
   if (ofSteps !== undefined) return ofSteps;
   if (intent.isAbandoned && !isComplete(intent, providedIds)) return writeAbandoned();
-  for (const [nodeId, target] of Object.entries(intent.targets)) {
-    const failed = Object.values(target.parts).find((part) => part.task?.status === 'failed');
-    const error = failed?.task?.error;
-    if (error !== undefined && error !== null) return cleanError(error);
-    const isCut = Object.values(target.parts).some((part) => part.task?.status === 'canceled');
-    if (isCut) return partRefused(nodeId, 'it was cancelled there');
-    if (target.state === 'refused' || target.state === 'none') {
-      return target.refusal ?? partRefused(nodeId, target.reason ?? 'it never arrived');
-    }
+  for (const [nodeId, target] of lostTargets(intent)) {
+    const error = targetError(nodeId, target);
+    if (error !== null) return error;
   }
   return null;
+}
+
+/** Targets on whose shards the write counts nowhere, in the order of the intent. */
+function lostTargets(intent: Intent): [string, Target][] {
+  const out = new Set(intent.shards.filter((_, place) => intent.outcomes[place] === 'out'));
+  return Object.entries(intent.targets).filter(([, target]) =>
+    target.shards.some((shard) => out.has(shard)),
+  );
+}
+
+function targetError(nodeId: string, target: Target): TaskError | null {
+  const tasks = Object.values(target.parts).map((part) => part.task);
+  const error = tasks.find((task) => task?.status === 'failed')?.error;
+  if (error !== undefined && error !== null) return cleanError(error);
+  if (target.isLost) return lostError();
+  if (tasks.some((task) => task?.status === 'canceled')) {
+    return partRefused(nodeId, 'it was cancelled there');
+  }
+  if (target.state === 'enqueued' || target.state === 'unknown') return null;
+  return target.refusal ?? partRefused(nodeId, target.reason ?? 'it never arrived');
+}
+
+/** Of a task that its node does not know any more. */
+export function lostError(): TaskError {
+  const code = 'internal';
+  return {
+    message: 'The node that took this task does not know it any more.',
+    code,
+    type: code,
+    link: `https://docs.meilisearch.com/errors#${code}`,
+  };
 }
 
 function stepError(step: Step): TaskError | null {
@@ -31,11 +66,13 @@ function stepError(step: Step): TaskError | null {
 }
 
 /**
- * Whether nodes hold all of a write whose sidecar fell silent. Every node must have some of it, and what
- * nodes counted must add up, since nobody told how many parts there were to be.
+ * Whether nodes hold all of a write whose sidecar fell silent. Where each shard has one copy every node must
+ * have some of it, and what nodes counted must add up, since nobody told how many parts there were to be;
+ * with more copies that was judged node by node when its sends were closed.
  */
 function isComplete(intent: Intent, providedIds: number): boolean {
   const targets = Object.values(intent.targets);
+  if (hasSeveralCopies(targets)) return !intent.outcomes.includes('out');
   if (targets.some((target) => target.state !== 'enqueued')) return false;
   const tasks = mainTasks(intent);
   if (intent.kind === 'documentsReplace' || intent.kind === 'documentsUpdate') {
@@ -45,6 +82,17 @@ function isComplete(intent: Intent, providedIds: number): boolean {
   return true;
 }
 
+function hasSeveralCopies(targets: readonly Target[]): boolean {
+  const seen = new Set<number>();
+  for (const { shards } of targets) {
+    for (const shard of shards) {
+      if (seen.has(shard)) return true;
+      seen.add(shard);
+    }
+  }
+  return false;
+}
+
 function sum(tasks: readonly NodeTask[], name: string): number {
   return tasks.reduce((total, task) => {
     const value = task.details?.[name];
@@ -52,33 +100,42 @@ function sum(tasks: readonly NodeTask[], name: string): number {
   }, 0);
 }
 
-/** Whether a report can be answered: no node's share is open any more. */
-export function isDecided(intent: Intent): boolean {
-  return Object.values(intent.targets).every(
-    (target) => target.state !== 'pending' && target.state !== 'unknown',
-  );
-}
-
-/** The answer to a report. `isLast`: no more reports will come, so what is open counts as not written. */
-export function reportReply(intent: Intent, isLast: boolean): ReportReply {
+/** The answer to a report, when the write stands as given. Open ones count as not written. */
+export function reportReply(state: State, open: OpenIntent, standing: Standing): ReportReply {
+  const { intent } = open;
+  if (intent.isAbandoned) return refused(writeAbandoned());
+  if (standing === 'stands') {
+    return { stands: true, refusal: null, missed: missedOf(state, intent) };
+  }
+  if (standing === 'noQuorum' || standing === 'unconfirmed') {
+    return refused({
+      code: 'miroir_no_quorum',
+      message:
+        standing === 'noQuorum'
+          ? 'Too few copies took the write for it to be acknowledged; it may be applied all the same.'
+          : 'The write is taken, but not every gateway knows yet which copies missed it; it may be applied.',
+    });
+  }
   const targets = Object.entries(intent.targets);
-  if (!intent.isAbandoned && targets.every(([, target]) => target.state === 'enqueued')) {
-    return { stands: true, refusal: null, missed: [] };
-  }
-  if (!isLast && !intent.isAbandoned) return { stands: false, refusal: null, missed: [] };
-  if (intent.isAbandoned) {
-    const { code, message } = writeAbandoned();
-    return { stands: false, refusal: { code, message }, missed: [] };
-  }
-  const missing = targets.filter(([, target]) => target.state !== 'enqueued');
-  const [first] = missing;
-  assert(first !== undefined, 'a write that does not stand misses a node');
+  const missing = targets.filter(([, target]) => isMissing(intent, target));
   const refusals = missing.map(([, target]) => target.refusal);
   const [refusal] = refusals;
   if (missing.length === targets.length && refusal !== undefined && refusal !== null) {
-    return { stands: false, refusal: { code: refusal.code, message: refusal.message }, missed: [] };
+    return refused(refusal);
   }
-  const [nodeId, target] = first;
-  const { code, message } = partRefused(nodeId, target.reason ?? 'it did not answer');
+  const [nodeId, target] = missing[0] ?? targets[0] ?? ['', undefined];
+  return refused(partRefused(nodeId, target?.reason ?? 'it did not answer'));
+}
+
+function isMissing(intent: Intent, target: Target): boolean {
+  if (target.state === 'enqueued' && resultOf(target) !== 'failed') return false;
+  return target.shards.some((shard) => {
+    const outcome = intent.outcomes[intent.shards.indexOf(shard)];
+    return outcome === 'open' || outcome === 'out';
+  });
+}
+
+function refused(error: { readonly code: string; readonly message: string }): ReportReply {
+  const { code, message } = error;
   return { stands: false, refusal: { code, message }, missed: [] };
 }

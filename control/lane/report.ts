@@ -1,4 +1,4 @@
-/** What sidecars and nodes tell about sends: reports, and look-ups of what was left open. */
+/** What sidecars, and recovery for its fixes, tell about sends. */
 import { isObject } from '../../core/settings/index.ts';
 import type {
   MachineEvent,
@@ -8,67 +8,60 @@ import type {
   Target,
   TaskError,
 } from '../state/index.ts';
+import { closeSends } from './closing.ts';
 import { reportReply } from './outcome.ts';
+import { tagOf } from './permission.ts';
 import { progress } from './progress.ts';
+import { standingOf } from './quorum.ts';
 
-/** How long the answer to a report waits for the look-up of what is unknown. */
-const LOOKUP_WAIT_MS = 3_000;
+/** How long the answer to a report waits for what is not known yet. */
+const ANSWER_WAIT_MS = 3_000;
 
 /** Takes a Report in. */
 export function report(state: State, event: Extract<MachineEvent, { kind: 'report' }>): void {
   const { seq, ticket, now } = event;
   const open = state.open.get(seq);
-  if (open === undefined) {
+  if (open === undefined || open.intent.internal !== null) {
     reportLate(state, event);
     return;
   }
-  for (const result of event.results) takeResult(state, open, result);
-  state.touchIntent(open.intent);
-  if (event.isComplete) completeReport(state, open);
-  const hasUnknown = Object.values(open.intent.targets).some((item) => item.state === 'unknown');
-  if (event.isComplete && hasUnknown && !open.intent.isAbandoned) {
-    open.reportTickets.push({ ticket, untilMs: now.steadyMs + LOOKUP_WAIT_MS });
-  } else {
-    const reply = reportReply(open.intent, event.isComplete);
-    state.emit({ kind: 'reportReply', ticket, reply });
+  takeResults(state, open, event);
+  if (event.isComplete && !open.intent.isAbandoned) {
+    // Answered when what is open is settled: at once, unless something is unknown.
+    open.reportTickets.push({ ticket, untilMs: now.steadyMs + ANSWER_WAIT_MS });
+    progress(state, [seq], now);
+    return;
   }
   progress(state, [seq], now);
+  const standing = standingOf(state, open);
+  const isKnown = open.intent.isAbandoned || standing === 'stands';
+  const reply = isKnown
+    ? reportReply(state, open, standing)
+    : { stands: false, refusal: null, missed: [] };
+  state.emit({ kind: 'reportReply', ticket, reply });
 }
 
-/** No more reports come: the connections are closed, so what is open can be looked up. */
-export function completeReport(state: State, open: OpenIntent): void {
-  open.isReportComplete = true;
-  for (const [nodeId, target] of Object.entries(open.intent.targets)) {
-    if (target.state === 'pending') {
-      target.state = 'unknown';
-      target.reason ??= 'nothing was reported';
-    }
-    if (target.state !== 'unknown' || open.lookups.has(nodeId)) continue;
-    open.lookups.add(nodeId);
-    state.emit({ kind: 'findTags', seq: open.intent.seq, nodeId });
-  }
-}
-
-/** Takes the tasks of a node that carry the intent's tag. */
-export function tagsFound(state: State, event: Extract<MachineEvent, { kind: 'tagsFound' }>): void {
+/** Takes what became of an internal step's send. */
+export function internalReport(
+  state: State,
+  event: Extract<MachineEvent, { kind: 'internalReport' }>,
+): void {
   const open = state.open.get(event.seq);
-  const target = open?.intent.targets[event.nodeId];
-  if (open === undefined || target === undefined) return;
-  open.lookups.delete(event.nodeId);
-  state.touchIntent(open.intent);
-  for (const { part, uid } of event.parts) addPart(state, event, target, { part, uid });
-  if (target.state === 'unknown') closeUnknown(target);
+  if (open === undefined || open.intent.internal === null) return;
+  takeResults(state, open, event);
   progress(state, [event.seq], event.now);
 }
 
-function closeUnknown(target: Target): void {
-  const found = Object.keys(target.parts).length;
-  if (found === 0) target.state = 'none';
-  else if (target.partCount === null || found === target.partCount) target.state = 'enqueued';
-  else {
-    target.state = 'refused';
-    target.reason = `${found} of ${target.partCount} parts arrived`;
-  }
+function takeResults(
+  state: State,
+  open: OpenIntent,
+  event: { readonly results: readonly SendReport[]; readonly isComplete: boolean },
+): void {
+  for (const result of event.results) takeResult(state, open, result);
+  state.touchIntent(open.intent);
+  if (!event.isComplete) return;
+  open.intent.isReported = true;
+  closeSends(state, open);
 }
 
 function takeResult(state: State, open: OpenIntent, result: SendReport): void {
@@ -78,44 +71,60 @@ function takeResult(state: State, open: OpenIntent, result: SendReport): void {
     state.emit({ kind: 'alarm', words, seq: open.intent.seq });
     return;
   }
+  // What a reading of the node proved is not undone by what was heard before.
+  if (target.state === 'none' || target.state === 'partial') return;
   target.partCount = result.partCount;
   const { outcome } = result;
   if (outcome.kind === 'enqueued') {
-    const place = { seq: open.intent.seq, nodeId: result.nodeId };
-    addPart(state, place, target, { part: result.part, uid: outcome.uid });
-    const isWhole = Object.keys(target.parts).length === target.partCount;
-    if (isWhole && target.state !== 'refused') target.state = 'enqueued';
+    const place = { open, nodeId: result.nodeId };
+    addPart(state, place, { part: result.part, uid: outcome.uid, documentCount: null });
+    if (isWhole(target) && target.state !== 'refused') target.state = 'enqueued';
   } else if (outcome.kind === 'refused') {
-    target.state = 'refused';
-    target.refusal ??= refusalOf(outcome.status, outcome.body);
-    target.reason ??=
-      outcome.status === 0 ? outcome.body || 'no connection' : `it answered ${outcome.status}`;
+    takeRefusal(target, outcome);
   } else if (target.state === 'pending') {
     target.state = 'unknown';
     target.reason = outcome.reason;
   }
+  if (target.state === 'refused' && Object.keys(target.parts).length > 0) {
+    target.state = 'partial';
+  }
 }
 
-function addPart(
-  state: State,
-  place: { readonly seq: number; readonly nodeId: string },
+/** All parts that there are to be are in the node's queue. */
+export function isWhole(target: Target): boolean {
+  return target.partCount !== null && Object.keys(target.parts).length === target.partCount;
+}
+
+function takeRefusal(
   target: Target,
-  sent: { readonly part: number; readonly uid: number },
+  outcome: Extract<SendReport['outcome'], { kind: 'refused' }>,
 ): void {
-  const known = target.parts[sent.part];
-  if (known !== undefined) {
-    if (known.uid === sent.uid) return;
-    const words = `part ${sent.part} is twice in the queue of ${place.nodeId}`;
-    state.emit({ kind: 'alarm', words, seq: place.seq });
-    return;
-  }
-  target.parts[sent.part] = { uid: sent.uid, task: null };
-  state.expectTask(sent.uid, {
-    seq: place.seq,
-    nodeId: place.nodeId,
-    step: null,
-    part: sent.part,
-  });
+  if (target.state !== 'pending') return;
+  target.state = 'refused';
+  target.refusal ??= refusalOf(outcome.status, outcome.body);
+  target.reason ??=
+    outcome.status === 0 ? outcome.body || 'no connection' : `it answered ${outcome.status}`;
+}
+
+/** A part of a write is in a node's queue. False if another task of the same part is there already. */
+export function addPart(
+  state: State,
+  place: { readonly open: OpenIntent; readonly nodeId: string },
+  sent: { readonly part: number; readonly uid: number; readonly documentCount: number | null },
+): boolean {
+  const { open, nodeId } = place;
+  const { intent } = open;
+  const target = intent.targets[nodeId];
+  const known = target?.parts[sent.part];
+  if (target === undefined) return false;
+  if (known !== undefined) return known.uid === sent.uid;
+  const { uid, documentCount } = sent;
+  target.parts[sent.part] = { uid, task: null, documentCount };
+  state.touchIntent(intent);
+  const suffix = intent.internal === null ? '' : '.rc';
+  const tag = `${tagOf(state, intent)}.${sent.part}${suffix}`;
+  state.expectTask(uid, { seq: intent.seq, nodeId, step: null, part: sent.part }, tag);
+  return true;
 }
 
 /** A node's own words, where it refused what the client sent (4xx in Meilisearch's shape). */

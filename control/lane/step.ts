@@ -1,11 +1,15 @@
 /** The machine's one function: an event changes the state and leaves effects in it. Deterministic. */
 import { assertNever } from '../../core/assert.ts';
 import { confirm, watchOpened } from '../copies/index.ts';
-import type { MachineEvent, State } from '../state/index.ts';
+import type { MachineEvent, Now, State } from '../state/index.ts';
 import { begin } from './begin.ts';
+import { confirmNode } from './confirm-node.ts';
+import { endInternal } from './internal.ts';
 import { cancelBegin, nodeHealth, renew, tick } from './leases.ts';
-import { counted, nodeTasks, stepDone } from './node-work.ts';
-import { report, tagsFound } from './report.ts';
+import { counted, stepDone } from './node-work.ts';
+import { progress } from './progress.ts';
+import { internalReport, report } from './report.ts';
+import { nodeTail } from './tail.ts';
 
 /** Applies one event. What changed and what is to be done is collected in the state. */
 export function step(state: State, event: MachineEvent): void {
@@ -32,25 +36,29 @@ export function step(state: State, event: MachineEvent): void {
     case 'counted':
       counted(state, event);
       return;
-    case 'tagsFound':
-      tagsFound(state, event);
-      return;
-    case 'nodeTasks':
-      nodeTasks(state, event);
-      return;
     case 'nodeHealth':
       nodeHealth(state, event);
       return;
     case 'confirm':
       confirm(state, event);
+      if (state.isConfirmationNew) lookAgain(state, event.now);
       return;
     case 'watchOpened':
       watchOpened(state, event);
       return;
     case 'nodeTail':
+      nodeTail(state, event);
+      return;
     case 'confirmNode':
+      confirmNode(state, event);
+      return;
     case 'internalReport':
+      internalReport(state, event);
+      return;
     case 'internalEnd':
+      endInternal(state, event);
+      progress(state, [event.seq], event.now);
+      return;
     case 'recoveryListed':
     case 'recoveryRead':
     case 'recoveryCompared':
@@ -72,11 +80,23 @@ export function step(state: State, event: MachineEvent): void {
   }
 }
 
+/** What waits until sidecars hold a newer view. */
+function lookAgain(state: State, now: Now): void {
+  state.isConfirmationNew = false;
+  const waiting = [...state.unconfirmed];
+  state.unconfirmed.clear();
+  progress(state, waiting, now);
+}
+
 function adopt(state: State, event: Extract<MachineEvent, { kind: 'nodeAdopted' }>): void {
   const node = state.cluster.nodes.find((item) => item.id === event.nodeId);
   if (node === undefined) return;
   node.isAdopted = true;
-  node.lastTaskUid = Math.max(node.lastTaskUid, event.lastTaskUid);
+  if (event.lastTaskUid > node.lastTaskUid) {
+    node.lastTaskUid = event.lastTaskUid;
+    node.lastTag = null;
+    node.seenUid = event.lastTaskUid;
+  }
   state.isClusterTouched = true;
   state.touchedNodes.add(node.id);
 }

@@ -1,11 +1,14 @@
 /** The state from disk, and what has to be taken up again: level by level, nothing is remembered elsewhere. */
-import { completeReport, enterLane, LEASE_MS, openIntent, progress } from '../lane/index.ts';
+import { demote, hasOtherCopies, shardsOn, stateOf } from '../copies/index.ts';
+import { closeSends, enterLane, isBefore, LEASE_MS, openIntent, progress } from '../lane/index.ts';
 import {
+  ANY_TAG,
   type ClusterRecord,
   type Intent,
   type NameGroup,
   type NodeRecord,
   type Now,
+  type OpenIntent,
   type PlacementRules,
   State,
   type TaskRecord,
@@ -47,18 +50,24 @@ function decodeNodeUids(bytes: Buffer): Pick<NodeRecord, 'lastTaskUid' | 'lastTa
     bytes,
   );
   if (typeof stored !== 'number') return stored;
-  return { lastTaskUid: stored, lastTag: null, seenUid: stored };
+  return { lastTaskUid: stored, lastTag: ANY_TAG, seenUid: stored };
 }
 
 /** Builds the state. Effects of what is taken up again are left in it. */
 export function loadState(
   store: StoredState,
   cluster: ClusterRecord,
-  options: { readonly placement: PlacementRules; readonly now: Now },
+  options: {
+    readonly placement: PlacementRules;
+    readonly now: Now;
+    /** Index in control's log that the next commit will have. */
+    readonly commitIndex?: number;
+  },
 ): State {
   const state = new State(cluster, options.placement);
   state.startedMs = options.now.steadyMs;
   state.nowMs = options.now.steadyMs;
+  state.commitIndex = options.commitIndex ?? 1;
   for (const { value } of store.range(PREFIX.index)) {
     const index = decodeIndex(value);
     state.indexes.set(index.id, index);
@@ -88,6 +97,9 @@ export function loadState(
   ]);
   for (const [caller, seq] of callers.sort((a, b) => a[1] - b[1])) state.callers.set(caller, seq);
   loadCopies(store, state);
+  // Which copies sidecars may still read is not known: they confirm a view of this process first.
+  const hasCopies = [...state.indexes.values()].some((index) => index.copiesPerShard > 1);
+  if (hasCopies) state.shrunkFloor = state.commitIndex;
   loadIntents(store, state, options.now);
   return state;
 }
@@ -102,38 +114,71 @@ function loadCopies(store: StoredState, state: State): void {
   }
   for (const { key, value } of store.range(PREFIX.tombstones)) {
     const seq = numberOfKey(key);
-    state.tombstones.set(seq, decodeTombstones(seq, value));
+    const dead = decodeTombstones(seq, value);
+    state.tombstones.set(seq, dead);
+    state.tombstoneCount += dead.hashes.length / 8;
   }
 }
 
 function loadIntents(store: StoredState, state: State, now: Now): void {
+  const found: OpenIntent[] = [];
   for (const { value } of store.range(PREFIX.intent)) {
     const intent = decodeIntent(value);
-    const { seq } = intent;
-    const hashes = store.get(intentKeyOf(PREFIX.hashes, seq));
-    const open = openIntent(intent, Buffer.from(hashes ?? []));
+    const hashes = store.get(intentKeyOf(PREFIX.hashes, intent.seq));
+    found.push(openIntent(intent, Buffer.from(hashes ?? [])));
+    state.writtenIntents.add(intent.seq);
+  }
+  found.sort((left, right) => (isBefore(left, right) ? -1 : 1));
+  for (const open of found) {
+    const { intent } = open;
+    if (intent.internal !== null && !wasSent(intent)) {
+      // Nothing was sent for it, and who asked for it is gone with the last process.
+      state.touchIntent(intent);
+      continue;
+    }
     open.begunAtMs = now.steadyMs;
     open.leaseUntilMs = now.steadyMs + LEASE_MS;
-    state.writtenIntents.add(seq);
-    const task = store.get(numberedKey(PREFIX.task, seq));
-    if (task !== undefined) state.tasks.set(seq, decodeJson<TaskRecord>(task));
-    expectTasks(state, open.intent);
+    const task = store.get(numberedKey(PREFIX.task, intent.seq));
+    if (intent.internal === null && task !== undefined) {
+      state.tasks.set(intent.seq, decodeJson<TaskRecord>(task));
+    }
+    expectTasks(state, intent);
     enterLane(state, open);
   }
   for (const open of state.open.values()) takeUp(state, open.intent);
+  endFills(state);
   progress(state, [...state.open.keys()], now);
+}
+
+function wasSent(intent: Intent): boolean {
+  return intent.kind === 'fix' && intent.phase !== 'waiting';
+}
+
+/** What filled these copies ended with the last process. */
+function endFills(state: State): void {
+  for (const index of state.indexes.values()) {
+    if (!hasOtherCopies(index)) continue;
+    for (const nodeId of index.nodeIds) {
+      for (const shard of shardsOn(index, nodeId)) {
+        if (stateOf(index, shard, nodeId) !== 'filling') continue;
+        const reason = 'control was started anew';
+        demote(state, { index, shard, nodeId }, { to: 'behind', reason, missed: null });
+      }
+    }
+  }
 }
 
 function expectTasks(state: State, intent: Intent): void {
   for (const [place, step] of intent.steps.entries()) {
     if (step.uid === null || isEnded(step.task)) continue;
     const { nodeId } = step;
-    state.expectTask(step.uid, { seq: intent.seq, nodeId, step: place, part: null });
+    state.expectTask(step.uid, { seq: intent.seq, nodeId, step: place, part: null }, null);
   }
   for (const [nodeId, target] of Object.entries(intent.targets)) {
     for (const [part, { uid, task }] of Object.entries(target.parts)) {
       if (isEnded(task)) continue;
-      state.expectTask(uid, { seq: intent.seq, nodeId, step: null, part: Number(part) });
+      const reference = { seq: intent.seq, nodeId, step: null, part: Number(part) };
+      state.expectTask(uid, reference, null);
     }
   }
 }
@@ -149,7 +194,10 @@ function takeUp(state: State, intent: Intent): void {
     );
     for (const nodeId of nodeIds) state.emit({ kind: 'runStep', seq: intent.seq, nodeId });
   }
-  if (intent.phase === 'granted' && intent.isAbandoned) completeReport(state, open);
+  // Connections of the process that ended are closed, and those of sidecars that said so.
+  if (intent.phase === 'granted' && (intent.isReported || intent.internal !== null)) {
+    closeSends(state, open);
+  }
 }
 
 function isEnded(task: { readonly status: string } | null): boolean {

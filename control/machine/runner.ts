@@ -17,6 +17,8 @@ export interface RunnerOptions {
   readonly state: State;
   /** Resolves when the changes are on disk. */
   readonly commit: (changes: readonly Change[]) => Promise<Position>;
+  /** Of the last commit. */
+  readonly position: () => Position;
   readonly perform: (effect: Effect) => void;
   /** Index uids whose entry may look different now, after their commit. */
   readonly publish: (change: ViewChange) => void;
@@ -108,6 +110,7 @@ export class Runner {
 
   async #commitBatch(events: readonly MachineEvent[]): Promise<void> {
     const { state, commit, perform, publish } = this.#options;
+    state.commitIndex = Number(this.#options.position().index) + 1;
     for (const event of events) step(state, event);
     const changes = takeChanges(state);
     const { effects } = state;

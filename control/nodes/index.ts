@@ -1,5 +1,4 @@
 /** Calls to nodes: control's own steps, look-ups, the tail of their tasks. */
-export { findTags } from './find-tags.ts';
 export { type Mended, mendIndex, removeOtherIndexes } from './mend-index.ts';
 export { type ControlCall, ControlNode, type NodeAnswer } from './node.ts';
 export { type RecoveryCall, RecoveryCalls } from './recovery-calls.ts';

@@ -1,110 +1,208 @@
 /**
- * Follows the tasks of one node that belong to open intents. Stock nodes refuse to call back to private
- * addresses, so their list is polled: every 20 ms while something is outstanding, slower while nothing
- * changes, never when nothing is outstanding. Nodes work from the lowest uid up, so the lowest hundred
- * outstanding ones are asked for.
+ * Reads what is news on one node. Stock nodes refuse to call back to private addresses, so their list of
+ * tasks is polled: every 20 to 50 ms while something is outstanding, each second while nothing is, and at
+ * once when somebody asks (then with the marker). A reading is one list from the lowest uid that may be news
+ * up to the newest; outstanding tasks far below it are asked for by uid. Readings without news are not told.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { NodeTask } from '../state/index.ts';
+import type { NodeReading, NodeTask, TailTask } from '../state/index.ts';
 import type { ControlNode } from './node.ts';
-import { readTasks, toNodeTask } from './task-list.ts';
+import { lastTaskUid, listTasksFrom, type RawTask, readTasks, toNodeTask } from './task-list.ts';
 
 const POLL_MIN_MS = 20;
 const POLL_MAX_MS = 50;
+const POLL_IDLE_MS = 1_000;
 const POLL_DOWN_MS = 500;
 const ASKED_MAX = 100;
-/** Polls in a row without a task the node acknowledged, after which it is taken as lost. */
-const MISSES_MAX = 10;
+/** Outstanding tasks this far below what is new are read in the same list. */
+const SAME_LIST_MAX = 200;
+
+/** What is known of the node before a reading. */
+export interface KnownTasks {
+  readonly lastUid: number;
+  /** Of that task; `*` if only its uid is known. */
+  readonly lastTag: string | null;
+  readonly seenUid: number;
+  /** Tasks whose end is not known. */
+  readonly outstanding: Iterable<number>;
+}
+
+/** The same, with the outstanding ones in ascending order. */
+type KnownList = Omit<KnownTasks, 'outstanding'> & { readonly outstanding: readonly number[] };
 
 /** What the tail needs. */
 export interface TailOptions {
   readonly node: ControlNode;
-  /** Outstanding task uids of the node. */
-  readonly outstanding: () => Iterable<number>;
-  readonly onTasks: (tasks: readonly NodeTask[]) => void;
-  readonly onLost: (uid: number) => void;
+  readonly known: () => KnownTasks;
+  /** Undefined if the node did not answer. */
+  readonly readMarker: (signal: AbortSignal) => Promise<NodeReading['marker'] | undefined>;
+  readonly steadyMs: () => number;
+  readonly onReading: (reading: NodeReading) => void;
 }
 
-/** Polls one node until closed. */
+/** Reads one node until closed. */
 export class Tail {
   readonly #options: TailOptions;
   readonly #abort = new AbortController();
-  readonly #misses = new Map<number, number>();
   readonly #processing = new Set<number>();
-  #isPolling = false;
-  #hasNews = false;
+  #pause = new AbortController();
+  #isAsked = false;
+  #isBusy = false;
+  #isRunning = false;
 
   constructor(options: TailOptions) {
     this.#options = options;
   }
 
+  /** Begins to read. */
+  start(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    void this.#loop();
+  }
+
   /** Something may be outstanding now. */
   wake(): void {
-    this.#hasNews = true;
-    if (this.#isPolling || this.#abort.signal.aborted) return;
-    this.#isPolling = true;
-    void this.#poll();
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    this.#pause.abort();
+  }
+
+  /** A whole reading, with the marker, that begins from now on. */
+  ask(): void {
+    this.#isAsked = true;
+    this.#pause.abort();
   }
 
   close(): void {
     this.#abort.abort();
+    this.#pause.abort();
   }
 
-  async #poll(): Promise<void> {
+  async #loop(): Promise<void> {
     const { signal } = this.#abort;
     let pauseMs = POLL_MIN_MS;
-    try {
-      while (!signal.aborted) {
-        const uids = this.#lowest();
-        if (uids.length === 0) return;
-        if (this.#hasNews) pauseMs = POLL_MIN_MS;
-        this.#hasNews = false;
-        const found = await this.#ask(uids);
-        if (found === undefined) pauseMs = POLL_DOWN_MS;
-        else if (found > 0) pauseMs = POLL_MIN_MS;
-        else pauseMs = Math.min(Math.ceil(pauseMs * 1.25), POLL_MAX_MS);
-        // A whole page ended: the next hundred are likely done as well.
-        if (found !== ASKED_MAX) await delay(pauseMs, undefined, { signal }).catch(() => {});
-      }
-    } finally {
-      this.#isPolling = false;
-      this.#processing.clear();
+    while (!signal.aborted) {
+      const isAsked = this.#isAsked;
+      this.#isAsked = false;
+      const known = this.#known();
+      const news = await this.#read(known, isAsked).catch(() => undefined);
+      if (news === undefined) {
+        this.#isAsked ||= isAsked;
+        pauseMs = POLL_DOWN_MS;
+      } else if (known.outstanding.length === 0) pauseMs = POLL_IDLE_MS;
+      else if (news > 0) pauseMs = POLL_MIN_MS;
+      else pauseMs = Math.min(Math.ceil(Math.max(pauseMs, POLL_MIN_MS) * 1.25), POLL_MAX_MS);
+      this.#isBusy = known.outstanding.length > 0;
+      // A whole page ended: the next hundred are likely done as well.
+      if (news !== ASKED_MAX) await this.#rest(pauseMs, news === undefined);
     }
   }
 
-  #lowest(): number[] {
-    const uids = [...this.#options.outstanding()].sort((a, b) => a - b);
-    return uids.slice(0, ASKED_MAX);
+  async #rest(pauseMs: number, isDown: boolean): Promise<void> {
+    this.#pause = new AbortController();
+    if (this.#abort.signal.aborted || (this.#isAsked && !isDown)) return;
+    const { signal } = this.#pause;
+    await delay(pauseMs, undefined, { signal, ref: false }).catch(() => {});
   }
 
-  /** How many tasks ended; undefined if the node did not answer. */
-  async #ask(uids: readonly number[]): Promise<number | undefined> {
-    const tasks = await readTasks(this.#options.node, uids, this.#abort.signal);
-    if (tasks === undefined) return undefined;
-    const begun = tasks
-      .map(toNodeTask)
-      .filter((task): task is NodeTask => task !== undefined)
-      .filter((task) => task.status !== 'processing' || !this.#processing.has(task.uid));
-    for (const task of begun) {
-      if (task.status === 'processing') this.#processing.add(task.uid);
-      else this.#processing.delete(task.uid);
-    }
-    if (begun.length > 0) this.#options.onTasks(begun);
-    this.#countMisses(uids, new Set(tasks.map((task) => task.uid)));
-    return begun.filter((task) => task.status !== 'processing').length;
+  #known(): KnownList {
+    const { lastUid, lastTag, seenUid, outstanding } = this.#options.known();
+    return { lastUid, lastTag, seenUid, outstanding: [...outstanding].sort((a, b) => a - b) };
   }
 
-  #countMisses(asked: readonly number[], answered: ReadonlySet<number>): void {
-    for (const uid of asked) {
-      if (answered.has(uid)) {
-        this.#misses.delete(uid);
-        continue;
-      }
-      const misses = (this.#misses.get(uid) ?? 0) + 1;
-      this.#misses.set(uid, misses);
-      if (misses < MISSES_MAX) continue;
-      this.#misses.delete(uid);
-      this.#options.onLost(uid);
-    }
+  /** How many outstanding tasks ended; undefined if the node did not answer. */
+  async #read(known: KnownList, isAsked: boolean): Promise<number | undefined> {
+    const { node, steadyMs, readMarker, onReading } = this.#options;
+    const { signal } = this.#abort;
+    const startedAtMs = steadyMs();
+    const marker = isAsked ? await readMarker(signal) : 'unread';
+    if (marker === undefined) return undefined;
+    const found = await readNews(node, known, signal);
+    if (found === undefined) return undefined;
+    const lastKnown = judgeLast(known, found.tasks);
+    const ended = found.tasks.filter(({ task }) => isEnd(task));
+    const reading: NodeReading = {
+      nodeId: node.id,
+      startedAtMs,
+      marker,
+      lastKnown,
+      highestUid: found.highestUid,
+      tasks: found.tasks,
+      missingUids: found.missingUids,
+    };
+    const outstanding = new Set(known.outstanding);
+    const isNews =
+      isAsked ||
+      lastKnown !== 'present' ||
+      found.missingUids.length > 0 ||
+      found.tasks.some((task) => this.#isNews(task, { known, outstanding }));
+    if (isNews && !signal.aborted) onReading(reading);
+    return ended.filter(({ uid }) => outstanding.has(uid)).length;
   }
+
+  #isNews(
+    { uid, task }: TailTask,
+    at: { readonly known: KnownTasks; readonly outstanding: ReadonlySet<number> },
+  ): boolean {
+    if (uid > at.known.seenUid) return true;
+    if (!at.outstanding.has(uid) || task === null) return false;
+    if (task.status !== 'processing') {
+      this.#processing.delete(uid);
+      return true;
+    }
+    if (this.#processing.has(uid)) return false;
+    this.#processing.add(uid);
+    return true;
+  }
+}
+
+interface News {
+  readonly tasks: readonly TailTask[];
+  readonly highestUid: number;
+  readonly missingUids: readonly number[];
+}
+
+async function readNews(
+  node: ControlNode,
+  known: KnownList,
+  signal: AbortSignal,
+): Promise<News | undefined> {
+  const { outstanding } = known;
+  const newest = Math.max(0, Math.min(known.seenUid + 1, known.lastUid));
+  const lowest = outstanding[0] ?? newest;
+  const from = newest - lowest <= SAME_LIST_MAX ? Math.min(newest, lowest) : newest;
+  const below = outstanding.filter((uid) => uid < from).slice(0, ASKED_MAX);
+  const old = below.length === 0 ? [] : await readTasks(node, below, signal);
+  if (old === undefined) return undefined;
+  const fresh = await listTasksFrom(node, from, { filter: '', signal });
+  if (fresh === undefined) return undefined;
+  const tasks = [...old, ...fresh].map(toTailTask);
+  const there = new Set(tasks.map(({ uid }) => uid));
+  const asked = [...below, ...outstanding.filter((uid) => uid >= from)];
+  const highestUid = fresh.at(-1)?.uid ?? (await lastTaskUid(node, signal));
+  if (highestUid === undefined) return undefined;
+  return { tasks, highestUid, missingUids: asked.filter((uid) => !there.has(uid)) };
+}
+
+function judgeLast(known: KnownList, tasks: readonly TailTask[]): NodeReading['lastKnown'] {
+  if (known.lastUid < 0) return 'present';
+  const last = tasks.find(({ uid }) => uid === known.lastUid);
+  if (last === undefined) return 'absent';
+  return known.lastTag === '*' || last.tag === known.lastTag ? 'present' : 'other';
+}
+
+function isEnd(task: NodeTask | null): boolean {
+  return task !== null && task.status !== 'processing';
+}
+
+function toTailTask(raw: RawTask): TailTask {
+  const count = raw.details?.['receivedDocuments'] ?? raw.details?.['providedIds'];
+  return {
+    uid: raw.uid,
+    tag: raw.customMetadata ?? null,
+    indexUid: raw.indexUid,
+    documentCount: typeof count === 'number' ? count : null,
+    task: toNodeTask(raw) ?? null,
+  };
 }

@@ -36,7 +36,8 @@ export async function listTasksFrom(
   const tasks: RawTask[] = [];
   let next: number | null = from;
   for (let page = 0; next !== null && page < PAGES_MAX; page += 1) {
-    const path: string = `/tasks?reverse=true&limit=${PAGE}&from=${next}&${options.filter}`;
+    const filter = options.filter === '' ? '' : `&${options.filter}`;
+    const path: string = `/tasks?reverse=true&limit=${PAGE}&from=${next}${filter}`;
     const answer: RawPage | undefined = await node.read<RawPage>(path, options.signal);
     if (answer === undefined) return undefined;
     tasks.push(...answer.results);

@@ -22,6 +22,10 @@ export interface OpenIntent {
   readonly hashes: Buffer;
   /** The hashes as a set, made when first compared. */
   hashSet: Set<bigint> | undefined;
+  /** Its shards as a set, made when first compared. */
+  shardSet: Set<number> | undefined;
+  /** `shard node` of copies that do not count and on which it is noted as missed. */
+  readonly notedCopies: Set<string>;
   /** Earlier intents it waits for. */
   readonly waitsFor: Set<number>;
   /** Later intents that wait for it. */
@@ -31,13 +35,10 @@ export interface OpenIntent {
   readonly reportTickets: { readonly ticket: number; readonly untilMs: number }[];
   begunAtMs: number;
   leaseUntilMs: number;
-  /** No more reports will come; unanswered sends may be looked up. */
-  isReportComplete: boolean;
   /** When the connections of all unanswered sends were known closed, on the steady clock; null: they are not. */
   closedAtMs: number | null;
   /** Of an internal step with a limit: when it ends by itself. */
   endsAtMs: number | null;
-  readonly lookups: Set<string>;
 }
 
 /** A sidecar that may read. */
@@ -53,6 +54,9 @@ export interface WaitingReader {
   readonly nodeId: string;
   readonly sinceMs: number;
 }
+
+/** Stands for the tag of a last task of which only the uid is known. */
+export const ANY_TAG = '*';
 
 /** Where a node's task belongs. */
 export interface TaskReference {
@@ -133,7 +137,8 @@ export class State {
   readonly callers = new Map<string, number>();
   /** Begin ticket -> seq. */
   readonly beginTickets = new Map<number, number>();
-  readonly downNodes = new Set<string>();
+  /** Nodes that do not answer -> since when, on the steady clock. */
+  readonly downNodes = new Map<string, number>();
   /** The newest intents that were given up: their leases are gone. */
   readonly givenUp = new Set<number>();
   /** `node batch` -> batch uid of ours, the newest few thousand. */
@@ -143,8 +148,24 @@ export class State {
   readonly openByIndex = new Map<string, Set<number>>();
   /** By copyKey: what is noted of copies. */
   readonly notes = new Map<string, CopyNotes>();
+  /** Places of intents with a send of which nothing is known. */
+  readonly unknownSends = new Set<number>();
+  /** Places of intents that wait until sidecars confirm a view. */
+  readonly unconfirmed = new Set<number>();
+  /** Internal steps with a limit. */
+  readonly timedSteps = new Set<number>();
+  /**
+   * By copyKey, for copies that recovery fills and asked this for: client writes begun on the shard since.
+   * Only in memory; recovery takes entries out.
+   */
+  readonly fillTouches = new Map<
+    string,
+    { readonly seq: number; readonly hashes: Buffer | null }[]
+  >();
   /** By seq of the deletion, in lane order. */
   readonly tombstones = new Map<number, Tombstones>();
+  /** Keys in all tombstones. */
+  tombstoneCount = 0;
   /** Number of the next internal step, from 1. */
   nextInternal = 1;
   readonly sidecars = new Map<string, SidecarLease>();
@@ -224,8 +245,8 @@ export class State {
     return index === undefined ? undefined : { index, isVisible: visibleId !== undefined };
   }
 
-  /** Notes that a node's task belongs to an intent. */
-  expectTask(uid: number, reference: TaskReference): void {
+  /** Notes that a node's task, with this tag, belongs to an intent. */
+  expectTask(uid: number, reference: TaskReference, tag: string | null): void {
     let ofNode = this.outstanding.get(reference.nodeId);
     if (ofNode === undefined) {
       ofNode = new Map();
@@ -235,6 +256,7 @@ export class State {
     const node = this.cluster.nodes.find((item) => item.id === reference.nodeId);
     if (node !== undefined && uid > node.lastTaskUid) {
       node.lastTaskUid = uid;
+      node.lastTag = tag;
       this.touchedNodes.add(node.id);
     }
   }

@@ -165,20 +165,6 @@ export type MachineEvent =
       readonly documentCount: number;
       readonly now: Now;
     }
-  /** All tasks of a node that carry the intent's tag, read after its connections were closed. */
-  | {
-      readonly kind: 'tagsFound';
-      readonly seq: number;
-      readonly nodeId: string;
-      readonly parts: readonly { readonly part: number; readonly uid: number }[];
-      readonly now: Now;
-    }
-  | {
-      readonly kind: 'nodeTasks';
-      readonly nodeId: string;
-      readonly tasks: readonly NodeTask[];
-      readonly now: Now;
-    }
   | { readonly kind: 'nodeTail'; readonly reading: NodeReading; readonly now: Now }
   /** A sidecar holds its topology lease with the view of this position (index in control's log). */
   | {
@@ -226,7 +212,6 @@ export type Effect =
   /** Send the next unsent step of this node. */
   | { readonly kind: 'runStep'; readonly seq: number; readonly nodeId: string }
   | { readonly kind: 'countDocuments'; readonly seq: number }
-  | { readonly kind: 'findTags'; readonly seq: number; readonly nodeId: string }
   /** Read a node at once, with its marker: a sidecar, an unknown send or recovery waits for it. */
   | { readonly kind: 'readNode'; readonly nodeId: string }
   | { readonly kind: 'confirmReply'; readonly ticket: number; readonly leaseMs: number }

@@ -1,11 +1,14 @@
 /** The state as plain data, its events and effects. Knows nobody. */
 export {
+  ANY_TAG,
   type NameGroup,
   type OpenIntent,
   type PlacementRules,
+  type SidecarLease,
   State,
   type TaskReference,
   type TaskSummary,
+  type WaitingReader,
 } from './cluster-state.ts';
 export type * from './events.ts';
 export type * from './now.ts';

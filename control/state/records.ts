@@ -92,6 +92,14 @@ export interface Step {
   refusal: TaskError | null;
 }
 
+/** A part of a write in a node's queue. */
+export interface SentPart {
+  readonly uid: number;
+  task: NodeTask | null;
+  /** Documents it brings, as the node counts them; null while that is not known, or nobody asked. */
+  documentCount: number | null;
+}
+
 /** One node's share of a document write. */
 export interface Target {
   /** Shards of the write whose copies on this node take it, ascending. */
@@ -105,7 +113,7 @@ export interface Target {
   isLost: boolean;
   partCount: number | null;
   /** By part number. */
-  parts: Record<string, { uid: number; task: NodeTask | null }>;
+  parts: Record<string, SentPart>;
   /** Why it was refused, in words. */
   reason: string | null;
   refusal: TaskError | null;
@@ -175,6 +183,8 @@ export interface Intent {
   isUndone: boolean;
   /** The sidecar's lease ran out, or it gave up. */
   isAbandoned: boolean;
+  /** The sidecar said that its connections for this write are closed. */
+  isReported: boolean;
   /** Its task is final; the record stays while the end of some send is not known. */
   isFinal: boolean;
   /** Highest task uid known per node when the intent was set free: its own tasks are above. */

@@ -3,4 +3,4 @@ export { checkNode, type NodeCheck } from './check-node.ts';
 
 export { MARKER_INDEX, type Marker, readMarker, writeMarker } from './marker.ts';
 export { Probe } from './probe.ts';
-export { newCluster, refuseCopies, TopologyError, withConfig } from './records.ts';
+export { newCluster, TopologyError, withConfig } from './records.ts';

@@ -7,19 +7,9 @@ export class TopologyError extends Error {
   override name = 'TopologyError';
 }
 
-/** Refuses what is not built. */
-export function refuseCopies(config: MiroirConfig): void {
-  const { factor, groups } = config.replication;
-  if (factor > 1 || groups > 1) {
-    throw new TopologyError(
-      `replication: factor ${factor} and groups ${groups} are not available yet; both must be 1`,
-    );
-  }
-  if (config.nodes.length === 0) throw new TopologyError('nodes: at least one node is needed');
-}
-
-/** A new cluster. */
+/** A new cluster. Throws TopologyError without nodes. */
 export function newCluster(config: MiroirConfig, clusterId: string): ClusterRecord {
+  if (config.nodes.length === 0) throw new TopologyError('nodes: at least one node is needed');
   return {
     clusterId,
     nodes: config.nodes.map((node) => ({

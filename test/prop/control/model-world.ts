@@ -159,7 +159,7 @@ export class World {
     const [effect] = this.#pending.splice(at, 1);
     if (effect?.kind === 'runStep') this.#runStep(effect.seq, effect.nodeId);
     else if (effect?.kind === 'beginReply') this.#takeReply(effect.ticket, effect.reply);
-    else if (effect?.kind === 'findTags') this.#findTags(effect.seq, effect.nodeId);
+    else if (effect?.kind === 'readNode') this.#read(effect.nodeId);
     else if (effect?.kind === 'countDocuments') {
       this.#apply({ kind: 'counted', seq: effect.seq, documentCount: 0, now: this.#now() });
     }
@@ -221,13 +221,43 @@ export class World {
     this.#apply({ kind: 'stepDone', seq, step: place, outcome, now: this.#now() });
   }
 
-  #findTags(seq: number, nodeId: string): void {
-    // The lease is over or the report complete: the sidecar's connections are closed.
-    this.#senders.delete(seq);
-    const tag = `m1.${this.state.cluster.clusterId}.${seq}.0`;
-    const tasks = this.nodes.get(nodeId)?.tasks.filter((task) => task.tag === tag) ?? [];
-    const parts = tasks.map((task) => ({ part: 0, uid: task.uid }));
-    this.#apply({ kind: 'tagsFound', seq, nodeId, parts, now: this.#now() });
+  /** A whole reading of a node, as its tail makes it. */
+  #read(nodeId: string): void {
+    const node = this.nodes.get(nodeId);
+    const record = this.state.cluster.nodes.find(({ id }) => id === nodeId);
+    if (node === undefined || record === undefined) return;
+    const outstanding = this.state.outstanding.get(nodeId);
+    const at = '2026-11-23T20:00:00Z';
+    const tasks = node.tasks
+      .filter(({ uid }) => uid > record.seenUid || outstanding?.has(uid) === true)
+      .map(({ uid, tag, indexUid, status, error }) => ({
+        uid,
+        tag,
+        indexUid,
+        documentCount: null,
+        task:
+          status === 'enqueued'
+            ? null
+            : {
+                uid,
+                status,
+                batchUid: uid,
+                startedAt: at,
+                finishedAt: at,
+                details: { receivedDocuments: 0 },
+                error: error === null ? null : { message: '', code: error, type: '', link: '' },
+              },
+      }));
+    const reading = {
+      nodeId,
+      startedAtMs: this.#nowMs,
+      marker: 'ours',
+      lastKnown: 'present',
+      highestUid: node.tasks.length - 1,
+      tasks,
+      missingUids: [],
+    } as const;
+    this.#apply({ kind: 'nodeTail', reading, now: this.#now() });
   }
 
   #send(faults: boolean): void {
@@ -280,32 +310,9 @@ export class World {
     }
   }
 
-  /** Each node tells of the lowest outstanding tasks, as the tail asks. */
+  /** Each node is read in turn. */
   #tell(): void {
-    for (const node of this.nodes.values()) {
-      const uids = [...(this.state.outstanding.get(node.id)?.keys() ?? [])].sort((x, y) => x - y);
-      const tasks = uids.slice(0, 5).flatMap((uid) => {
-        const task = node.tasks[uid];
-        if (task === undefined || task.status === 'enqueued') return [];
-        const error =
-          task.error === null ? null : { message: '', code: task.error, type: '', link: '' };
-        const at = '2026-11-23T20:00:00Z';
-        return [
-          {
-            uid,
-            status: task.status,
-            batchUid: uid,
-            startedAt: at,
-            finishedAt: at,
-            details: { receivedDocuments: 0 },
-            error,
-          },
-        ];
-      });
-      if (tasks.length > 0) {
-        this.#apply({ kind: 'nodeTasks', nodeId: node.id, tasks, now: this.#now() });
-      }
-    }
+    for (const nodeId of this.nodes.keys()) this.#read(nodeId);
   }
 
   #pass(ms: number): void {

@@ -239,7 +239,7 @@ test('tasks that share a batch of their first node share ours', () => {
     details: null,
     error: null,
   }));
-  hand.apply({ kind: 'nodeTasks', nodeId, tasks, now: hand.now });
+  hand.read(nodeId, tasks);
   const batches = [first, second].map((seq) => hand.state.summaries[seq]?.batchUid);
   assert.is(batches[0], batches[1]);
   assert.is(hand.write('movies', '3') > 0, true);

@@ -6,6 +6,7 @@ import type {
   BeginReply,
   Effect,
   MachineEvent,
+  NodeTask,
   ReportReply,
   SendReport,
 } from '../../../../control/state/index.ts';
@@ -125,7 +126,30 @@ export class Hand {
       details: { receivedDocuments: 1, indexedDocuments: 1 },
       error: status === 'failed' ? error : null,
     }));
-    this.apply({ kind: 'nodeTasks', nodeId: id, tasks, now: this.now });
+    this.read(id, tasks);
+  }
+
+  /** A reading of a node that finds these tasks, and tags of tasks that are new. */
+  read(
+    nodeId: string,
+    tasks: readonly NodeTask[],
+    tags: readonly { readonly uid: number; readonly tag: string }[] = [],
+  ): void {
+    const found = [
+      ...tasks.map((task) => ({ ...NO_TAIL_TASK, uid: task.uid, task })),
+      ...tags.map((item) => ({ ...NO_TAIL_TASK, ...item })),
+    ].sort((left, right) => left.uid - right.uid);
+    const node = this.state.cluster.nodes.find(({ id }) => id === nodeId);
+    const reading = {
+      nodeId,
+      startedAtMs: this.nowMs,
+      marker: 'ours',
+      lastKnown: 'present',
+      highestUid: Math.max(found.at(-1)?.uid ?? -1, node?.lastTaskUid ?? -1),
+      tasks: found,
+      missingUids: [],
+    } as const;
+    this.apply({ kind: 'nodeTail', reading, now: this.now });
   }
 
   report(seq: number, results: SendReport[], isComplete = true): ReportReply | undefined {
@@ -169,6 +193,8 @@ export class Hand {
     this.endAll();
   }
 }
+
+const NO_TAIL_TASK = { tag: null, indexUid: null, documentCount: null, task: null };
 
 const EMPTY: BeginInput = {
   sidecarId: 's',

@@ -94,10 +94,10 @@ test('a lease that runs out opens a look-up on each node; nothing found, the wri
   const [nodeId] = Object.keys(hand.state.open.get(seq)?.intent.targets ?? {});
   assert.is(hand.tick(4_000).length, 0);
   const effects = hand.tick(1_500);
-  assert.equal(effects, [{ kind: 'findTags', seq, nodeId }]);
+  assert.equal(effects, [{ kind: 'readNode', nodeId }]);
   const next = hand.begin(addition('movies', '1'));
   assert.is(next.reply, undefined, 'it keeps its place until that is known');
-  hand.apply({ kind: 'tagsFound', seq, nodeId: nodeId ?? '', parts: [], now: hand.now });
+  hand.read(nodeId ?? '', []);
   assert.is(hand.state.summaries[seq]?.status, 'failed');
   assert.is(replyTo(hand.effects, next.ticket)?.kind, 'grant');
   const late = hand.report(seq, [
@@ -115,8 +115,7 @@ test('an unknown send holds the answer until it was looked up', () => {
   const place = { nodeId: nodeId ?? '', part: 0, partCount: 1 };
   const unknown: SendReport = { ...place, outcome: { kind: 'unknown', reason: 'reset' } };
   assert.is(hand.report(seq, [unknown]), undefined);
-  const parts = [{ part: 0, uid: 40 }];
-  hand.apply({ kind: 'tagsFound', seq, nodeId: nodeId ?? '', parts, now: hand.now });
+  hand.read(nodeId ?? '', [], [{ uid: 40, tag: `m1.00.${seq}.0` }]);
   const replies = hand.effects.flatMap((item) => (item.kind === 'reportReply' ? [item.reply] : []));
   assert.equal(replies, [{ stands: true, refusal: null, missed: [] }]);
 });

@@ -107,7 +107,7 @@ function intentOf(tasks: readonly NodeTask[], kind: Intent['kind'] = 'documentsR
       state: 'enqueued',
       isLost: false,
       partCount: 1,
-      parts: { 0: { uid: item.uid, task: item } },
+      parts: { 0: { uid: item.uid, task: item, documentCount: null } },
       reason: null,
       refusal: null,
     },

@@ -1,0 +1,93 @@
+/**
+ * What a write came to, shard by shard (rule 13 of docs/protocol.md): decided when every copy that counts and
+ * has it in its queue has worked on it. Applied by any: in, and the copies where it failed stop to count. By
+ * none: out, and nobody is the worse for it, so that a bad batch costs no recovery. A copy where it failed is
+ * not read until that is decided.
+ */
+import {
+  asMissed,
+  type CopyPlace,
+  demote,
+  hold,
+  isInSync,
+  release,
+  resultOf,
+  stateOf,
+} from '../copies/index.ts';
+import type { OpenIntent, State } from '../state/index.ts';
+import { hasOpenTargets } from './conflicts.ts';
+import { doesCount, noteOnce, setOutcome, sharesOf } from './settle.ts';
+
+/** Decides the shards that can be decided. */
+export function decide(state: State, open: OpenIntent): void {
+  const { intent } = open;
+  if (intent.internal !== null || intent.phase === 'waiting') return;
+  const index = intent.indexId === null ? undefined : state.indexes.get(intent.indexId);
+  if (index === undefined) return;
+  for (const [place, shard] of intent.shards.entries()) {
+    const outcome = intent.outcomes[place];
+    if (outcome === 'open' || outcome === 'stands') decideShard(state, open, { place, shard });
+  }
+}
+
+function decideShard(
+  state: State,
+  open: OpenIntent,
+  at: { readonly place: number; readonly shard: number },
+): void {
+  const { intent } = open;
+  const index = state.indexes.get(intent.indexId ?? '');
+  if (index === undefined) return;
+  const shares = sharesOf(open, index, at.shard);
+  const counting = shares
+    .filter(doesCount)
+    .map((share) => ({ ...share, result: resultOf(share.target) }));
+  const isApplied = counting.some(({ result }) => result === 'ok');
+  if (isApplied && intent.applied[at.place] !== true) {
+    intent.applied[at.place] = true;
+    state.touchIntent(intent);
+  }
+  if (counting.some(({ result }) => result === 'open')) return;
+  const wasApplied = intent.applied[at.place] === true;
+  if (isApplied || (wasApplied && counting.length === 0)) {
+    setOutcome(state, open, at.place, 'in');
+    for (const { copy, result } of counting) {
+      if (result === 'ok') continue;
+      const reason = `write ${intent.seq} failed on it and not elsewhere`;
+      demote(state, copy, { to: 'behind', reason, missed: asMissed(open) });
+    }
+    return;
+  }
+  // Where one that applied it counts no more, the last of those that do decides.
+  if (!wasApplied && counting.length === 0 && hasOpenTargets(intent)) return;
+  setOutcome(state, open, at.place, 'out');
+  for (const { copy, state: copyState, target } of shares) {
+    release(state, copy, intent.seq);
+    const mayBeThere = target.state !== 'refused' && target.state !== 'none';
+    if (mayBeThere) noteOnce(state, open, { copy, copyState });
+  }
+}
+
+/** A node worked on the write, or on a part of it, and failed: what that means for its copies. */
+export function noteFailure(state: State, open: OpenIntent, nodeId: string): void {
+  const { intent } = open;
+  const index = state.indexes.get(intent.indexId ?? '');
+  const target = intent.targets[nodeId];
+  if (index === undefined || target === undefined) return;
+  for (const shard of target.shards) {
+    const copy: CopyPlace = { index, shard, nodeId };
+    const copyState = stateOf(index, shard, nodeId);
+    if (copyState === undefined) continue;
+    if (!isInSync(index, shard, nodeId)) {
+      noteOnce(state, open, { copy, copyState });
+      continue;
+    }
+    if (intent.internal !== null) continue;
+    const outcome = intent.outcomes[intent.shards.indexOf(shard)];
+    if (outcome === 'open' || outcome === 'stands') hold(state, copy, intent.seq);
+    else if (outcome === 'in') {
+      const reason = `write ${intent.seq} failed on it and not elsewhere`;
+      demote(state, copy, { to: 'behind', reason, missed: asMissed(open) });
+    }
+  }
+}

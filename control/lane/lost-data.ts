@@ -1,0 +1,101 @@
+/**
+ * A node that was wiped or rolled back (rule 11 of docs/protocol.md): the task that was last known is gone or
+ * another one, or its marker is. Every copy there counts no more and is compared from the first document on;
+ * what it had not finished is lost, unless its queue still holds it.
+ */
+import { demote, noteEverything, shardsOn } from '../copies/index.ts';
+import type { IndexRecord, NodeReading, NodeRecord, State, TaskReference } from '../state/index.ts';
+import { lostError } from './outcome.ts';
+
+/** Whether the reading shows that the node is not what it was. */
+export function hasLostData(node: NodeRecord, reading: NodeReading): boolean {
+  if (node.lastTaskUid >= 0 && reading.lastKnown !== 'present') return true;
+  return node.isAdopted && (reading.marker === 'absent' || reading.marker === 'older');
+}
+
+/** Takes the copies on the node out, and what it had not finished. Gives the intents that moved. */
+export function loseData(state: State, node: NodeRecord, reading: NodeReading): number[] {
+  const reason = reading.marker === 'absent' ? 'its node was wiped' : 'its node was rolled back';
+  const lastOf: string[] = [];
+  for (const index of state.indexes.values()) {
+    if (!index.nodeIds.includes(node.id)) continue;
+    if (!loseCopies(state, index, { nodeId: node.id, reason })) {
+      lastOf.push(index.visibleUid ?? index.id);
+    }
+  }
+  if (lastOf.length > 0) {
+    const words = `node ${node.id}: ${reason}, and it holds the last copies in sync of ${lastOf.join(', ')}`;
+    state.emit({ kind: 'alarm', words, seq: -1 });
+  }
+  const kept = new Map(reading.tasks.map((task) => [task.uid, task.tag]));
+  const gone = [...(state.outstanding.get(node.id) ?? [])]
+    .filter(([uid, reference]) => !isKept(state, reference, kept.get(uid)))
+    .map(([uid]) => uid);
+  node.lastTaskUid = reading.highestUid;
+  node.lastTag = reading.tasks.at(-1)?.tag ?? null;
+  node.seenUid = reading.highestUid;
+  state.touchedNodes.add(node.id);
+  state.emit({ kind: 'nodeLostData', nodeId: node.id, reason });
+  return dropLostTasks(state, node.id, gone);
+}
+
+/** False if the node holds the last in-sync copy of some shard: such an index cannot be made anew. */
+function loseCopies(
+  state: State,
+  index: IndexRecord,
+  lost: { readonly nodeId: string; readonly reason: string },
+): boolean {
+  const { nodeId, reason } = lost;
+  let isAll = true;
+  for (const shard of shardsOn(index, nodeId)) {
+    const copy = { index, shard, nodeId };
+    if (demote(state, copy, { to: 'behind', reason, missed: null })) noteEverything(state, copy);
+    else isAll = false;
+  }
+  if (isAll) {
+    index.needs = { ...index.needs, [nodeId]: 'rebuild' };
+    state.touchIndex(index);
+  }
+  return isAll;
+}
+
+/** Whether the queue still holds a task: its uid with the tag it had. Tasks without a tag are not told apart. */
+function isKept(state: State, reference: TaskReference, tag: string | null | undefined): boolean {
+  if (tag === undefined) return false;
+  if (reference.part === null) return tag === null;
+  const place = Math.abs(reference.seq);
+  return tag?.startsWith(`m1.${state.cluster.clusterId}.${place}.${reference.part}`) === true;
+}
+
+/** The node does not know these tasks any more. Gives the intents they belong to. */
+export function dropLostTasks(state: State, nodeId: string, uids: readonly number[]): number[] {
+  const ofNode = state.outstanding.get(nodeId);
+  const moved: number[] = [];
+  for (const uid of uids) {
+    const reference = ofNode?.get(uid);
+    ofNode?.delete(uid);
+    const intent = state.open.get(reference?.seq ?? Number.NaN)?.intent;
+    if (reference === undefined || intent === undefined) continue;
+    const words = `node ${nodeId} lost task ${uid}, which it had acknowledged`;
+    state.emit({ kind: 'alarm', words, seq: intent.seq });
+    const step = intent.steps[reference.step ?? -1];
+    if (step !== undefined) step.task = lostTask(uid);
+    const target = intent.targets[nodeId];
+    if (reference.part !== null && target !== undefined) target.isLost = true;
+    state.touchIntent(intent);
+    moved.push(intent.seq);
+  }
+  return moved;
+}
+
+function lostTask(uid: number) {
+  return {
+    uid,
+    status: 'failed',
+    batchUid: null,
+    startedAt: null,
+    finishedAt: null,
+    details: null,
+    error: lostError(),
+  } as const;
+}

@@ -1,0 +1,74 @@
+/**
+ * Whether a write stands, and what it missed. When its sends are settled every copy that counts has it, so a
+ * shard stands if enough of them do: at least `min_copies`, and with a fixed quorum also more than half of
+ * the replication factor inside one group.
+ */
+import { type CopyPlace, copiesOf, isInSync, isShrinkConfirmed } from '../copies/index.ts';
+import type { IndexRecord, Intent, MissedCopies, OpenIntent, State } from '../state/index.ts';
+
+/** What may be said of a write: nothing yet, that it stands, or why it does not. */
+export type Standing = 'open' | 'unconfirmed' | 'stands' | 'out' | 'noQuorum';
+
+/** Judges the write as of now. */
+export function standingOf(state: State, open: OpenIntent): Standing {
+  const { intent } = open;
+  if (intent.outcomes.includes('open')) return 'open';
+  if (intent.outcomes.includes('out')) return 'out';
+  const index = state.indexes.get(intent.indexId ?? '');
+  if (index === undefined) return 'stands';
+  if (!isShrinkConfirmed(state, index, intent.shards)) return 'unconfirmed';
+  const { minCopies, quorum } = state.placement;
+  if (minCopies === 1 && quorum === 'in_sync') return 'stands';
+  const hasAll = intent.shards.every((shard) => hasQuorum(state, intent, { index, shard }));
+  return hasAll ? 'stands' : 'noQuorum';
+}
+
+function hasQuorum(
+  state: State,
+  intent: Intent,
+  at: { readonly index: IndexRecord; readonly shard: number },
+): boolean {
+  const { minCopies, quorum, replicationFactor } = state.placement;
+  const groups = new Map<number, number>();
+  let acks = 0;
+  for (const { nodeId } of copiesOf(at.index, at.shard)) {
+    if (!hasTaken(intent, { ...at, nodeId })) continue;
+    acks += 1;
+    const group = state.cluster.nodes.find(({ id }) => id === nodeId)?.group ?? 0;
+    groups.set(group, (groups.get(group) ?? 0) + 1);
+  }
+  if (acks < minCopies) return false;
+  if (quorum === 'in_sync') return true;
+  const needed = Math.floor(replicationFactor / 2) + 1;
+  return [...groups.values()].some((count) => count >= needed);
+}
+
+function hasTaken(intent: Intent, { index, shard, nodeId }: CopyPlace): boolean {
+  const target = intent.targets[nodeId];
+  if (target?.state !== 'enqueued' || !target.shards.includes(shard)) return false;
+  return isInSync(index, shard, nodeId);
+}
+
+/** Copies that missed a write that stands, by node. */
+export function missedOf(state: State, intent: Intent): MissedCopies[] {
+  const index = state.indexes.get(intent.indexId ?? '');
+  if (index === undefined || index.copiesPerShard === 1) return [];
+  const byNode = new Map<string, { shardCount: number; reason: MissedCopies['reason'] }>();
+  for (const shard of intent.shards) {
+    for (const { nodeId, state: copyState } of copiesOf(index, shard)) {
+      if (copyState === 'leaving' || hasTaken(intent, { index, shard, nodeId })) continue;
+      const known = byNode.get(nodeId);
+      if (known !== undefined) known.shardCount += 1;
+      else byNode.set(nodeId, { shardCount: 1, reason: reasonOf(state, intent, nodeId) });
+    }
+  }
+  return [...byNode].map(([nodeId, missed]) => ({ nodeId, ...missed }));
+}
+
+function reasonOf(state: State, intent: Intent, nodeId: string): MissedCopies['reason'] {
+  if (state.downNodes.has(nodeId)) return 'down';
+  const target = intent.targets[nodeId];
+  if (target?.state === 'unknown') return 'timeout';
+  if (target === undefined || target.state === 'enqueued') return 'behind';
+  return 'refused';
+}
