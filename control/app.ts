@@ -13,6 +13,7 @@ import { hashHex, INTERNAL_KEY_UID, KeyCalls, KeyTable, keyText } from './keys/i
 import { loadCluster, loadState, Runner } from './machine/index.ts';
 import { ControlNode } from './nodes/index.ts';
 import { Performer } from './performer.ts';
+import { isRecovering } from './recovery/index.ts';
 import type { Now, State } from './state/index.ts';
 import {
   type Change,
@@ -139,7 +140,7 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
     metrics.taskProcessingAge.set(
       oldest === undefined ? 0 : (now.steadyMs - oldest.begunAtMs) / 1000,
     );
-    if (oldest !== undefined) runner.submit({ kind: 'tick', now });
+    if (oldest !== undefined || isRecovering(state)) runner.submit({ kind: 'tick', now });
   }, TICK_MS);
   return {
     address: api.address,

@@ -56,4 +56,4 @@ export {
   resultOf,
 } from './sends.ts';
 export { confirm, hasLapsed, watchOpened } from './sidecars.ts';
-export { dropTombstones, noteTombstones, tombstonesOf } from './tombstones.ts';
+export { noteTombstones } from './tombstones.ts';

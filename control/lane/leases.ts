@@ -4,7 +4,7 @@
  * come back, is given up before anything was sent.
  */
 import { writeAbandoned } from '../catalog/index.ts';
-import { dropTombstones, inSyncOf } from '../copies/index.ts';
+import { inSyncOf } from '../copies/index.ts';
 import type { Intent, MachineEvent, Now, OpenIntent, State } from '../state/index.ts';
 import { passAway } from './away.ts';
 import { closeSends, isSilenceOver, markUnknown } from './closing.ts';
@@ -25,7 +25,6 @@ const GIVEN_UP_KEPT = 10_000;
 export function tick(state: State, now: Now): void {
   const moved = [...endTimedSteps(state, now), ...passAway(state), ...state.unconfirmed];
   state.unconfirmed.clear();
-  dropTombstones(state);
   endReaders(state);
   for (const open of state.open.values()) {
     if (open.intent.internal === null && checkOpen(state, open, now)) moved.push(open.intent.seq);

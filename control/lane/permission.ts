@@ -4,7 +4,6 @@
  */
 import {
   asMissed,
-  type CopyPlace,
   copiesOf,
   demote,
   hasOtherCopies,
@@ -25,7 +24,6 @@ export function noteUntouched(state: State, open: OpenIntent): void {
   if (index === undefined || index.copiesPerShard === 1 || intent.shards.length === 0) return;
   for (const shard of intent.shards) {
     for (const { nodeId, state: copyState } of copiesOf(index, shard)) {
-      if (copyState === 'filling') rememberTouch(state, open, { index, shard, nodeId });
       if (intent.targets[nodeId]?.shards.includes(shard)) continue;
       const copy = { index, shard, nodeId };
       const missed = asMissed(open);
@@ -36,17 +34,6 @@ export function noteUntouched(state: State, open: OpenIntent): void {
       }
     }
   }
-}
-
-/** Recovery reads documents again that were written since it listed them. */
-function rememberTouch(state: State, open: OpenIntent, copy: CopyPlace): void {
-  const key = `${copy.index.id} ${copy.shard} ${copy.nodeId}`;
-  const touches = state.fillTouches.get(key);
-  if (touches === undefined) return;
-  touches.push({
-    seq: open.intent.seq,
-    hashes: open.intent.scope === 'keys' ? open.hashes : null,
-  });
 }
 
 /**

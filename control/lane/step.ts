@@ -1,10 +1,11 @@
 /** The machine's one function: an event changes the state and leaves effects in it. Deterministic. */
-import { assertNever } from '../../core/assert.ts';
+import { assert, assertNever } from '../../core/assert.ts';
 import { confirm, watchOpened } from '../copies/index.ts';
+import { type LaneSteps, moveRecovery, recoveryEvent } from '../recovery/index.ts';
 import type { MachineEvent, Now, State } from '../state/index.ts';
 import { begin } from './begin.ts';
 import { confirmNode } from './confirm-node.ts';
-import { endInternal } from './internal.ts';
+import { beginInternal, endInternal } from './internal.ts';
 import { cancelBegin, nodeHealth, renew, tick } from './leases.ts';
 import { counted, stepDone } from './node-work.ts';
 import { progress } from './progress.ts';
@@ -14,6 +15,26 @@ import { nodeTail } from './tail.ts';
 /** Applies one event. What changed and what is to be done is collected in the state. */
 export function step(state: State, event: MachineEvent): void {
   if ('now' in event) state.nowMs = Math.max(state.nowMs, event.now.steadyMs);
+  apply(state, event);
+  moveRecovery(state, LANE_STEPS, event);
+  if ('now' in event && state.stirredIndexes.size > 0) progress(state, [], event.now);
+}
+
+/** How recovery takes and leaves its places in the lane. */
+const LANE_STEPS: LaneSteps = {
+  begin: (state, request, now) => {
+    const seq = beginInternal(state, request, now);
+    assert(seq !== undefined, 'recovery works on indexes that have a name');
+    progress(state, [seq], now);
+    return seq;
+  },
+  end: (state, seq, now) => {
+    endInternal(state, { kind: 'internalEnd', seq, now });
+    progress(state, [seq], now);
+  },
+};
+
+function apply(state: State, event: MachineEvent): void {
   switch (event.kind) {
     case 'begin':
       begin(state, event);
@@ -66,6 +87,7 @@ export function step(state: State, event: MachineEvent): void {
     case 'indexMended':
     case 'nodeDoubted':
     case 'markerWritten':
+      recoveryEvent(state, LANE_STEPS, event);
       return;
     case 'cluster':
       state.cluster = { ...state.cluster, ...event.change };

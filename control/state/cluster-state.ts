@@ -154,17 +154,9 @@ export class State {
   readonly unconfirmed = new Set<number>();
   /** Internal steps with a limit. */
   readonly timedSteps = new Set<number>();
-  /**
-   * By copyKey, for copies that recovery fills and asked this for: client writes begun on the shard since.
-   * Only in memory; recovery takes entries out.
-   */
-  readonly fillTouches = new Map<
-    string,
-    { readonly seq: number; readonly hashes: Buffer | null }[]
-  >();
   /** By seq of the deletion, in lane order. */
   readonly tombstones = new Map<number, Tombstones>();
-  /** Keys in all tombstones. */
+  /** Keys in all tombstones, at least. */
   tombstoneCount = 0;
   /** Number of the next internal step, from 1. */
   nextInternal = 1;
