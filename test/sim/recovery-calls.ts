@@ -1,0 +1,401 @@
+/**
+ * Recovery's effects on model nodes: lists, reads and compares the documents of a shard, writes pages, makes
+ * indexes what the catalog says, writes markers. As the real code does it over HTTP, in small.
+ */
+import type {
+  Effect,
+  MachineEvent,
+  Now,
+  RecoveryEffect,
+  RecoveryPlace,
+  SendReport,
+} from '../../control/state/index.ts';
+import { type Doc, isSame, KEYS, keyOf, keyOfHash, shardOfText } from './documents.ts';
+import type { ModelNode, TaskWork } from './node.ts';
+import type { World } from './world.ts';
+
+const MEND_LOOK_MS = 20;
+const MEND_LIMIT_MS = 60_000;
+
+type EffectOf<Kind> = Extract<RecoveryEffect, { kind: Kind }>;
+type Submit = (make: (now: Now) => MachineEvent) => void;
+
+/** What one worker keeps between its effects. */
+interface Kept {
+  /** Hashes whose texts some list named. */
+  readonly named: Set<bigint>;
+  readonly page: Map<bigint, Doc | undefined>;
+}
+
+/** Performs recovery's effects for one process of control. */
+export class RecoveryCalls {
+  readonly #world: World;
+  readonly #submit: Submit;
+  readonly #kept = new Map<number, Kept>();
+  isClosed = false;
+
+  constructor(world: World, submit: Submit) {
+    this.#world = world;
+    this.#submit = submit;
+  }
+
+  /** False if the effect is not one of recovery's. */
+  perform(effect: Effect): boolean {
+    switch (effect.kind) {
+      case 'recoveryList':
+        this.#list(effect, effect.fromSeq);
+        return true;
+      case 'recoveryRead':
+        this.#read(effect);
+        return true;
+      case 'recoveryWrite':
+        this.#write(effect);
+        return true;
+      case 'recoveryCompare':
+        this.#compare(effect);
+        return true;
+      case 'recoveryPlanned':
+        this.#world.coverage.hit(`recovery by ${effect.method}`);
+        this.#world.trace(
+          () =>
+            `recovery ${effect.recovery} of shard ${effect.place.shard} on ${effect.place.targetId} from ${effect.place.sourceId}: ${effect.words}`,
+        );
+        return true;
+      case 'recoveryEnded':
+        this.#kept.delete(effect.recovery);
+        this.#world.coverage.hit(effect.isInSync ? 'recovery done' : 'recovery given up');
+        this.#world.trace(() => `recovery ${effect.recovery} ends: ${effect.reason}`);
+        return true;
+      case 'mendIndex':
+        this.#mend(effect);
+        return true;
+      case 'writeMarker':
+        this.writeMarker(effect.nodeId, effect.seq);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Puts the marker on the node, and tells when it is there. */
+  writeMarker(nodeId: string, seq: number): void {
+    const node = this.#world.node(nodeId);
+    const work = { kind: 'marker', marker: String(seq) } as const;
+    this.#enqueue(node, { type: 'documentAdditionOrUpdate', uid: '_miroir_node', work }, (uid) => {
+      if (uid === undefined) return;
+      this.#whenDone(node, uid, (isDone) => {
+        if (!isDone) return;
+        this.#world.coverage.hit('marker written');
+        this.#submit((now) => ({ kind: 'markerWritten', nodeId, seq, now }));
+      });
+    });
+  }
+
+  #keptOf(recovery: number): Kept {
+    const kept = this.#kept.get(recovery) ?? { named: new Set(), page: new Map() };
+    this.#kept.set(recovery, kept);
+    return kept;
+  }
+
+  #fail(recovery: number, reason: string): void {
+    this.#submit((now) => ({ kind: 'recoveryFailed', recovery, reason, now }));
+  }
+
+  /** Asks a node for something of the shard; `done` gets undefined if it did not answer. */
+  #ask<Answer>(
+    nodeId: string,
+    perform: (node: ModelNode) => Answer,
+    done: (answer: Answer | undefined) => void,
+  ): void {
+    const node = this.#world.node(nodeId);
+    this.#world.network.call({
+      node,
+      isWrite: false,
+      perform: () => perform(node),
+      done: (outcome) => {
+        if (!this.isClosed) done(outcome.kind === 'answered' ? outcome.answer : undefined);
+      },
+    });
+  }
+
+  #list(effect: EffectOf<'recoveryList'>, fromSeq: number): void {
+    const { place, recovery, wanted } = effect;
+    this.#ask(
+      place.sourceId,
+      (node) => this.#versions(node, place, fromSeq),
+      (source) => {
+        this.#ask(
+          place.targetId,
+          (node) => this.#versions(node, place, fromSeq),
+          (target) => {
+            if (source === undefined || target === undefined) {
+              this.#fail(recovery, 'a list was not answered');
+              return;
+            }
+            const { named } = this.#keptOf(recovery);
+            for (const hash of source.keys()) named.add(hash);
+            for (const hash of target.keys()) named.add(hash);
+            if (fromSeq > 0 && wanted.some((hash) => !named.has(hash))) this.#list(effect, 0);
+            else {
+              this.#submit((now) => ({ kind: 'recoveryListed', recovery, source, target, now }));
+            }
+          },
+        );
+      },
+    );
+  }
+
+  #read(effect: EffectOf<'recoveryRead'>): void {
+    const { place, recovery, hashes, isNewPage } = effect;
+    const { named, page } = this.#keptOf(recovery);
+    if (isNewPage) page.clear();
+    const nowhere = hashes.filter((hash) => !named.has(hash));
+    if (nowhere.length > 0) {
+      // Their texts are not known: both copies are listed whole, and what is on neither is nowhere.
+      this.#nameAll(place, recovery, (isAnswered) => {
+        if (isAnswered) this.#readNamed(effect);
+        else this.#fail(recovery, 'a list was not answered');
+      });
+      return;
+    }
+    this.#readNamed(effect);
+  }
+
+  #nameAll(place: RecoveryPlace, recovery: number, done: (isAnswered: boolean) => void): void {
+    const { named } = this.#keptOf(recovery);
+    const take = (versions: ReadonlyMap<bigint, bigint> | undefined): boolean => {
+      for (const hash of versions?.keys() ?? []) named.add(hash);
+      return versions !== undefined;
+    };
+    const versions = (node: ModelNode) => this.#versions(node, place, 0);
+    this.#ask(place.sourceId, versions, (source) => {
+      this.#ask(place.targetId, versions, (target) => done(take(source) && take(target)));
+    });
+  }
+
+  #readNamed(effect: EffectOf<'recoveryRead'>): void {
+    const { place, recovery, hashes } = effect;
+    const { named, page } = this.#keptOf(recovery);
+    const known = hashes.filter((hash) => named.has(hash));
+    this.#ask(
+      place.sourceId,
+      (node) => {
+        const docs = node.indexes.get(place.indexUid)?.docs;
+        return known.map((hash) => [hash, docs?.get(keyOfHash(hash).text)] as const);
+      },
+      (found) => {
+        if (found === undefined) {
+          this.#fail(recovery, 'the source did not answer');
+          return;
+        }
+        for (const [hash, doc] of found) page.set(hash, doc);
+        const nowhere = hashes.filter((hash) => !named.has(hash));
+        this.#submit((now) => ({
+          kind: 'recoveryRead',
+          recovery,
+          nowhere,
+          documentCount: known.length,
+          documentBytes: known.length * 100,
+          now,
+        }));
+      },
+    );
+  }
+
+  #write(effect: EffectOf<'recoveryWrite'>): void {
+    const { place, seq, tag, recovery } = effect;
+    const { page } = this.#keptOf(recovery);
+    const puts = new Map<string, Doc>();
+    const deletes: string[] = [];
+    for (const [hash, doc] of page) {
+      const { text } = keyOfHash(hash);
+      if (doc === undefined) deletes.push(text);
+      else puts.set(text, doc);
+    }
+    const parts: TaskWork[] = [];
+    if (puts.size > 0) parts.push({ kind: 'fix', puts, deletes: [] });
+    if (deletes.length > 0) parts.push({ kind: 'fix', puts: new Map(), deletes });
+    const node = this.#world.node(place.targetId);
+    const results: SendReport[] = [];
+    const report = (): void => {
+      this.#submit((now) => ({ kind: 'internalReport', seq, results, isComplete: true, now }));
+    };
+    const next = (part: number): void => {
+      const work = parts[part];
+      if (work === undefined) {
+        report();
+        return;
+      }
+      const type = work.kind === 'fix' && work.puts.size > 0 ? 'documentAdditionOrUpdate' : 'documentDeletion';
+      this.#world.network.call<number | undefined>({
+        node,
+        isWrite: true,
+        perform: (isRepeated) => {
+          if (!isRepeated && this.#world.random.chance(this.#world.rates.refusal * 0.08)) return undefined;
+          return this.#world.enqueue(node, {
+            type,
+            indexUid: place.indexUid,
+            tag: `${tag}.${part}.rc`,
+            seq,
+            work,
+            isLate: isRepeated || this.#world.isAccountedFor(seq, node.id),
+          }).uid;
+        },
+        done: (outcome) => {
+          if (this.isClosed) return;
+          const common = { nodeId: node.id, part, partCount: parts.length };
+          if (outcome.kind === 'answered' && outcome.answer !== undefined) {
+            results.push({ ...common, outcome: { kind: 'enqueued', uid: outcome.answer } });
+            next(part + 1);
+            return;
+          }
+          this.#world.coverage.hit(`page of recovery ${outcome.kind === 'reset' ? 'unknown' : 'refused'}`);
+          results.push({
+            ...common,
+            outcome:
+              outcome.kind === 'reset'
+                ? { kind: 'unknown', reason: 'reset' }
+                : { kind: 'refused', status: 429, body: '' },
+          });
+          for (let rest = part + 1; rest < parts.length; rest += 1) {
+            results.push({
+              nodeId: node.id,
+              part: rest,
+              partCount: parts.length,
+              outcome: { kind: 'refused', status: 0, body: 'an earlier part was not taken' },
+            });
+          }
+          report();
+        },
+      });
+    };
+    next(0);
+  }
+
+  #compare(effect: EffectOf<'recoveryCompare'>): void {
+    const { place, recovery, hashes } = effect;
+    const wanted = hashes === null ? null : new Set(hashes);
+    const read = (node: ModelNode) => {
+      const docs = new Map<bigint, Doc>();
+      for (const [text, doc] of node.indexes.get(place.indexUid)?.docs ?? []) {
+        const { hash } = keyOf(text);
+        if (shardOfText(text, this.#world.profile.shardCount) !== place.shard) continue;
+        if (wanted === null || wanted.has(hash)) docs.set(hash, doc);
+      }
+      return docs;
+    };
+    this.#ask(place.sourceId, read, (source) => {
+      this.#ask(place.targetId, read, (target) => {
+        if (source === undefined || target === undefined) {
+          this.#fail(recovery, 'a comparison was not answered');
+          return;
+        }
+        const all = new Set([...source.keys(), ...target.keys()]);
+        const different = [...all].filter((hash) => !isSame(source.get(hash), target.get(hash)));
+        if (different.length > 0) this.#world.coverage.hit('recovery compared: not equal');
+        this.#submit((now) => ({
+          kind: 'recoveryCompared',
+          recovery,
+          different,
+          count: all.size,
+          now,
+        }));
+      });
+    });
+  }
+
+  #mend(effect: EffectOf<'mendIndex'>): void {
+    const { indexId, nodeId, need, indexUid, settings, settingsVersion } = effect;
+    const node = this.#world.node(nodeId);
+    const label = (settings as { stopWords?: string[] }).stopWords?.[0] ?? '';
+    const step = (type: string): TaskWork => ({
+      kind: 'step',
+      type,
+      body: null,
+      identity: indexId,
+      label,
+    });
+    const types =
+      need === 'rebuild'
+        ? ['indexDeletion', 'indexCreation', 'settingsUpdate']
+        : ['settingsUpdate'];
+    const answer = (isDone: boolean): void => {
+      this.#world.coverage.hit(`index mended: ${need} ${isDone}`);
+      this.#submit((now) => ({
+        kind: 'indexMended',
+        indexId,
+        nodeId,
+        indexUid,
+        settingsVersion,
+        isDone,
+        reason: '',
+        now,
+      }));
+    };
+    const next = (at: number): void => {
+      const type = types[at];
+      if (type === undefined) {
+        answer(true);
+        return;
+      }
+      this.#enqueue(node, { type, uid: indexUid, work: step(type) }, (uid) => {
+        if (uid === undefined) {
+          answer(false);
+          return;
+        }
+        this.#whenDone(node, uid, (isDone) => {
+          if (isDone) next(at + 1);
+          else answer(false);
+        });
+      });
+    };
+    next(0);
+  }
+
+  #enqueue(
+    node: ModelNode,
+    task: { readonly type: string; readonly uid: string; readonly work: TaskWork },
+    done: (uid: number | undefined) => void,
+  ): void {
+    this.#ask(
+      node.id,
+      () =>
+        this.#world.enqueue(node, {
+          type: task.type,
+          indexUid: task.uid,
+          tag: null,
+          seq: Number.NaN,
+          work: task.work,
+          isLate: false,
+        }).uid,
+      done,
+    );
+  }
+
+  #whenDone(node: ModelNode, uid: number, done: (isDone: boolean) => void): void {
+    const { clock } = this.#world;
+    const { incarnation } = node;
+    const startedMs = clock.nowMs;
+    const look = (): void => {
+      if (this.isClosed) return;
+      const task = node.tasks[uid];
+      if (node.incarnation !== incarnation || clock.nowMs - startedMs > MEND_LIMIT_MS) done(false);
+      else if (task?.status === 'succeeded') done(true);
+      else if (task?.status === 'failed') done(task.errorCode === 'index_not_found' && task.type === 'indexDeletion');
+      else clock.in(MEND_LOOK_MS, look);
+    };
+    look();
+  }
+
+  #versions(node: ModelNode, place: RecoveryPlace, fromSeq: number): Map<bigint, bigint> {
+    const versions = new Map<bigint, bigint>();
+    const docs = node.indexes.get(place.indexUid)?.docs;
+    for (const { text, hash } of KEYS) {
+      if (shardOfText(text, this.#world.profile.shardCount) !== place.shard) continue;
+      const doc = docs?.get(text);
+      if (doc === undefined || doc.seq < fromSeq) continue;
+      versions.set(hash, (BigInt(doc.seq) << 24n) | BigInt(doc.row));
+    }
+    return versions;
+  }
+}
