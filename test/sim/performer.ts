@@ -5,6 +5,7 @@
 import type { Effect, NodeReading, NodeTask, TailTask } from '../../control/state/index.ts';
 import type { Performer } from './control-host.ts';
 import type { ModelNode, ModelTask } from './node.ts';
+import { RecoveryCalls } from './recovery-calls.ts';
 import type { World } from './world.ts';
 
 const PROBE_MS = 500;
@@ -29,12 +30,15 @@ export class ModelPerformer implements Performer {
   readonly #followers = new Map<string, Follower>();
   readonly #inherited: ReadonlySet<number>;
   readonly #health = new Map<string, boolean>();
+  readonly #isAdopting = new Set<string>();
+  readonly #recovery: RecoveryCalls;
   #isClosed = false;
 
   constructor(world: World, life: number, inherited: Iterable<number>) {
     this.#world = world;
     this.#life = life;
     this.#inherited = new Set(inherited);
+    this.#recovery = new RecoveryCalls(world, (make) => this.#submit(make));
     for (const node of world.nodes) {
       const follower: Follower = { node, isReading: false, isWanted: true, timer: 0 };
       this.#followers.set(node.id, follower);
@@ -62,7 +66,7 @@ export class ModelPerformer implements Performer {
         this.#world.alarm(effect.words, effect.seq);
         return;
       default:
-        this.#world.note(effect);
+        if (!this.#recovery.perform(effect)) this.#world.note(effect);
     }
   }
 
@@ -76,6 +80,7 @@ export class ModelPerformer implements Performer {
 
   close(): void {
     this.#isClosed = true;
+    this.#recovery.isClosed = true;
   }
 
   #hasOutstanding(node: ModelNode): boolean {
@@ -146,7 +151,9 @@ export class ModelPerformer implements Performer {
   }
 
   #readMarker(node: ModelNode): NodeReading['marker'] {
-    return node.marker === null ? 'absent' : 'ours';
+    if (node.marker === null) return 'absent';
+    const record = this.#world.control.state.cluster.nodes.find((item) => item.id === node.id);
+    return Number(node.marker) < (record?.markerSeq ?? 0) ? 'older' : 'ours';
   }
 
   #takeReading(node: ModelNode, marker: NodeReading['marker'], startedAtMs: number): NodeReading {
@@ -183,12 +190,35 @@ export class ModelPerformer implements Performer {
     clock.in(delayMs, () => {
       if (this.#isClosed) return;
       const isUp = node.isUp && node.stalledUntilMs - clock.nowMs < STALL_LIMIT_MS;
-      if (this.#health.get(node.id) !== isUp) {
+      if (isUp && node.marker === null && !this.#isAdopting.has(node.id)) {
+        this.#adopt(node);
+      } else if (this.#health.get(node.id) !== isUp) {
         this.#health.set(node.id, isUp);
         if (!isUp) this.#world.coverage.hit('node seen down');
         this.#submit((now) => ({ kind: 'nodeHealth', nodeId: node.id, isUp, now }));
       }
       this.#probe(node, PROBE_MS + random.below(100));
+    });
+  }
+
+  /** A node without its marker lost everything: control hears it, and the marker is written anew. */
+  #adopt(node: ModelNode): void {
+    this.#isAdopting.add(node.id);
+    this.#world.network.call({
+      node,
+      isWrite: false,
+      perform: () => node.marker === null,
+      done: (outcome) => {
+        this.#isAdopting.delete(node.id);
+        if (outcome.kind !== 'answered' || !outcome.answer) return;
+        this.#submit((now) => ({
+          kind: 'nodeWiped',
+          nodeId: node.id,
+          reason: 'the marker is gone',
+          now,
+        }));
+        this.#recovery.writeMarker(node.id, 0);
+      },
     });
   }
 

@@ -226,12 +226,14 @@ export class RecoveryCalls {
         report();
         return;
       }
-      const type = work.kind === 'fix' && work.puts.size > 0 ? 'documentAdditionOrUpdate' : 'documentDeletion';
+      const type =
+        work.kind === 'fix' && work.puts.size > 0 ? 'documentAdditionOrUpdate' : 'documentDeletion';
       this.#world.network.call<number | undefined>({
         node,
         isWrite: true,
         perform: (isRepeated) => {
-          if (!isRepeated && this.#world.random.chance(this.#world.rates.refusal * 0.08)) return undefined;
+          if (!isRepeated && this.#world.random.chance(this.#world.rates.refusal * 0.08))
+            return undefined;
           return this.#world.enqueue(node, {
             type,
             indexUid: place.indexUid,
@@ -249,7 +251,9 @@ export class RecoveryCalls {
             next(part + 1);
             return;
           }
-          this.#world.coverage.hit(`page of recovery ${outcome.kind === 'reset' ? 'unknown' : 'refused'}`);
+          this.#world.coverage.hit(
+            `page of recovery ${outcome.kind === 'reset' ? 'unknown' : 'refused'}`,
+          );
           results.push({
             ...common,
             outcome:
@@ -381,7 +385,8 @@ export class RecoveryCalls {
       const task = node.tasks[uid];
       if (node.incarnation !== incarnation || clock.nowMs - startedMs > MEND_LIMIT_MS) done(false);
       else if (task?.status === 'succeeded') done(true);
-      else if (task?.status === 'failed') done(task.errorCode === 'index_not_found' && task.type === 'indexDeletion');
+      else if (task?.status === 'failed')
+        done(task.errorCode === 'index_not_found' && task.type === 'indexDeletion');
       else clock.in(MEND_LOOK_MS, look);
     };
     look();

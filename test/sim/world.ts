@@ -92,7 +92,7 @@ export class World {
     this.network = new Network({ clock, random, rates, coverage });
     this.nodes = profile.nodeGroups.map((group, at) => new ModelNode(`n${at}`, group));
     this.#nodesById = new Map(this.nodes.map((node) => [node.id, node]));
-    for (const node of this.nodes) node.marker = 'ours';
+    for (const node of this.nodes) node.marker = '0';
     this.control = new ControlHost(this, {
       cluster: {
         clusterId: CLUSTER_ID,
