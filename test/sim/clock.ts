@@ -20,6 +20,12 @@ export class Clock {
     this.#push({ atMs: this.nowMs + Math.max(0, delayMs), order: this.#order, run });
   }
 
+  /** Lets `run` happen at a moment that is not over. */
+  at(atMs: number, run: () => void): void {
+    this.#order += 1;
+    this.#push({ atMs: Math.max(this.nowMs, atMs), order: this.#order, run });
+  }
+
   /** Lets the next thing happen; false if there is none before `untilMs`. */
   step(untilMs: number): boolean {
     const [first] = this.#heap;

@@ -82,7 +82,7 @@ export class Network {
       isGone = true;
       const answer = request.perform(false);
       if (isStray) coverage.hit('a request arrived after its connection was closed');
-      if (isWrite && random.chance(rates.duplicate * 0.1)) this.#repeat(request);
+      if (isWrite && random.chance(rates.duplicate * 0.012)) this.#repeat(request);
       if (random.chance(rates.answerLoss * 0.12)) {
         coverage.hit('answer lost');
         finish({ kind: 'reset' }, random.between(1, 40));
@@ -111,7 +111,7 @@ export class Network {
     return {
       cut: () => {
         if (isOver) return;
-        letGo(isWrite ? rates.lateRequest * 0.5 : 0);
+        letGo(isWrite ? rates.lateRequest * 0.3 : 0);
         finish({ kind: 'reset' }, random.between(1, 20));
       },
       orphan: () => {

@@ -120,29 +120,37 @@ export class RecoveryCalls {
 
   #list(effect: EffectOf<'recoveryList'>, fromSeq: number): void {
     const { place, recovery, wanted } = effect;
-    this.#ask(
-      place.sourceId,
-      (node) => this.#versions(node, place, fromSeq),
-      (source) => {
-        this.#ask(
-          place.targetId,
-          (node) => this.#versions(node, place, fromSeq),
-          (target) => {
-            if (source === undefined || target === undefined) {
-              this.#fail(recovery, 'a list was not answered');
-              return;
-            }
-            const { named } = this.#keptOf(recovery);
-            for (const hash of source.keys()) named.add(hash);
-            for (const hash of target.keys()) named.add(hash);
-            if (fromSeq > 0 && wanted.some((hash) => !named.has(hash))) this.#list(effect, 0);
-            else {
-              this.#submit((now) => ({ kind: 'recoveryListed', recovery, source, target, now }));
-            }
-          },
-        );
-      },
-    );
+    const versions = (node: ModelNode) => this.#versions(node, place, fromSeq);
+    this.#askBoth(place, versions, (source, target) => {
+      if (source === undefined || target === undefined) {
+        this.#fail(recovery, 'a list was not answered');
+        return;
+      }
+      const { named } = this.#keptOf(recovery);
+      for (const hash of source.keys()) named.add(hash);
+      for (const hash of target.keys()) named.add(hash);
+      if (fromSeq > 0 && wanted.some((hash) => !named.has(hash))) this.#list(effect, 0);
+      else {
+        this.#submit((now) => ({ kind: 'recoveryListed', recovery, source, target, now }));
+      }
+    });
+  }
+
+  /** Asks both nodes at the same time. */
+  #askBoth<Answer>(
+    place: RecoveryPlace,
+    perform: (node: ModelNode) => Answer,
+    done: (source: Answer | undefined, target: Answer | undefined) => void,
+  ): void {
+    const answers: (readonly [isSource: boolean, answer: Answer | undefined])[] = [];
+    const take = (isSource: boolean) => (answer: Answer | undefined) => {
+      answers.push([isSource, answer]);
+      if (answers.length < 2) return;
+      const of = (wanted: boolean) => answers.find(([own]) => own === wanted)?.[1];
+      done(of(true), of(false));
+    };
+    this.#ask(place.sourceId, perform, take(true));
+    this.#ask(place.targetId, perform, take(false));
   }
 
   #read(effect: EffectOf<'recoveryRead'>): void {
@@ -168,8 +176,9 @@ export class RecoveryCalls {
       return versions !== undefined;
     };
     const versions = (node: ModelNode) => this.#versions(node, place, 0);
-    this.#ask(place.sourceId, versions, (source) => {
-      this.#ask(place.targetId, versions, (target) => done(take(source) && take(target)));
+    this.#askBoth(place, versions, (source, target) => {
+      const isNamed = take(source);
+      done(take(target) && isNamed);
     });
   }
 
@@ -214,7 +223,11 @@ export class RecoveryCalls {
     }
     const parts: TaskWork[] = [];
     if (puts.size > 0) parts.push({ kind: 'fix', puts, deletes: [] });
-    if (deletes.length > 0) parts.push({ kind: 'fix', puts: new Map(), deletes });
+    // A step waits for an answer, so a page without anything is sent as well.
+    if (deletes.length > 0 || puts.size === 0) {
+      parts.push({ kind: 'fix', puts: new Map(), deletes });
+    }
+    page.clear();
     const node = this.#world.node(place.targetId);
     const results: SendReport[] = [];
     const report = (): void => {
@@ -261,14 +274,6 @@ export class RecoveryCalls {
                 ? { kind: 'unknown', reason: 'reset' }
                 : { kind: 'refused', status: 429, body: '' },
           });
-          for (let rest = part + 1; rest < parts.length; rest += 1) {
-            results.push({
-              nodeId: node.id,
-              part: rest,
-              partCount: parts.length,
-              outcome: { kind: 'refused', status: 0, body: 'an earlier part was not taken' },
-            });
-          }
           report();
         },
       });
@@ -288,23 +293,21 @@ export class RecoveryCalls {
       }
       return docs;
     };
-    this.#ask(place.sourceId, read, (source) => {
-      this.#ask(place.targetId, read, (target) => {
-        if (source === undefined || target === undefined) {
-          this.#fail(recovery, 'a comparison was not answered');
-          return;
-        }
-        const all = new Set([...source.keys(), ...target.keys()]);
-        const different = [...all].filter((hash) => !isSame(source.get(hash), target.get(hash)));
-        if (different.length > 0) this.#world.coverage.hit('recovery compared: not equal');
-        this.#submit((now) => ({
-          kind: 'recoveryCompared',
-          recovery,
-          different,
-          count: all.size,
-          now,
-        }));
-      });
+    this.#askBoth(place, read, (source, target) => {
+      if (source === undefined || target === undefined) {
+        this.#fail(recovery, 'a comparison was not answered');
+        return;
+      }
+      const all = new Set([...source.keys(), ...target.keys()]);
+      const different = [...all].filter((hash) => !isSame(source.get(hash), target.get(hash)));
+      if (different.length > 0) this.#world.coverage.hit('recovery compared: not equal');
+      this.#submit((now) => ({
+        kind: 'recoveryCompared',
+        recovery,
+        different,
+        count: all.size,
+        now,
+      }));
     });
   }
 

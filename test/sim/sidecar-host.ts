@@ -85,7 +85,8 @@ export class SidecarHost {
     const { clock } = this.#world;
     const attempt = (): void => {
       if (life !== this.life) return;
-      if (this.isPaused) clock.in(this.pausedUntilMs - clock.nowMs + 0.1, attempt);
+      // What waited goes on in the order in which it came, before anything that comes later.
+      if (this.isPaused) clock.at(this.pausedUntilMs, attempt);
       else run();
     };
     clock.in(delayMs, attempt);
