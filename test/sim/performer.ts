@@ -23,6 +23,15 @@ interface Follower {
   timer: number;
 }
 
+/** What is known of a node before a reading. */
+interface KnownTasks {
+  readonly lastUid: number;
+  readonly lastTag: string | null;
+  readonly seenUid: number;
+  /** Ascending. */
+  readonly outstanding: readonly number[];
+}
+
 /** The effects of one process of control. */
 export class ModelPerformer implements Performer {
   readonly #world: World;
@@ -30,7 +39,6 @@ export class ModelPerformer implements Performer {
   readonly #followers = new Map<string, Follower>();
   readonly #inherited: ReadonlySet<number>;
   readonly #health = new Map<string, boolean>();
-  readonly #isAdopting = new Set<string>();
   readonly #recovery: RecoveryCalls;
   #isClosed = false;
 
@@ -62,6 +70,10 @@ export class ModelPerformer implements Performer {
         this.#readLater(follower, 1);
         return;
       }
+      case 'nodeLostData':
+        this.#world.note(effect);
+        this.#recovery.removeOthers(effect.nodeId);
+        return;
       case 'alarm':
         this.#world.alarm(effect.words, effect.seq);
         return;
@@ -108,19 +120,22 @@ export class ModelPerformer implements Performer {
     const { clock, network } = this.#world;
     const { node } = follower;
     follower.isReading = true;
-    const asksMarker = follower.isWanted || !this.#hasOutstanding(node);
+    const isAsked = follower.isWanted;
     follower.isWanted = false;
     const startedAtMs = clock.nowMs;
+    const known = this.#knownTasks(node);
     const done = (reading: NodeReading | undefined): void => {
       if (this.#isClosed) return;
       follower.isReading = false;
       if (reading === undefined) {
-        follower.isWanted ||= asksMarker;
+        follower.isWanted ||= isAsked;
         this.#readLater(follower, RETRY_MS);
         return;
       }
-      this.#submit((now) => ({ kind: 'nodeTail', reading, now }));
-      const isBusy = this.#hasOutstanding(node) || follower.isWanted;
+      if (isAsked || isNews(reading, known)) {
+        this.#submit((now) => ({ kind: 'nodeTail', reading, now }));
+      }
+      const isBusy = this.#hasOutstanding(node);
       this.#readLater(follower, follower.isWanted ? 1 : isBusy ? this.#pollMs() : IDLE_TAIL_MS);
     };
     const list = (marker: NodeReading['marker']): void => {
@@ -128,14 +143,14 @@ export class ModelPerformer implements Performer {
         node,
         isWrite: false,
         perform: () => {
-          const reading = this.#takeReading(node, marker, startedAtMs);
+          const reading = takeReading(node, known, { marker, startedAtMs });
           this.#world.readAt.set(reading, clock.nowMs);
           return reading;
         },
         done: (outcome) => done(outcome.kind === 'answered' ? outcome.answer : undefined),
       });
     };
-    if (!asksMarker) {
+    if (!isAsked) {
       list('unread');
       return;
     }
@@ -150,75 +165,44 @@ export class ModelPerformer implements Performer {
     });
   }
 
+  #knownTasks(node: ModelNode): KnownTasks {
+    const { state } = this.#world.control;
+    const record = state.cluster.nodes.find((item) => item.id === node.id);
+    return {
+      lastUid: record?.lastTaskUid ?? -1,
+      lastTag: record?.lastTag ?? null,
+      seenUid: record?.seenUid ?? -1,
+      outstanding: [...(state.outstanding.get(node.id)?.keys() ?? [])].sort((x, y) => x - y),
+    };
+  }
+
   #readMarker(node: ModelNode): NodeReading['marker'] {
     if (node.marker === null) return 'absent';
     const record = this.#world.control.state.cluster.nodes.find((item) => item.id === node.id);
     return Number(node.marker) < (record?.markerSeq ?? 0) ? 'older' : 'ours';
   }
 
-  #takeReading(node: ModelNode, marker: NodeReading['marker'], startedAtMs: number): NodeReading {
-    const { state } = this.#world.control;
-    const record = state.cluster.nodes.find((item) => item.id === node.id);
-    const seenUid = record?.seenUid ?? -1;
-    const lastUid = record?.lastTaskUid ?? -1;
-    const last = node.tasks[lastUid];
-    const outstanding = [...(state.outstanding.get(node.id)?.keys() ?? [])].sort((x, y) => x - y);
-    const below = outstanding.filter((uid) => uid <= seenUid);
-    const tasks = [
-      ...below.flatMap((uid) => node.tasks[uid] ?? []),
-      ...node.tasks.slice(seenUid + 1),
-    ];
-    return {
-      nodeId: node.id,
-      startedAtMs,
-      marker,
-      lastKnown:
-        lastUid < 0 || (last !== undefined && last.tag === record?.lastTag)
-          ? 'present'
-          : last === undefined
-            ? 'absent'
-            : 'other',
-      highestUid: node.tasks.length - 1,
-      tasks: tasks.map(tailTask),
-      missingUids: outstanding.filter((uid) => uid >= node.tasks.length),
-    };
-  }
-
-  /** A node that answers nothing for a while is down; one that answers is up. */
+  /**
+   * A node that answers nothing for a while is down. One that answers is up again, unless its marker says
+   * that it lost data: then it has to be read first.
+   */
   #probe(node: ModelNode, delayMs: number): void {
-    const { clock, random } = this.#world;
+    const { clock, random, coverage } = this.#world;
     clock.in(delayMs, () => {
       if (this.#isClosed) return;
-      const isUp = node.isUp && node.stalledUntilMs - clock.nowMs < STALL_LIMIT_MS;
-      if (isUp && node.marker === null && !this.#isAdopting.has(node.id)) {
-        this.#adopt(node);
-      } else if (this.#health.get(node.id) !== isUp) {
-        this.#health.set(node.id, isUp);
-        if (!isUp) this.#world.coverage.hit('node seen down');
-        this.#submit((now) => ({ kind: 'nodeHealth', nodeId: node.id, isUp, now }));
-      }
       this.#probe(node, PROBE_MS + random.below(100));
-    });
-  }
-
-  /** A node without its marker lost everything: control hears it, and the marker is written anew. */
-  #adopt(node: ModelNode): void {
-    this.#isAdopting.add(node.id);
-    this.#world.network.call({
-      node,
-      isWrite: false,
-      perform: () => node.marker === null,
-      done: (outcome) => {
-        this.#isAdopting.delete(node.id);
-        if (outcome.kind !== 'answered' || !outcome.answer) return;
-        this.#submit((now) => ({
-          kind: 'nodeWiped',
-          nodeId: node.id,
-          reason: 'the marker is gone',
-          now,
-        }));
-        this.#recovery.writeMarker(node.id, 0);
-      },
+      const answers = node.isUp && node.stalledUntilMs - clock.nowMs < STALL_LIMIT_MS;
+      const wasUp = this.#health.get(node.id);
+      if (wasUp === answers) return;
+      const isUp = answers && this.#readMarker(node) === 'ours';
+      if (answers && !isUp) {
+        coverage.hit('node doubted');
+        this.#submit((now) => ({ kind: 'nodeDoubted', nodeId: node.id, now }));
+      }
+      if (!answers) coverage.hit('node seen down');
+      if (wasUp === isUp) return;
+      this.#health.set(node.id, isUp);
+      this.#submit((now) => ({ kind: 'nodeHealth', nodeId: node.id, isUp, now }));
     });
   }
 
@@ -314,6 +298,38 @@ function tailTask(task: ModelTask): TailTask {
       task.type === 'documentAdditionOrUpdate' && work.kind === 'write' ? work.keys.length : null,
     task: task.status === 'enqueued' ? null : nodeTask(task),
   };
+}
+
+/** One reading of the node's list, as the tail makes it. */
+function takeReading(
+  node: ModelNode,
+  known: KnownTasks,
+  of: Pick<NodeReading, 'marker' | 'startedAtMs'>,
+): NodeReading {
+  const { outstanding, lastUid, lastTag, seenUid } = known;
+  const newest = Math.max(0, Math.min(seenUid + 1, lastUid));
+  const from = Math.min(newest, outstanding[0] ?? newest);
+  const tasks = node.tasks.slice(from);
+  const last = from <= lastUid ? node.tasks[lastUid] : undefined;
+  const isSame = last !== undefined && (lastTag === '*' || last.tag === lastTag);
+  return {
+    nodeId: node.id,
+    startedAtMs: of.startedAtMs,
+    marker: of.marker,
+    lastKnown: lastUid < 0 || isSame ? 'present' : last === undefined ? 'absent' : 'other',
+    highestUid: node.tasks.length - 1,
+    tasks: tasks.map(tailTask),
+    missingUids: outstanding.filter((uid) => uid >= node.tasks.length),
+  };
+}
+
+/** Readings without news are not told. */
+function isNews(reading: NodeReading, known: KnownTasks): boolean {
+  if (reading.lastKnown !== 'present' || reading.missingUids.length > 0) return true;
+  const outstanding = new Set(known.outstanding);
+  return reading.tasks.some(
+    ({ uid, task }) => uid > known.seenUid || (task !== null && outstanding.has(uid)),
+  );
 }
 
 const ENDED_AT = '2026-11-23T20:00:00Z';

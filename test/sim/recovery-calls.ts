@@ -91,6 +91,35 @@ export class RecoveryCalls {
     });
   }
 
+  /** Indexes that a node brought back and should not have are removed. */
+  removeOthers(nodeId: string): void {
+    const node = this.#world.node(nodeId);
+    this.#ask(
+      nodeId,
+      () => [...node.indexes.keys()],
+      (found) => {
+        if (found === undefined) return;
+        const kept = new Set<string>();
+        for (const index of this.#world.control.state.indexes.values()) {
+          if (!index.nodeIds.includes(nodeId)) continue;
+          if (index.headUid !== null) kept.add(index.headUid);
+          if (index.visibleUid !== null) kept.add(index.visibleUid);
+        }
+        for (const uid of found) {
+          if (kept.has(uid)) continue;
+          const work = {
+            kind: 'step',
+            type: 'indexDeletion',
+            body: null,
+            identity: '',
+            label: '',
+          } as const;
+          this.#enqueue(node, { type: 'indexDeletion', uid, work }, () => {});
+        }
+      },
+    );
+  }
+
   #keptOf(recovery: number): Kept {
     const kept = this.#kept.get(recovery) ?? { named: new Set(), page: new Map() };
     this.#kept.set(recovery, kept);
