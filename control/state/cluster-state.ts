@@ -88,6 +88,8 @@ export interface TaskSummary {
 export interface NameGroup {
   readonly id: number;
   name: string;
+  /** The name when its tasks were made and worked on; no swap changes that. */
+  readonly firstName: string;
   /** First place in the lane it may hold. */
   readonly fromSeq: number;
   /** Takes the tasks that come next on its name. */

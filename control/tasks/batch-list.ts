@@ -6,7 +6,7 @@
  */
 import type { State, TaskSummary } from '../state/index.ts';
 import { isAllowed, type TaskQuery } from './list.ts';
-import { groupName } from './names.ts';
+import { firstName } from './names.ts';
 
 /** One batch by its tasks, deleted ones included, in the order of their uids. */
 export interface BatchTasks {
@@ -117,10 +117,10 @@ function statusesOf(batch: BatchTasks): string[] {
   return batch.tasks.map((task) => task.status);
 }
 
-/** Every index a task is listed under: both names of a rename, all of a swap. */
+/** Every index a task was about when it was worked on: both names of a rename, all of a swap. */
 function indexNamesOf(state: State, task: TaskSummary): string[] {
   const groups = task.group === null ? task.otherGroups : [task.group, ...task.otherGroups];
-  return groups.map((group) => groupName(state, group));
+  return groups.map((group) => firstName(state, group));
 }
 
 function isInTime(batch: BatchTasks, query: TaskQuery): boolean {

@@ -3,7 +3,7 @@
  * (progressTrace and the like) is not kept. Pure.
  */
 import type { JsonObject, State, TaskRecord } from '../state/index.ts';
-import { groupName } from './names.ts';
+import { firstName } from './names.ts';
 import { detailsOf } from './render.ts';
 import { durationBetween, parseTime } from './time.ts';
 
@@ -33,7 +33,9 @@ export function renderBatch(state: State, uid: number, tasks: readonly TaskRecor
         tasks.map((task) => task.finishedAt),
         (a, b) => a > b,
       );
-  const details = foldDetails(tasks.map((task) => detailsOf(state, task) as JsonObject | null));
+  const details = foldDetails(
+    tasks.map((task) => detailsOf(state, task, firstName) as JsonObject | null),
+  );
   return JSON.stringify({
     uid,
     progress: isOpen ? { steps: [], percentage: 0 } : null,
@@ -43,7 +45,7 @@ export function renderBatch(state: State, uid: number, tasks: readonly TaskRecor
       status: count(tasks.map((task) => task.status)),
       types: count(tasks.map((task) => task.type)),
       indexUids: count(
-        tasks.flatMap((task) => (task.group === null ? [] : [groupName(state, task.group)])),
+        tasks.flatMap((task) => (task.group === null ? [] : [firstName(state, task.group)])),
       ),
     },
     duration: durationBetween(startedAt, finishedAt),

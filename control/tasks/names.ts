@@ -9,7 +9,13 @@ import type { NameGroup, State } from '../state/index.ts';
 export function groupFor(state: State, name: string, seq: number): number {
   const current = state.groupOfName.get(name);
   if (current !== undefined) return current;
-  const group: NameGroup = { id: state.groups.length, name, fromSeq: seq, isOpen: true };
+  const group: NameGroup = {
+    id: state.groups.length,
+    name,
+    firstName: name,
+    fromSeq: seq,
+    isOpen: true,
+  };
   state.groups.push(group);
   state.groupOfName.set(name, group.id);
   state.touchedGroups.add(group.id);
@@ -41,4 +47,9 @@ export function swapGroupNames(state: State, left: string, right: string, seq: n
 /** Name of a group now. */
 export function groupName(state: State, id: number): string {
   return state.groups[id]?.name ?? '';
+}
+
+/** Name of a group while its tasks were worked on: swaps rename tasks on a node, but not batches. */
+export function firstName(state: State, id: number): string {
+  return state.groups[id]?.firstName ?? groupName(state, id);
 }

@@ -24,12 +24,16 @@ export function renderTask(state: State, task: TaskRecord): string {
   });
 }
 
-/** Details as they are shown now: a swap's names follow later renames. */
-export function detailsOf(state: State, task: TaskRecord): unknown {
+/** Details with the names of a swap: of tasks they follow later renames (`groupName`). */
+export function detailsOf(
+  state: State,
+  task: TaskRecord,
+  nameOf: typeof groupName = groupName,
+): unknown {
   if (task.type !== 'indexSwap') return task.details;
   return {
     swaps: task.swapGroups.map(({ groups, rename }) => ({
-      indexes: groups.map((group) => groupName(state, group)),
+      indexes: groups.map((group) => nameOf(state, group)),
       rename,
     })),
   };

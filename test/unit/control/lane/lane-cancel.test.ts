@@ -175,6 +175,26 @@ test('a batch is found by its tasks, and gone with the last of them', () => {
   assert.not.ok(uids({}).includes(uid));
 });
 
+test('a swap renames tasks and no batches', () => {
+  const hand = new Hand(1);
+  hand.create('left');
+  hand.create('right');
+  hand.begin({ kind: 'indexSwap', indexUid: '', body: [{ indexes: ['left', 'right'] }] });
+  hand.runSteps();
+  hand.endAll();
+  hand.create('other');
+  hand.begin({ kind: 'indexSwap', indexUid: '', body: [{ indexes: ['left', 'other'] }] });
+  hand.runSteps();
+  hand.endAll();
+  const batches = (uid: string): number[][] =>
+    listBatches(hand.state, { ...ALL, indexUids: [uid], isReverse: true }).batches.map((batch) =>
+      batch.tasks.map((task) => task.uid),
+    );
+  assert.equal(listTasks(hand.state, { ...ALL, indexUids: ['right'] }).uids, [0]);
+  assert.equal(batches('left')[0], [0]);
+  assert.equal(batches('right')[0], [1]);
+});
+
 run();
 
 function statusOf(hand: Hand, seq: number): string | undefined {
