@@ -8,7 +8,7 @@ import { type MiroirConfig, readSecret } from '../core/config/index.ts';
 import { failpoint } from '../core/failpoint.ts';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import type { Position } from '../core/topology.ts';
-import { ClusterCalls, startApi, WatchHub, WriteService } from './api/index.ts';
+import { ClusterCalls, type Secrets, startApi, WatchHub, WriteService } from './api/index.ts';
 import { hashHex, INTERNAL_KEY_UID, KeyCalls, KeyTable, keyText } from './keys/index.ts';
 import { loadCluster, loadState, Runner } from './machine/index.ts';
 import { ControlNode } from './nodes/index.ts';
@@ -72,15 +72,10 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
   const state = readState(config, store);
   const masterKey = () => readSecret(config.auth, 'master_key');
   masterKey();
-  const nodes = new Map(
-    state.cluster.nodes.map((node) => [node.id, new ControlNode(node.id, node.url, masterKey)]),
-  );
+  const nodes = nodesOf(state, masterKey);
   const watchers = new WatchHub({
     state,
-    secrets: () => ({
-      masterKeyHashHex: hashHex(masterKey()),
-      internalKey: keyText(masterKey(), INTERNAL_KEY_UID),
-    }),
+    secrets: () => secretsOf(masterKey()),
     steadyMs: () => performance.now(),
     position: () => store.position,
   });
@@ -96,16 +91,9 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
     now: readNow,
     viewPosition: () => watchers.viewPosition,
   });
-  const performer = new Performer({
-    state,
-    nodes,
-    writes,
-    now: readNow,
-    logger,
-    metrics,
-    signal,
-    answerCluster: (effect) => clusterCalls.answer(effect),
-  });
+  const answerCluster = clusterCalls.answer.bind(clusterCalls);
+  const parts = { state, nodes, now: readNow, logger, metrics, signal };
+  const performer = new Performer({ ...parts, writes, answerCluster });
   const runner = new Runner({
     state,
     commit: (changes) => commit(store, changes),
@@ -117,7 +105,7 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
   });
   performer.start(runner);
   runner.resume();
-  const nodeWatch = new Watchers({ state, nodes, runner, now: readNow, logger, metrics, signal });
+  const nodeWatch = new Watchers({ ...parts, runner });
   const { keys, keyCalls } = setUpKeys({ state, nodeWatch, runner, signal });
   await nodeWatch.start(() => keys.refresh());
   const api = await startApi({
@@ -133,15 +121,7 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
     refreshKeys: () => keys.refresh(),
     callKeys: (call) => keyCalls.call(call),
   });
-  const ticking = setInterval(() => {
-    const now = readNow();
-    const [oldest] = state.open.values();
-    metrics.taskRegistrySize.set(state.summaries.length);
-    metrics.taskProcessingAge.set(
-      oldest === undefined ? 0 : (now.steadyMs - oldest.begunAtMs) / 1000,
-    );
-    if (oldest !== undefined || isRecovering(state)) runner.submit({ kind: 'tick', now });
-  }, TICK_MS);
+  const ticking = setInterval(() => tick(state, runner, metrics), TICK_MS);
   return {
     address: api.address,
     close: async () => {
@@ -158,6 +138,28 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
       await folder.release();
     },
   };
+}
+
+function nodesOf(state: State, masterKey: () => string): Map<string, ControlNode> {
+  const make = ({ id, url }: State['cluster']['nodes'][number]) =>
+    new ControlNode(id, url, masterKey);
+  return new Map(state.cluster.nodes.map((node) => [node.id, make(node)]));
+}
+
+function secretsOf(masterKey: string): Secrets {
+  const internalKey = keyText(masterKey, INTERNAL_KEY_UID);
+  return { masterKeyHashHex: hashHex(masterKey), internalKey };
+}
+
+/** Lets time pass in the machine while something in it waits for that. */
+function tick(state: State, runner: Runner, metrics: Metrics): void {
+  const now = readNow();
+  const [oldest] = state.open.values();
+  metrics.taskRegistrySize.set(state.summaries.length);
+  metrics.taskProcessingAge.set(
+    oldest === undefined ? 0 : (now.steadyMs - oldest.begunAtMs) / 1000,
+  );
+  if (oldest !== undefined || isRecovering(state)) runner.submit({ kind: 'tick', now });
 }
 
 /** Puts a batch on disk, with the places at which tests may stop it. */
