@@ -26,11 +26,6 @@ export interface ClusterNode {
 export interface Copy {
   readonly nodeId: NodeId;
   readonly state: CopyState;
-  /**
-   * In sync, but a write that failed here is not decided yet: not to be read while another in-sync copy of
-   * the shard is not held.
-   */
-  readonly isHeld?: boolean;
 }
 
 /** Copies of each shard of one index; position in the array is the shard. */

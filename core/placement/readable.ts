@@ -37,9 +37,8 @@ const cache = new WeakMap<OwnerTable, Holdings>();
 
 /** The copies of one shard that may be read. */
 export function readableCopies(copies: readonly Copy[]): readonly Copy[] {
-  const inSync = copies.filter(({ state }) => state === 'in-sync');
-  const free = inSync.filter(({ isHeld }) => isHeld !== true);
-  return free.length > 0 ? free : inSync;
+  const free = copies.filter(({ state }) => state === 'in-sync');
+  return free.length > 0 ? free : copies.filter(({ state }) => state === 'held');
 }
 
 function makeHoldings(owners: OwnerTable): Holdings {

@@ -10,8 +10,7 @@ export interface ViewFigures {
   readonly degradedShards: number;
   /** Node id -> copies, of every node of the cluster. */
   readonly copiesByNode: ReadonlyMap<string, number>;
-  /** A copy that is held is in sync and counted as `held` alone. */
-  readonly copiesByState: ReadonlyMap<CopyState | 'held', number>;
+  readonly copiesByState: ReadonlyMap<CopyState, number>;
   /** Highest settings version in force; 0 if there is no index. */
   readonly settingsVersion: number;
 }
@@ -19,9 +18,7 @@ export interface ViewFigures {
 /** Counts a view. */
 export function figuresOf(view: ClusterView): ViewFigures {
   const copiesByNode = new Map<string, number>([...view.nodes.keys()].map((id) => [id, 0]));
-  const copiesByState = new Map<CopyState | 'held', number>(
-    [...COPY_STATES, 'held' as const].map((state) => [state, 0]),
-  );
+  const copiesByState = new Map<CopyState, number>(COPY_STATES.map((state) => [state, 0]));
   let coveredShards = 0;
   let degradedShards = 0;
   let settingsVersion = 0n;
@@ -29,12 +26,11 @@ export function figuresOf(view: ClusterView): ViewFigures {
     if (!index.isVisible) continue;
     if (index.settingsVersion > settingsVersion) settingsVersion = index.settingsVersion;
     for (const copies of index.owners) {
-      if (copies.some((copy) => copy.state === 'in-sync')) coveredShards += 1;
+      if (copies.some(({ state }) => state === 'in-sync' || state === 'held')) coveredShards += 1;
       else degradedShards += 1;
-      for (const { nodeId, state, isHeld } of copies) {
+      for (const { nodeId, state } of copies) {
         copiesByNode.set(nodeId, (copiesByNode.get(nodeId) ?? 0) + 1);
-        const shown = isHeld === true ? 'held' : state;
-        copiesByState.set(shown, (copiesByState.get(shown) ?? 0) + 1);
+        copiesByState.set(state, (copiesByState.get(state) ?? 0) + 1);
       }
     }
   }

@@ -24,9 +24,6 @@ import type {
 } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 
 const NO_COPY = 0xffff;
-/** A copy in sync that is held; all other bytes are places in COPY_STATES. */
-const HELD = COPY_STATES.length;
-const STATE_COUNT = COPY_STATES.length + 1;
 
 /** What is held of the cluster: the newest view and the messages it was made of. */
 export interface HeldView {
@@ -173,14 +170,13 @@ function copyOf(
   place: number,
   stateByte: number,
 ): Copy {
-  const name = place * STATE_COUNT + stateByte;
+  const name = place * COPY_STATES.length + stateByte;
   const held = known.get(name);
   if (held !== undefined) return held;
   const nodeId = nodeIds[place];
-  const isHeld = stateByte === HELD;
-  const state: CopyState | undefined = isHeld ? 'in-sync' : COPY_STATES[stateByte];
+  const state: CopyState | undefined = COPY_STATES[stateByte];
   assert(nodeId !== undefined && state !== undefined, 'a slot names a node and a state');
-  const copy: Copy = { nodeId: nodeId as NodeId, state, ...(isHeld ? { isHeld } : {}) };
+  const copy: Copy = { nodeId: nodeId as NodeId, state };
   known.set(name, copy);
   return copy;
 }

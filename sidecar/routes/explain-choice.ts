@@ -16,7 +16,7 @@ export interface CopyChoice {
   readonly shards?: string;
   readonly why: string;
   readonly group: number;
-  /** Its copies of the index by state; one that is held is in sync, too. */
+  /** Its copies of the index by state. */
   readonly states: Readonly<Record<string, number>>;
   /** How it answered lately. Absent where no shard has a second copy to choose. */
   readonly health?: Readonly<Record<string, unknown>>;
@@ -81,10 +81,9 @@ function describeHealth(health: CopyHealth | undefined): Pick<CopyChoice, 'healt
 function countHoldings(entry: IndexEntry): Map<NodeId, Map<string, number>> {
   const counts = new Map<NodeId, Map<string, number>>();
   for (const copies of entry.owners) {
-    for (const { nodeId, state, isHeld } of copies) {
+    for (const { nodeId, state } of copies) {
       const states = counts.get(nodeId) ?? new Map<string, number>();
-      const shown = isHeld === true ? 'held' : state;
-      counts.set(nodeId, states.set(shown, (states.get(shown) ?? 0) + 1));
+      counts.set(nodeId, states.set(state, (states.get(state) ?? 0) + 1));
     }
   }
   return counts;

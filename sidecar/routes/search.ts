@@ -24,6 +24,7 @@ import type { GatewayReply } from '../http/exchange.ts';
 import type { Question } from './ask.ts';
 import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
+import { readableNodes } from './copies.ts';
 import { type FanOutAnswers, fanOut } from './fan-out.ts';
 import { isAnyFieldSeen } from './formatted-fields.ts';
 import { narrowCovering, onlyRead, rankedIndex } from './index-plan.ts';
@@ -191,7 +192,7 @@ async function planMerge(
   const index = rankedIndex(entry);
   const plan = planSearch({ body, index });
   if (plan.kind !== 'needs-vector') return plan;
-  const nodeId = entry.owners.flat().find(({ state }) => state === 'in-sync')?.nodeId;
+  const [nodeId] = readableNodes(context, entry);
   if (nodeId === undefined) return plan;
   const answer = await readOne(
     context,

@@ -64,9 +64,7 @@ function evenCopies(entry: IndexEntry): number | undefined {
   if ((entry.foreignNodes?.size ?? 0) > 0) return undefined;
   const count = entry.owners[0]?.length ?? 0;
   const isEven = entry.owners.every(
-    (copies) =>
-      copies.length === count &&
-      copies.every(({ state, isHeld }) => state === 'in-sync' && isHeld !== true),
+    (copies) => copies.length === count && copies.every(({ state }) => state === 'in-sync'),
   );
   return isEven && count > 0 ? count : undefined;
 }

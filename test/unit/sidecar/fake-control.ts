@@ -3,7 +3,7 @@
  * follows and calls, without a lane or a store.
  */
 import { createHash } from 'node:crypto';
-import { Server, ServerCredentials, type ServerWritableStream } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type ServerWritableStream, status } from '@grpc/grpc-js';
 import {
   type Cluster,
   type ClusterServiceServer,
@@ -44,6 +44,14 @@ export class FakeControl {
   indexes: Index[] = [];
   /** Stops heartbeats and answers: the connection stays. */
   isSilent = false;
+  /** What a confirmed view is granted in milliseconds; undefined: nothing is answered in time. */
+  leaseMs: number | undefined = 2_000;
+  /** Positions confirmed, the newest last. */
+  readonly confirmed: bigint[] = [];
+  /** Nodes it was asked to look at. */
+  readonly looked: string[] = [];
+  /** Whether it finds a node when asked to look at it. */
+  canLook = true;
   answerBegin: (request: BeginRequest) => BeginResponse = (request) => ({
     outcome: {
       $case: 'settled',
@@ -118,8 +126,17 @@ export class FakeControl {
         this.onRefresh();
         answer(null, { position: this.position });
       },
-      confirm: (_call, answer) => answer(null, { leaseMs: 2_000 }),
-      confirmNode: (_call, answer) => answer(null, { position: this.position }),
+      confirm: (call, answer) => {
+        this.confirmed.push(call.request.position?.index ?? 0n);
+        const { leaseMs } = this;
+        if (leaseMs === undefined) answer({ code: status.UNAVAILABLE });
+        else answer(null, { leaseMs });
+      },
+      confirmNode: (call, answer) => {
+        this.looked.push(call.request.nodeId);
+        if (this.canLook) answer(null, { position: this.position });
+        else answer({ code: status.UNAVAILABLE });
+      },
     };
   }
 
