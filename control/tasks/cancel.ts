@@ -63,7 +63,7 @@ export function isCancelled(intent: Intent): boolean {
 
 /** The chosen tasks that are not over: the cancelation ends after them. */
 export function awaitsOthers(state: State, intent: Intent): boolean {
-  return intent.tasks?.uids.some((uid) => state.open.has(uid)) ?? false;
+  return intent.tasks?.uids.some((uid) => state.open.get(uid)?.intent.isFinal === false) ?? false;
 }
 
 /** How many of the chosen tasks the cancelation ended. */

@@ -19,7 +19,8 @@ export function planTaskDeletion(state: State, body: unknown): TaskChoice {
 export function deleteTasks(state: State, intent: Intent): number {
   const deleted = (intent.tasks?.uids ?? []).filter((uid) => {
     const summary = state.summaries[uid];
-    return summary !== undefined && !summary.isDeleted && !state.open.has(uid);
+    const isOpen = state.open.get(uid)?.intent.isFinal === false;
+    return summary !== undefined && !summary.isDeleted && !isOpen;
   });
   hideTasks(state, toRanges(deleted));
   if (deleted.length > 0) state.touchedDeletions.set(intent.seq, toRanges(deleted));

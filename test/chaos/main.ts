@@ -66,6 +66,6 @@ async function main(): Promise<number> {
   } finally {
     const isKept = !isClean || options['keep'] !== undefined;
     await world.stop(isKept);
-    if (isKept) console.log(`kept: ${world.folder}`);
+    if (isKept) console.log(`data and logs are kept in ${world.folder}`);
   }
 }

@@ -84,7 +84,9 @@ async function runCycle(
     ...judgeWrites(history),
     ...judgeReads(history),
   );
-  const { faults: differences, documentCount } = await judgeCopies(world, model, plan.factor);
+  const { faults: differences, documentCount } = await judgeCopies(world, model, plan.factor).catch(
+    (error: unknown) => ({ faults: [`copies cannot be read: ${error}`], documentCount: 0 }),
+  );
   violations.push(...differences);
   const writes = [...history.writes.values()];
   const result: CycleResult = {
