@@ -1,0 +1,451 @@
+/**
+ * The machine over model nodes: documents in maps, tasks in queues that are worked off when told to. Writes
+ * go the way a sidecar sends them; what recovery asks of nodes is answered from the maps.
+ */
+import { firstVersionOf } from '../../../../core/documents/index.ts';
+import { hashPrimaryKey } from '../../../../core/placement/index.ts';
+import type { CopyState } from '../../../../core/topology.ts';
+import { notesOf, stateOf } from '../../../../control/copies/index.ts';
+import { step } from '../../../../control/lane/index.ts';
+import { takeChanges } from '../../../../control/machine/encode.ts';
+import {
+  type BeginInput,
+  type CopyNotes,
+  type Effect,
+  type IndexRecord,
+  type MachineEvent,
+  type NodeTask,
+  State,
+  type TailTask,
+} from '../../../../control/state/index.ts';
+
+/** A document of a model node. */
+export interface Document {
+  readonly version: bigint;
+  readonly color: string;
+}
+
+type Change = (documents: Map<string, Document>) => void;
+
+interface QueuedTask {
+  readonly uid: number;
+  readonly tag: string | null;
+  readonly change: Change;
+  readonly mayFail: boolean;
+  status: 'enqueued' | 'succeeded' | 'failed';
+}
+
+/** A model node. */
+export class ModelNode {
+  readonly documents = new Map<string, Document>();
+  tasks: QueuedTask[] = [];
+  isUp = true;
+  /** The next client's task fails. */
+  failsNext = false;
+  marker: 'ours' | 'absent' | 'older' = 'ours';
+
+  enqueue(tag: string | null, change: Change, mayFail = false): number {
+    const uid = (this.tasks.at(-1)?.uid ?? -1) + 1;
+    this.tasks.push({ uid, tag, change, mayFail, status: 'enqueued' });
+    return uid;
+  }
+
+  /** Works off its queue. */
+  work(): void {
+    for (const task of this.tasks) {
+      if (task.status !== 'enqueued') continue;
+      if (task.mayFail && this.failsNext) {
+        this.failsNext = false;
+        task.status = 'failed';
+        continue;
+      }
+      task.change(this.documents);
+      task.status = 'succeeded';
+    }
+  }
+}
+
+/** What a client writes. */
+export type Write =
+  | { readonly kind: 'put' | 'update'; readonly documents: Readonly<Record<string, string>> }
+  | { readonly kind: 'delete'; readonly ids: readonly string[] }
+  | { readonly kind: 'deleteColor'; readonly color: string }
+  | { readonly kind: 'paint'; readonly from: string; readonly to: string };
+
+/** Cluster of two nodes (or as many as named) with one index in as many copies, one shard. */
+export class World {
+  readonly state: State;
+  readonly nodes: ReadonlyMap<string, ModelNode>;
+  readonly effects: Effect[] = [];
+  readonly words: string[] = [];
+  nowMs = 10_000;
+  /** Called before an effect of recovery is answered: to let clients write in between. */
+  onEffect: (effect: Effect) => void = () => {};
+  readonly #pages = new Map<number, Map<bigint, Document | null>>();
+  #request = 0;
+
+  constructor(ids: readonly string[] = ['a', 'b']) {
+    this.nodes = new Map(ids.map((id) => [id, new ModelNode()]));
+    this.state = new State(
+      {
+        clusterId: '00',
+        nodes: ids.map((id) => ({
+          id,
+          url: `http://${id}`,
+          group: 0,
+          weight: 1,
+          isAdopted: true,
+          lastTaskUid: -1,
+          lastTag: null,
+          markerSeq: -1,
+          seenUid: -1,
+        })),
+        keys: [],
+        masterKeyHashHex: '',
+        versionJson: '',
+        experimentalFeaturesJson: '',
+      },
+      {
+        shardCount: 1,
+        spread: 'all',
+        replicationFactor: ids.length,
+        minCopies: 1,
+        quorum: 'in_sync',
+      },
+    );
+    this.state.startedMs = this.nowMs;
+    for (const id of ids) this.apply({ kind: 'nodeHealth', nodeId: id, isUp: true, now: this.now });
+    this.begin({ kind: 'indexCreate', body: { uid: 'cars', primaryKey: 'id' } });
+    this.run();
+  }
+
+  get now() {
+    return { wallNs: BigInt(Math.round(this.nowMs)) * 1_000_000n, steadyMs: this.nowMs };
+  }
+
+  get index(): IndexRecord {
+    const id = this.state.head.get('cars') ?? '';
+    const index = this.state.indexes.get(id);
+    if (index === undefined) throw new Error('no index');
+    return index;
+  }
+
+  copy(nodeId: string): CopyState | undefined {
+    return stateOf(this.index, 0, nodeId);
+  }
+
+  notes(nodeId: string): CopyNotes | undefined {
+    return notesOf(this.state, { index: this.index, shard: 0, nodeId });
+  }
+
+  node(id: string): ModelNode {
+    const node = this.nodes.get(id);
+    if (node === undefined) throw new Error(`no node ${id}`);
+    return node;
+  }
+
+  /** Documents of a node as `id=color`. */
+  colors(nodeId: string): string[] {
+    return [...this.node(nodeId).documents].map(([id, { color }]) => `${id}=${color}`).sort();
+  }
+
+  apply(event: MachineEvent): void {
+    this.state.commitIndex += 1;
+    step(this.state, event);
+    takeChanges(this.state);
+    this.effects.push(...this.state.effects);
+    this.state.effects = [];
+  }
+
+  /** A write that reaches all nodes that are up. Its place; undefined if it was refused. */
+  write(write: Write): number | undefined {
+    const seq = this.grant(write);
+    if (seq !== undefined) this.send(seq, write);
+    return seq;
+  }
+
+  /** The Begin of a write alone: its place if it is granted now. */
+  grant(write: Write): number | undefined {
+    const before = this.effects.length;
+    this.begin(inputOf(write));
+    for (const effect of this.effects.slice(before)) {
+      if (effect.kind !== 'beginReply') continue;
+      return effect.reply.kind === 'grant' ? effect.reply.seq : undefined;
+    }
+    return undefined;
+  }
+
+  /** Sends a granted write to its targets and reports what came of it. */
+  send(seq: number, write: Write): void {
+    const intent = this.state.open.get(seq)?.intent;
+    const results = Object.keys(intent?.targets ?? {}).map((nodeId) => {
+      const node = this.node(nodeId);
+      if (!node.isUp) {
+        const outcome = { kind: 'refused', status: 0, body: 'down' } as const;
+        return { nodeId, part: 0, partCount: 1, outcome };
+      }
+      const uid = node.enqueue(`m1.00.${seq}.0`, changeOf(write, seq), true);
+      return { nodeId, part: 0, partCount: 1, outcome: { kind: 'enqueued', uid } as const };
+    });
+    this.apply({ kind: 'report', seq, results, isComplete: true, ticket: 0, now: this.now });
+  }
+
+  begin(changes: Partial<BeginInput>): void {
+    this.#request += 1;
+    this.apply({
+      kind: 'begin',
+      input: { ...EMPTY, requestNumber: String(this.#request), ...changes },
+      ticket: this.#request,
+      now: this.now,
+      freshIndexId: String(this.#request).padStart(32, '0'),
+    });
+  }
+
+  /** A node goes away, or comes back. */
+  setUp(nodeId: string, isUp: boolean): void {
+    this.node(nodeId).isUp = isUp;
+    this.apply({ kind: 'nodeHealth', nodeId, isUp, now: this.now });
+  }
+
+  /** A reading of a node's tasks. */
+  read(nodeId: string): void {
+    const node = this.node(nodeId);
+    if (!node.isUp) return;
+    const record = this.state.cluster.nodes.find(({ id }) => id === nodeId);
+    const last = record?.lastTaskUid ?? -1;
+    const known = node.tasks.find(({ uid }) => uid === last);
+    const lastKnown = known === undefined ? 'absent' : known.tag === record?.lastTag ? 'present' : 'other';
+    const missingUids = [...(this.state.outstanding.get(nodeId)?.keys() ?? [])].filter(
+      (uid) => !node.tasks.some((task) => task.uid === uid),
+    );
+    const reading = {
+      nodeId,
+      startedAtMs: this.nowMs,
+      marker: node.marker,
+      lastKnown: last < 0 ? 'present' : lastKnown,
+      highestUid: node.tasks.at(-1)?.uid ?? -1,
+      tasks: node.tasks.map(toTailTask),
+      missingUids,
+    } as const;
+    this.apply({ kind: 'nodeTail', reading, now: this.now });
+  }
+
+  /** Lets everything happen that is asked for, nodes work, and time pass, until nothing is left to do. */
+  run(rounds = 40): void {
+    for (let round = 0; round < rounds; round += 1) {
+      this.drain();
+      for (const [id, node] of this.nodes) {
+        if (node.isUp) node.work();
+        this.read(id);
+      }
+      this.nowMs += 60;
+      this.apply({ kind: 'tick', now: this.now });
+    }
+    this.drain();
+  }
+
+  /** Performs the effects that wait. */
+  drain(): void {
+    for (let effect = this.effects.shift(); effect !== undefined; effect = this.effects.shift()) {
+      this.onEffect(effect);
+      this.#perform(effect);
+    }
+  }
+
+  #perform(effect: Effect): void {
+    const { now } = this;
+    switch (effect.kind) {
+      case 'readNode':
+        this.read(effect.nodeId);
+        return;
+      case 'alarm':
+        this.words.push(effect.words);
+        return;
+      case 'recoveryPlanned':
+        this.words.push(`${effect.method} on ${effect.place.targetId}`);
+        return;
+      case 'runStep':
+        this.#runStep(effect.seq, effect.nodeId);
+        return;
+      case 'recoveryList': {
+        const { recovery, place } = effect;
+        const [source, target] = [place.sourceId, place.targetId].map((id) => this.#versions(id));
+        if (source === undefined || target === undefined) return;
+        this.apply({ kind: 'recoveryListed', recovery, source, target, now });
+        return;
+      }
+      case 'recoveryRead':
+        this.#read(effect);
+        return;
+      case 'recoveryWrite':
+        this.#write(effect);
+        return;
+      case 'recoveryCompare':
+        this.#compare(effect);
+        return;
+      case 'mendIndex': {
+        const { indexId, nodeId, indexUid, settingsVersion, need } = effect;
+        if (need === 'rebuild') this.node(nodeId).documents.clear();
+        this.words.push(`${need} on ${nodeId}`);
+        const event = { kind: 'indexMended', indexId, nodeId, indexUid, settingsVersion } as const;
+        this.apply({ ...event, isDone: true, reason: '', now });
+        return;
+      }
+      default:
+    }
+  }
+
+  #runStep(seq: number, nodeId: string): void {
+    const steps = this.state.open.get(seq)?.intent.steps ?? [];
+    const place = steps.findIndex((item) => item.nodeId === nodeId && item.state === 'unsent');
+    if (place < 0 || !this.node(nodeId).isUp) return;
+    const uid = this.node(nodeId).enqueue(null, () => {});
+    const outcome = { kind: 'enqueued', uid } as const;
+    this.apply({ kind: 'stepDone', seq, step: place, outcome, now: this.now });
+  }
+
+  #versions(nodeId: string): Map<bigint, bigint> {
+    const { documents } = this.node(nodeId);
+    return new Map([...documents].map(([id, { version }]) => [hashPrimaryKey(id), version]));
+  }
+
+  #byHash(nodeId: string): Map<bigint, Document> {
+    const { documents } = this.node(nodeId);
+    return new Map([...documents].map(([id, document]) => [hashPrimaryKey(id), document]));
+  }
+
+  #read(effect: Extract<Effect, { kind: 'recoveryRead' }>): void {
+    const { recovery, place, hashes } = effect;
+    const source = this.#byHash(place.sourceId);
+    const target = this.#byHash(place.targetId);
+    const page = (effect.isNewPage ? undefined : this.#pages.get(recovery)) ?? new Map();
+    const nowhere = hashes.filter((hash) => !source.has(hash) && !target.has(hash));
+    for (const hash of hashes) {
+      if (!nowhere.includes(hash)) page.set(hash, source.get(hash) ?? null);
+    }
+    this.#pages.set(recovery, page);
+    const documentCount = hashes.length;
+    const { now } = this;
+    this.apply({ kind: 'recoveryRead', recovery, nowhere, documentCount, documentBytes: 0, now });
+  }
+
+  #write(effect: Extract<Effect, { kind: 'recoveryWrite' }>): void {
+    const { recovery, place, seq, tag } = effect;
+    const page = this.#pages.get(recovery) ?? new Map<bigint, Document | null>();
+    const names = this.#names();
+    const uid = this.node(place.targetId).enqueue(`${tag}.0.rc`, (documents) => {
+      for (const [hash, document] of page) {
+        const id = names.get(hash) ?? '';
+        if (document === null) documents.delete(id);
+        else documents.set(id, document);
+      }
+    });
+    const outcome = { kind: 'enqueued', uid } as const;
+    const results = [{ nodeId: place.targetId, part: 0, partCount: 1, outcome }];
+    this.apply({ kind: 'internalReport', seq, results, isComplete: true, now: this.now });
+  }
+
+  #compare(effect: Extract<Effect, { kind: 'recoveryCompare' }>): void {
+    const { recovery, place } = effect;
+    const source = this.#byHash(place.sourceId);
+    const target = this.#byHash(place.targetId);
+    const hashes = effect.hashes ?? [...new Set([...source.keys(), ...target.keys()])];
+    const different = hashes.filter((hash) => {
+      const [left, right] = [source.get(hash), target.get(hash)];
+      return left?.version !== right?.version || left?.color !== right?.color;
+    });
+    const { now } = this;
+    this.apply({ kind: 'recoveryCompared', recovery, different, count: hashes.length, now });
+  }
+
+  #names(): Map<bigint, string> {
+    const names = new Map<bigint, string>();
+    for (const { documents } of this.nodes.values()) {
+      for (const id of documents.keys()) names.set(hashPrimaryKey(id), id);
+    }
+    return names;
+  }
+}
+
+function toTailTask(task: QueuedTask): TailTask {
+  const { uid, tag, status } = task;
+  const base = { uid, tag, indexUid: 'cars', documentCount: null };
+  if (status === 'enqueued') return { ...base, task: null };
+  const ended: NodeTask = {
+    uid,
+    status,
+    batchUid: uid,
+    startedAt: '2026-11-23T20:00:00Z',
+    finishedAt: '2026-11-23T20:00:01Z',
+    details: {},
+    error: status === 'failed' ? { message: 'no', code: 'internal', type: 'internal', link: '' } : null,
+  };
+  return { ...base, task: ended };
+}
+
+function inputOf(write: Write): Partial<BeginInput> {
+  switch (write.kind) {
+    case 'put':
+    case 'update': {
+      const ids = Object.keys(write.documents);
+      const kind = write.kind === 'put' ? 'documentsReplace' : 'documentsUpdate';
+      return { kind, keyHashes: toHashes(ids), documentCount: ids.length, primaryKey: 'id' };
+    }
+    case 'delete':
+      return { kind: 'documentsDeleteById', keyHashes: toHashes(write.ids) };
+    case 'deleteColor':
+      return { kind: 'documentsDeleteByFilter', touchesAllShards: true };
+    default:
+      return { kind: 'documentsEdit', touchesAllShards: true };
+  }
+}
+
+function changeOf(write: Write, seq: number): Change {
+  const version = firstVersionOf(seq);
+  return (documents) => {
+    switch (write.kind) {
+      case 'put':
+      case 'update':
+        for (const [id, color] of Object.entries(write.documents)) {
+          documents.set(id, { version, color });
+        }
+        return;
+      case 'delete':
+        for (const id of write.ids) documents.delete(id);
+        return;
+      case 'deleteColor':
+        for (const [id, { color }] of documents) if (color === write.color) documents.delete(id);
+        return;
+      default:
+        for (const [id, { color }] of documents) {
+          if (color === write.from) documents.set(id, { version, color: write.to });
+        }
+    }
+  };
+}
+
+function toHashes(ids: readonly string[]): Buffer {
+  const hashes = Buffer.alloc(ids.length * 8);
+  for (const [at, id] of ids.entries()) hashes.writeBigUInt64LE(hashPrimaryKey(id), at * 8);
+  return hashes;
+}
+
+const EMPTY: BeginInput = {
+  sidecarId: 's',
+  requestNumber: '1',
+  kind: 'documentsReplace',
+  indexUid: 'cars',
+  keyHashes: Buffer.alloc(0),
+  touchesAllShards: false,
+  customMetadata: null,
+  details: null,
+  primaryKey: null,
+  isPrimaryKeyExplicit: false,
+  mayCreateIndex: true,
+  failure: null,
+  failureCreatesIndex: false,
+  body: null,
+  documentCount: 0,
+  skipsCreation: false,
+};
+
