@@ -8,6 +8,7 @@ import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import type { WriteService } from './api/index.ts';
 import type { Runner } from './machine/index.ts';
 import { type ControlNode, runStep, Tail } from './nodes/index.ts';
+import { RecoveryPerformer } from './recovery-performer.ts';
 import type { Effect, NodeReading, Now, State } from './state/index.ts';
 import { readMarker } from './topology/index.ts';
 
@@ -36,6 +37,7 @@ export class Performer {
   /** Intents that were open when this process began: their calls may have been made before. */
   readonly #inherited: ReadonlySet<number>;
   #runner: Runner | undefined;
+  readonly #recovery: RecoveryPerformer;
   readonly #changes = new Map<
     string,
     { readonly change: Extract<Effect, { kind: 'copyChanged' }>; readonly count: number }
@@ -44,6 +46,10 @@ export class Performer {
   constructor(options: PerformerOptions) {
     this.#options = options;
     this.#inherited = new Set(options.state.open.keys());
+    this.#recovery = new RecoveryPerformer({
+      ...options,
+      submit: (event) => this.#runner?.submit(event),
+    });
     for (const node of options.nodes.values()) this.#tails.set(node.id, this.#makeTail(node));
   }
 
@@ -95,7 +101,7 @@ export class Performer {
         this.#noteChange(effect);
         return;
       case 'nodeLostData':
-        logger.error({ node: effect.nodeId }, `the node lost data: ${effect.reason}`);
+        void this.#recovery.nodeLostData(effect);
         return;
       case 'granted':
         metrics.laneWait.observe(effect.waitedMs / 1_000);
@@ -106,8 +112,12 @@ export class Performer {
       case 'alarm':
         logger.error({ seq: effect.seq }, effect.words);
         return;
-      default:
+      // Recovery sees in the state what became of its steps.
+      case 'internalGranted':
+      case 'internalEnded':
         return;
+      default:
+        this.#recovery.perform(effect);
     }
   }
 

@@ -59,7 +59,7 @@ export function openShardStep(
 ): number | undefined {
   return beginInternal(
     state,
-    { kind: 'hold', ...at, keyHashes: null, nodeId: null, limitMs: SHARD_HOLD_MS },
+    { kind: 'hold', ...at, keyHashes: null, nodeId: null, limitMs: SHARD_HOLD_MS, under: null },
     now,
   );
 }
@@ -69,12 +69,14 @@ function makeIntent(
   request: InternalRequest,
   made: { readonly index: IndexRecord; readonly number: number },
 ): Intent {
-  const { kind, shard, nodeId, keyHashes } = request;
+  const { kind, shard, nodeId, keyHashes, under } = request;
+  const hold = under === null ? undefined : state.open.get(under)?.intent.internal;
+  const after = hold?.after ?? state.nextSeq - 1;
   const name = made.index.headUid ?? '';
   return {
     seq: -made.number,
     kind,
-    internal: { number: made.number, after: state.nextSeq - 1, shard, nodeId },
+    internal: { number: made.number, after, shard, nodeId, under: hold ? under : null },
     caller: { sidecarId: '', requestNumber: '' },
     names: [name],
     scope: keyHashes === null ? 'all' : 'keys',

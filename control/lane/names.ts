@@ -9,9 +9,12 @@ export function enterLane(state: State, open: OpenIntent): void {
     const source = intent.mustBeEmpty ? state.openByName : state.unorderedByName;
     for (const seq of source.get(name) ?? []) {
       const earlier = state.open.get(seq);
-      if (earlier === undefined || seq === intent.seq || !mustWait(state, open, earlier)) continue;
-      open.waitsFor.add(seq);
-      earlier.waiters.add(intent.seq);
+      if (earlier === undefined || seq === intent.seq) continue;
+      const isFirst = isUnderHold(intent, earlier.intent);
+      const [later, first] = isFirst ? [earlier, open] : [open, earlier];
+      if (seq === intent.internal?.under || !mustWait(state, later, first)) continue;
+      later.waitsFor.add(first.intent.seq);
+      first.waiters.add(later.intent.seq);
     }
     addTo(state.openByName, name, intent.seq);
     addTo(state.unorderedByName, name, intent.seq);
@@ -20,6 +23,11 @@ export function enterLane(state: State, open: OpenIntent): void {
   if (intent.indexId !== null) addTo(state.openByIndex, intent.indexId, intent.seq);
   if (intent.tasks) state.openTaskCalls.add(intent.seq);
   state.open.set(intent.seq, open);
+}
+
+/** Whether a step is done under a hold for which the other one waits: its place is before that. */
+function isUnderHold({ internal }: Intent, other: Intent): boolean {
+  return internal !== null && internal.under !== null && other.seq > internal.after;
 }
 
 /** The intent is over: nobody meets it any more. */

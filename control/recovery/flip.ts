@@ -7,6 +7,7 @@
  * asked of the lane: writes to the shard that begin then wait for a moment. Those that waited are given to
  * the copy as to any other, for to them it was in-sync from the beginning.
  */
+import { assert } from '../../core/assert.ts';
 import {
   appliedUpTo,
   headOf,
@@ -16,11 +17,14 @@ import {
   openNotes,
   openOnCopy,
   openOnShard,
+  putBackKeys,
   setCopyState,
 } from '../copies/index.ts';
 import type { OpenIntent, RecoveryPhase } from '../state/index.ts';
+import { beginHold, endHold, GAP_MS, holdFailed, isHeld } from './hold.ts';
 import { dueAfterRecovery } from './markers.ts';
-import { beginWatch, hashesOfShard, updateWatch } from './watch.ts';
+import { isPressed, writeUnderHold } from './pages.ts';
+import { beginWatch, updateWatch } from './watch.ts';
 import {
   endWorker,
   enter,
@@ -29,17 +33,15 @@ import {
   sourceOf,
   type Turn,
   targetOf,
+  toBuffer,
   workerKey,
 } from './worker.ts';
 
 /** Documents left for the last instant; more are compared with the whole again. */
 const RECHECK_MAX = 2_000;
 const COMPARISONS_MAX = 8;
-/** How long new writes to the shard may wait for the first hold; it doubles if that was too short. */
-const HOLD_MS = 200;
-const HOLD_MAX_MS = 2_000;
-/** How long a copy waits for a gap before it asks for a hold, and between two holds. */
-const GAP_MS = 100;
+/** Holds that may end with a difference because a page under them failed. */
+const DOUBTS_MAX = 3;
 
 type PhaseOf<Kind> = Extract<RecoveryPhase, { kind: Kind }>;
 
@@ -74,77 +76,74 @@ export function compared(turn: Turn, different: readonly bigint[]): void {
 
 /** Waits for a gap between writes, then asks for one. */
 export function awaitGap(turn: Turn): void {
-  const { state, lane, worker, now } = turn;
-  if (hasMore(turn) || isStale(turn)) {
+  const { state, worker } = turn;
+  const isLeft = hasMore(turn);
+  const pressed = isPressed(turn);
+  if (isStale(turn) || (isLeft && !pressed)) {
     enter(turn, { kind: 'choosing' });
     return;
   }
   const head = headOf(state);
-  if (isStill(turn, head)) {
-    judge(turn, null, head);
+  if (!isLeft && isStill(turn, head)) {
+    judge(turn, head);
     return;
   }
-  if (state.nowMs < Math.max(worker.phaseMs + GAP_MS, worker.holdAgainMs)) return;
-  const limitMs = Math.min(HOLD_MS * 2 ** worker.failedHolds, HOLD_MAX_MS);
-  const seq = lane.begin(
-    state,
-    {
-      kind: 'hold',
-      indexId: worker.indexId,
-      shard: worker.place.shard,
-      keyHashes: null,
-      nodeId: null,
-      limitMs,
-    },
-    now,
-  );
-  enter(turn, { kind: 'holding', seq });
+  const gapMs = pressed ? worker.phaseMs : worker.phaseMs + GAP_MS;
+  if (state.nowMs >= Math.max(gapMs, worker.holdAgainMs)) beginHold(turn);
 }
 
-/** The hold may stand, and what was before it may be worked off. */
-export function awaitHold(turn: Turn, { seq }: PhaseOf<'holding'>): void {
-  const intent = turn.state.open.get(seq)?.intent;
-  if (intent === undefined) {
-    holdFailed(turn);
-    return;
-  }
-  const after = intent.internal?.after ?? -1;
-  if (intent.phase === 'granted' && isStill(turn, after)) judge(turn, seq, after);
+/** The hold may stand, and what was before it may be worked off; what is left is written then. */
+export function awaitHold(turn: Turn): void {
+  const { hold } = turn.worker;
+  assert(hold !== null, 'a worker that waits for a hold asked for one');
+  if (!isHeld(turn, hold)) return;
+  if (turn.state.open.get(hold.seq)?.intent.phase !== 'granted') return;
+  if (!isStill(turn, hold.after)) return;
+  if (!hold.isWritten && writeUnderHold(turn, hold)) return;
+  judge(turn, hold.after);
 }
 
 /** What was written since the comparison is compared now that it stands still. */
 export function judged(turn: Turn, phase: PhaseOf<'judging'>, different: readonly bigint[]): void {
-  if (isHoldOver(turn, phase.seq)) return;
+  const { state, worker } = turn;
+  const { hold } = worker;
+  if (hold !== null && !isHeld(turn, hold)) return;
   if (different.length > 0) {
-    if (phase.seq === null && hasWrites(turn, phase.after)) enter(turn, { kind: 'ready' });
-    else mismatch(turn, different.length);
+    if (hold === null && hasWrites(turn, phase.after)) enter(turn, { kind: 'ready' });
+    else if (hold?.isWritten === true && worker.doubts < DOUBTS_MAX) {
+      // The page under the hold may have failed: then it is to be written again.
+      worker.doubts += 1;
+      putBackKeys(state, targetOf(turn), toBuffer(new Set(different)));
+      holdFailed(turn);
+    } else mismatch(turn, different.length);
     return;
   }
-  const { state, worker } = turn;
   state.emit({ kind: 'readNode', nodeId: worker.place.sourceId });
   state.emit({ kind: 'readNode', nodeId: worker.place.targetId });
-  const { seq, after } = phase;
-  enter(turn, { kind: 'confirming', seq, after, sinceMs: state.nowMs });
+  enter(turn, { kind: 'confirming', after: phase.after, sinceMs: state.nowMs });
 }
 
 /** Both nodes were read since: the copy counts if everything is still so. */
 export function confirmFlip(turn: Turn, phase: PhaseOf<'confirming'>): void {
   const { state, worker } = turn;
-  if (isHoldOver(turn, phase.seq)) return;
+  const { hold } = worker;
+  if (hold !== null && !isHeld(turn, hold)) return;
   const { readings } = state.recovery;
   const isRead = [worker.place.sourceId, worker.place.targetId].every(
     (id) => (readings.get(id) ?? -1) >= phase.sinceMs,
   );
-  const isWritten = phase.seq === null && hasWrites(turn, phase.after);
-  if (isWritten || hasMoreBefore(turn, phase.after)) {
+  if (hold === null && (hasWrites(turn, phase.after) || hasMore(turn))) {
     enter(turn, { kind: 'ready' });
     return;
   }
-  if (isRead && isStill(turn, phase.after)) flip(turn, phase);
+  // Under a hold, only writes that wait for its end can have brought something to write.
+  const again = notesOf(state, targetOf(turn))?.again ?? null;
+  if (again !== null && again.low <= phase.after) holdFailed(turn);
+  else if (isRead && isStill(turn, phase.after)) flip(turn, phase.after);
 }
 
-function flip(turn: Turn, { seq, after }: PhaseOf<'confirming'>): void {
-  const { state, lane, now, worker } = turn;
+function flip(turn: Turn, after: number): void {
+  const { state, worker } = turn;
   const copy = targetOf(turn);
   const notes = openNotes(state, copy);
   notes.from = null;
@@ -157,7 +156,7 @@ function flip(turn: Turn, { seq, after }: PhaseOf<'confirming'>): void {
   notes.reason = '';
   setCopyState(state, copy, { to: 'in-sync', reason: `recovered from ${worker.place.sourceId}` });
   joinWaiting(turn, after);
-  if (seq !== null && state.open.has(seq)) lane.end(state, seq, now);
+  endHold(turn);
   state.recovery.pauses.delete(workerKey(worker));
   dueAfterRecovery(state, worker.place.targetId);
   endWorker(turn, { isInSync: true, reason: '' });
@@ -188,11 +187,11 @@ function joinWaiting(turn: Turn, after: number): void {
   }
 }
 
-function judge(turn: Turn, seq: number | null, after: number): void {
+function judge(turn: Turn, after: number): void {
   const { worker } = turn;
   const hashes = new Set([...(worker.recheck ?? []), ...(worker.watch?.hashes ?? [])]);
-  enter(turn, { kind: 'judging', seq, after });
-  if (hashes.size === 0) judged(turn, { kind: 'judging', seq, after }, []);
+  enter(turn, { kind: 'judging', after });
+  if (hashes.size === 0) judged(turn, { kind: 'judging', after }, []);
   else emitCompare(turn, [...hashes]);
 }
 
@@ -244,36 +243,6 @@ function hasMore(turn: Turn): boolean {
   return notes !== undefined && (notes.reread.size > 0 || notes.again !== null);
 }
 
-/** The same, leaving out what the writes brought that wait for the end of the hold. */
-function hasMoreBefore(turn: Turn, after: number): boolean {
-  const { state, worker, index } = turn;
-  const notes = notesOf(state, targetOf(turn));
-  if (worker.todo.size > 0) return true;
-  if (notes === undefined) return false;
-  if (notes.again !== null && notes.again.low <= after) return true;
-  if (notes.reread.size === 0) return false;
-  const waiting = new Set<bigint>();
-  for (const open of openOnShard(state, index, worker.place.shard)) {
-    if (open.intent.internal !== null || open.intent.seq <= after) continue;
-    for (const hash of hashesOfShard(open.hashes, index, worker.place.shard)) waiting.add(hash);
-  }
-  for (const hash of notes.reread) if (!waiting.has(hash)) return true;
-  return false;
-}
-
-function isHoldOver(turn: Turn, seq: number | null): boolean {
-  if (seq === null || turn.state.open.has(seq)) return false;
-  holdFailed(turn);
-  return true;
-}
-
-function holdFailed(turn: Turn): void {
-  const { state, worker } = turn;
-  worker.failedHolds = Math.min(worker.failedHolds + 1, 6);
-  worker.holdAgainMs = state.nowMs + GAP_MS * 2 ** worker.failedHolds;
-  enter(turn, { kind: 'ready' });
-}
-
 /** Never expected: the copies have applied the same writes and differ. Everything is written anew. */
 function mismatch(turn: Turn, count: number): void {
   const { state, worker } = turn;
@@ -294,7 +263,6 @@ export function follow(turn: Turn): void {
   const { state, index, worker } = turn;
   const { phase, place } = worker;
   if (worker.watch !== null) updateWatch(state, index, place.shard, worker.watch);
-  if ('page' in phase && (phase.kind === 'reading' || phase.kind === 'cooling')) {
-    updateWatch(state, index, place.shard, phase.page.watch);
-  }
+  // A page that cools is read anew, so what begins meanwhile is of no interest.
+  if (phase.kind === 'reading') updateWatch(state, index, place.shard, phase.page.watch);
 }

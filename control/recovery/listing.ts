@@ -21,6 +21,7 @@ export function list(turn: Turn): void {
   const { state, worker, index } = turn;
   const { method, words } = methodFor(worker.from, worker.isKeyless);
   worker.method = method;
+  worker.laterPages = 0;
   worker.recheck = null;
   worker.watch = null;
   const { place, id: recovery } = worker;

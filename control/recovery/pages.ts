@@ -5,7 +5,8 @@
  * once more, for what was read while a failure was on its way is worth nothing.
  */
 import { notesOf, openNotes, openOnCopy } from '../copies/index.ts';
-import type { RecoveryPage, RecoveryPhase } from '../state/index.ts';
+import type { RecoveryHold, RecoveryPage, RecoveryPhase } from '../state/index.ts';
+import { isHeld } from './hold.ts';
 import { beginWatch, isTouched, updateWatch } from './watch.ts';
 import {
   appliedOnSource,
@@ -19,6 +20,8 @@ import {
 
 /** Documents of a page. */
 const PAGE = 1_000;
+/** Pages of what clients wrote meanwhile before a hold is asked for. */
+const LATER_PAGES = 3;
 /** Steps of one worker that the target may still work on. */
 const STEPS_MAX = 3;
 /** Readings of a page before its step begins, if clients keep writing to it. */
@@ -33,8 +36,10 @@ export function choosePage(turn: Turn): 'page' | 'wait' | 'list' | 'none' {
   const { state, worker } = turn;
   dropEndedSteps(turn);
   if (worker.steps.size >= STEPS_MAX || !isSourceSettled(turn)) return 'wait';
+  if (isPressed(turn)) return worker.steps.size > 0 ? 'wait' : 'none';
   const hashes = nextHashes(turn);
   if (hashes.size > 0) {
+    if (worker.todo.size === 0) worker.laterPages += 1;
     readPage(turn, { hashes, watch: watchNow(turn), readings: 0 });
     return 'page';
   }
@@ -42,6 +47,27 @@ export function choosePage(turn: Turn): 'page' | 'wait' | 'list' | 'none' {
   const again = notesOf(state, targetOf(turn))?.again ?? null;
   if (again === null) return 'none';
   return isThrough(turn, again.high) ? 'list' : 'wait';
+}
+
+/**
+ * Whether clients keep bringing new documents to write, faster than pages go: the last of them are then
+ * written under a hold.
+ */
+export function isPressed(turn: Turn): boolean {
+  const { worker, state } = turn;
+  if (worker.todo.size > 0 || worker.laterPages < LATER_PAGES) return false;
+  const notes = notesOf(state, targetOf(turn));
+  return notes?.again === null && notes.reread.size > 0 && notes.reread.size <= PAGE;
+}
+
+/** Writes what is left while the hold stands; every write before it is applied on the source. */
+export function writeUnderHold(turn: Turn, hold: RecoveryHold): boolean {
+  const hashes = nextHashes(turn);
+  if (hashes.size === 0) return false;
+  hold.isWritten = true;
+  const watch = { hashes: new Set<bigint>(), isAll: false, highest: -1, scannedTo: Infinity };
+  readPage(turn, { hashes, watch, readings: READINGS_MAX });
+  return true;
 }
 
 /** Whether the source applied, and the target worked off, everything up to a place in the lane. */
@@ -66,11 +92,13 @@ export function pageRead(turn: Turn, phase: PhaseOf<'reading'>, nowhere: readonl
     page.hashes.delete(hash);
     forget(turn, hash);
   }
+  const { hold } = turn.worker;
+  if (hold !== null && !isHeld(turn, hold)) return;
   const isHot = [...page.hashes].some((hash) => isTouched(page.watch, hash));
   if (isHot && page.readings < READINGS_MAX) {
     enter(turn, { kind: 'cooling', page });
   } else if (page.hashes.size === 0) {
-    enter(turn, { kind: 'choosing' });
+    enter(turn, { kind: turn.worker.hold === null ? 'choosing' : 'holding' });
   } else {
     beginStep(turn, page);
   }
@@ -144,7 +172,7 @@ export function sendPage(turn: Turn, phase: PhaseOf<'checking'>): void {
 export function awaitSend(turn: Turn, phase: PhaseOf<'sending'>): void {
   const target = turn.state.open.get(phase.seq)?.intent.targets[turn.worker.place.targetId];
   if (target?.state === 'pending') return;
-  enter(turn, { kind: 'choosing' });
+  enter(turn, { kind: turn.worker.hold === null ? 'choosing' : 'holding' });
 }
 
 function nextHashes(turn: Turn): Set<bigint> {
@@ -195,6 +223,7 @@ function beginStep(turn: Turn, page: RecoveryPage): void {
       keyHashes: toBuffer(page.hashes),
       nodeId: worker.place.targetId,
       limitMs: STEP_LIMIT_MS,
+      under: worker.hold?.seq ?? null,
     },
     now,
   );

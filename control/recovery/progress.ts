@@ -4,7 +4,7 @@
  * a node is away, or the index itself is about to change.
  */
 import { assertNever } from '../../core/assert.ts';
-import { isInSync, stateOf } from '../copies/index.ts';
+import { isInSync, notesOf, stateOf } from '../copies/index.ts';
 import type { MachineEvent, Now, Recovery, RecoveryPhase, State } from '../state/index.ts';
 import {
   awaitGap,
@@ -131,7 +131,7 @@ function advance(turn: Turn): void {
       awaitGap(turn);
       return;
     case 'holding':
-      awaitHold(turn, phase);
+      awaitHold(turn);
       return;
     case 'confirming':
       confirmFlip(turn, phase);
@@ -167,6 +167,9 @@ function brokenWords(turn: Turn): string | undefined {
   const { shard, sourceId, targetId } = worker.place;
   const own = stateOf(index, shard, targetId);
   if (own !== 'filling') return `the copy is ${own ?? 'gone'}`;
+  if (notesOf(state, { index, shard, nodeId: targetId })?.isKeyless === true) {
+    return 'deletions it missed are not known any more';
+  }
   if (!isInSync(index, shard, sourceId)) return `the copy on ${sourceId} does not count any more`;
   for (const id of [sourceId, targetId]) {
     if (state.downNodes.has(id)) return `node ${id} does not answer`;

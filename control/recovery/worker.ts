@@ -113,8 +113,12 @@ function leaveLane(turn: Turn): void {
   const { state, lane, now, worker } = turn;
   const { phase } = worker;
   if ('page' in phase) putBackKeys(state, targetOf(turn), toBuffer(phase.page.hashes));
-  if (!('seq' in phase) || phase.seq === null || phase.kind === 'sending') return;
-  if (state.open.has(phase.seq)) lane.end(state, phase.seq, now);
+  if ('seq' in phase && phase.kind !== 'sending' && state.open.has(phase.seq)) {
+    lane.end(state, phase.seq, now);
+  }
+  if (worker.hold !== null && state.open.has(worker.hold.seq)) {
+    lane.end(state, worker.hold.seq, now);
+  }
 }
 
 /** Hashes as steps and notes hold them. */

@@ -73,6 +73,8 @@ export interface InternalRequest {
   readonly nodeId: string | null;
   /** Longest time it may stand in the lane, in milliseconds; null for no limit. */
   readonly limitMs: number | null;
+  /** A hold that stands and under which this step is done: it stands where the hold does; null for none. */
+  readonly under: number | null;
 }
 
 /** What a node missed of a write that stands. */

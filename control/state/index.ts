@@ -16,6 +16,7 @@ export type * from './records.ts';
 export type * from './recovery-events.ts';
 export {
   type Recovery,
+  type RecoveryHold,
   type RecoveryPage,
   type RecoveryPause,
   type RecoveryPhase,

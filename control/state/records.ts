@@ -38,6 +38,8 @@ export interface InternalStep {
   readonly shard: number;
   /** The copy that is written; null for steps that write nothing. */
   readonly nodeId: string | null;
+  /** The hold under which it is done, which is its place in the lane; null for none. */
+  readonly under: number | null;
 }
 
 /**

@@ -52,16 +52,19 @@ export type RecoveryPhase =
   /** Everything is equal but what was written meanwhile; waits for a quiet moment. */
   | { readonly kind: 'ready' }
   /** Asked the lane for a moment in which no write to the shard begins. */
-  | { readonly kind: 'holding'; readonly seq: number }
-  /** What was written meanwhile is compared. `seq` of the hold, null for none. */
-  | { readonly kind: 'judging'; readonly seq: number | null; readonly after: number }
+  | { readonly kind: 'holding' }
+  /** What was written meanwhile is compared; everything up to a place in the lane is applied. */
+  | { readonly kind: 'judging'; readonly after: number }
   /** Both nodes' tasks are read once more. */
-  | {
-      readonly kind: 'confirming';
-      readonly seq: number | null;
-      readonly after: number;
-      readonly sinceMs: number;
-    };
+  | { readonly kind: 'confirming'; readonly after: number; readonly sinceMs: number };
+
+/** A hold of the shard in the lane: writes to it that begin after a place wait. */
+export interface RecoveryHold {
+  readonly seq: number;
+  readonly after: number;
+  /** The last documents were written under it. */
+  isWritten: boolean;
+}
 
 /** One worker. */
 export interface Recovery {
@@ -88,8 +91,13 @@ export interface Recovery {
   /** Writes since the comparison of the whole began. */
   watch: WriteWatch | null;
   comparisons: number;
+  /** Pages since all candidates were written: what clients wrote meanwhile. */
+  laterPages: number;
+  hold: RecoveryHold | null;
   /** Holds that did not last long enough. */
   failedHolds: number;
+  /** Holds at whose end the copies still differed, with a page written under them that may have failed. */
+  doubts: number;
   holdAgainMs: number;
   documentCount: number;
   documentBytes: number;

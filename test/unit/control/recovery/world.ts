@@ -2,9 +2,7 @@
  * The machine over model nodes: documents in maps, tasks in queues that are worked off when told to. Writes
  * go the way a sidecar sends them; what recovery asks of nodes is answered from the maps.
  */
-import { firstVersionOf } from '../../../../core/documents/index.ts';
-import { hashPrimaryKey } from '../../../../core/placement/index.ts';
-import type { CopyState } from '../../../../core/topology.ts';
+
 import { notesOf, stateOf } from '../../../../control/copies/index.ts';
 import { step } from '../../../../control/lane/index.ts';
 import { takeChanges } from '../../../../control/machine/encode.ts';
@@ -18,6 +16,9 @@ import {
   State,
   type TailTask,
 } from '../../../../control/state/index.ts';
+import { firstVersionOf } from '../../../../core/documents/index.ts';
+import { hashPrimaryKey } from '../../../../core/placement/index.ts';
+import type { CopyState } from '../../../../core/topology.ts';
 
 /** A document of a model node. */
 export interface Document {
@@ -82,7 +83,10 @@ export class World {
   /** Called before an effect of recovery is answered: to let clients write in between. */
   onEffect: (effect: Effect) => void = () => {};
   readonly #pages = new Map<number, Map<bigint, Document | null>>();
+  /** Kinds of the answers to writes that were not granted. */
+  readonly refusals: string[] = [];
   #request = 0;
+  readonly #waiting = new Map<number, Write>();
 
   constructor(ids: readonly string[] = ['a', 'b']) {
     this.nodes = new Map(ids.map((id) => [id, new ModelNode()]));
@@ -157,11 +161,11 @@ export class World {
     this.state.effects = [];
   }
 
-  /** A write that reaches all nodes that are up. Its place; undefined if it was refused. */
-  write(write: Write): number | undefined {
-    const seq = this.grant(write);
-    if (seq !== undefined) this.send(seq, write);
-    return seq;
+  /** A write that reaches all nodes that are up, as soon as it has its permission. */
+  write(write: Write): void {
+    this.#waiting.set(this.#request + 1, write);
+    this.begin(inputOf(write));
+    this.#sendGranted();
   }
 
   /** The Begin of a write alone: its place if it is granted now. */
@@ -173,6 +177,17 @@ export class World {
       return effect.reply.kind === 'grant' ? effect.reply.seq : undefined;
     }
     return undefined;
+  }
+
+  #sendGranted(): void {
+    for (const effect of [...this.effects]) {
+      if (effect.kind !== 'beginReply') continue;
+      const write = this.#waiting.get(effect.ticket);
+      if (write === undefined) continue;
+      this.#waiting.delete(effect.ticket);
+      if (effect.reply.kind === 'grant') this.send(effect.reply.seq, write);
+      else this.refusals.push(effect.reply.kind);
+    }
   }
 
   /** Sends a granted write to its targets and reports what came of it. */
@@ -214,7 +229,8 @@ export class World {
     const record = this.state.cluster.nodes.find(({ id }) => id === nodeId);
     const last = record?.lastTaskUid ?? -1;
     const known = node.tasks.find(({ uid }) => uid === last);
-    const lastKnown = known === undefined ? 'absent' : known.tag === record?.lastTag ? 'present' : 'other';
+    const lastKnown =
+      known === undefined ? 'absent' : known.tag === record?.lastTag ? 'present' : 'other';
     const missingUids = [...(this.state.outstanding.get(nodeId)?.keys() ?? [])].filter(
       (uid) => !node.tasks.some((task) => task.uid === uid),
     );
@@ -246,9 +262,11 @@ export class World {
 
   /** Performs the effects that wait. */
   drain(): void {
+    this.#sendGranted();
     for (let effect = this.effects.shift(); effect !== undefined; effect = this.effects.shift()) {
       this.onEffect(effect);
       this.#perform(effect);
+      this.#sendGranted();
     }
   }
 
@@ -378,7 +396,8 @@ function toTailTask(task: QueuedTask): TailTask {
     startedAt: '2026-11-23T20:00:00Z',
     finishedAt: '2026-11-23T20:00:01Z',
     details: {},
-    error: status === 'failed' ? { message: 'no', code: 'internal', type: 'internal', link: '' } : null,
+    error:
+      status === 'failed' ? { message: 'no', code: 'internal', type: 'internal', link: '' } : null,
   };
   return { ...base, task: ended };
 }
@@ -448,4 +467,3 @@ const EMPTY: BeginInput = {
   documentCount: 0,
   skipsCreation: false,
 };
-
