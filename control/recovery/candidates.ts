@@ -5,7 +5,6 @@
  * versions may hide different contents.
  */
 import { firstVersionOf } from '../../core/documents/index.ts';
-import { tombstonesOf } from '../copies/index.ts';
 import type {
   IndexRecord,
   Recovery,
@@ -13,6 +12,7 @@ import type {
   ShardVersions,
   State,
 } from '../state/index.ts';
+import { hashesOfShard } from './watch.ts';
 
 /** The way to find candidates, and why, for operators. */
 export function methodFor(
@@ -40,7 +40,10 @@ export function deletedSince(
   from: number,
 ): Set<bigint> {
   const deleted = new Set<bigint>();
-  for (const { hash } of tombstonesOf(state, { indexId: index.id, shard, from })) deleted.add(hash);
+  for (const dead of state.tombstones.values()) {
+    if (dead.seq < from || dead.indexId !== index.id) continue;
+    for (const hash of hashesOfShard(dead.hashes, index, shard)) deleted.add(hash);
+  }
   return deleted;
 }
 

@@ -5,6 +5,7 @@ import { markerWritten, writeMarkers } from './markers.ts';
 import { indexMended, startMending } from './mend.ts';
 import { answerWorker, moveWorkers } from './progress.ts';
 import { startWorkers } from './start.ts';
+import { dropTombstones } from './tombstones.ts';
 import type { LaneSteps } from './worker.ts';
 
 /** Takes one of recovery's own events. */
@@ -44,6 +45,7 @@ export function moveRecovery(state: State, lane: LaneSteps, event: MachineEvent)
   const { now } = event;
   if (event.kind === 'tick') {
     startMending(state);
+    dropTombstones(state);
     writeMarkers(state);
   }
   if (recovery.workers.size > 0) moveWorkers(state, lane, now);
@@ -52,5 +54,5 @@ export function moveRecovery(state: State, lane: LaneSteps, event: MachineEvent)
 
 /** Whether recovery needs time to pass (`tick`) even if nothing else does. */
 export function isRecovering(state: State): boolean {
-  return state.recovery.workers.size > 0 || state.notes.size > 0;
+  return state.recovery.workers.size > 0 || state.notes.size > 0 || state.tombstones.size > 0;
 }
