@@ -4,6 +4,7 @@
  * that was cancelled made nothing.
  */
 import { mergeSettings } from '../../core/settings/index.ts';
+import { forgetNotes } from '../copies/index.ts';
 import type { IndexRecord, Intent, State } from '../state/index.ts';
 
 /** Applies an intent whose every call has ended. */
@@ -52,7 +53,9 @@ function remove(state: State, index: IndexRecord): void {
   state.touchIndex(index);
   if (index.visibleUid !== null) state.visible.delete(index.visibleUid);
   index.visibleUid = null;
-  if (index.headUid === null) state.indexes.delete(index.id);
+  if (index.headUid !== null) return;
+  state.indexes.delete(index.id);
+  forgetNotes(state, index.id);
 }
 
 function swapVisible(state: State, swap: Intent['swaps'][number]): void {

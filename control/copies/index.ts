@@ -30,6 +30,7 @@ export {
 export {
   abandonFill,
   asMissed,
+  forgetNotes,
   hasMissed,
   type MissedWrite,
   note,

@@ -44,6 +44,15 @@ export function openNotes(state: State, copy: CopyPlace): CopyNotes {
   return made;
 }
 
+/** Forgets what is noted of all copies of an index, which is gone. */
+export function forgetNotes(state: State, indexId: string): void {
+  for (const key of state.notes.keys()) {
+    if (!key.startsWith(`${indexId} `)) continue;
+    state.notes.delete(key);
+    state.touchedNotes.add(key);
+  }
+}
+
 /** Whether the copy missed something, or may have. */
 export function hasMissed(notes: CopyNotes | undefined): boolean {
   return (

@@ -16,7 +16,7 @@ import {
 } from '../copies/index.ts';
 import type { OpenIntent, State } from '../state/index.ts';
 import { hasOpenTargets } from './conflicts.ts';
-import { doesCount, noteOnce, setOutcome, sharesOf } from './settle.ts';
+import { doesCount, noteOnce, type Share, setOutcome, sharesOf } from './settle.ts';
 
 /** Decides the shards that can be decided. */
 export function decide(state: State, open: OpenIntent): void {
@@ -61,10 +61,27 @@ function decideShard(
   // Where one that applied it counts no more, the last of those that do decides.
   if (!wasApplied && counting.length === 0 && hasOpenTargets(intent)) return;
   setOutcome(state, open, at.place, 'out');
+  keepOneRemainder(state, open, counting);
   for (const { copy, state: copyState, target } of shares) {
     release(state, copy, intent.seq);
     const mayBeThere = target.state !== 'refused' && target.state !== 'none';
     if (mayBeThere) noteOnce(state, open, { copy, copyState });
+  }
+}
+
+/**
+ * A write in several parts that fails on every copy may have left some of its parts, and copies are cut into
+ * other parts: one copy that has none of it, or else the first, says what holds, and the others are written
+ * from it.
+ */
+function keepOneRemainder(state: State, open: OpenIntent, counting: readonly Share[]): void {
+  const hasRemainder = ({ target }: Share): boolean =>
+    Object.values(target.parts).some(({ task }) => task?.status === 'succeeded');
+  const winner = counting.find((share) => !hasRemainder(share)) ?? counting[0];
+  for (const share of counting) {
+    if (share === winner || !hasRemainder(share)) continue;
+    const reason = `parts of write ${open.intent.seq} failed on it`;
+    demote(state, share.copy, { to: 'behind', reason, missed: asMissed(open) });
   }
 }
 

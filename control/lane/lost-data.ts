@@ -3,14 +3,37 @@
  * another one, or its marker is. Every copy there counts no more and is compared from the first document on;
  * what it had not finished is lost, unless its queue still holds it.
  */
-import { demote, noteEverything, shardsOn } from '../copies/index.ts';
+import { demote, headOf, noteEverything, shardsOn } from '../copies/index.ts';
 import type { IndexRecord, NodeReading, NodeRecord, State, TaskReference } from '../state/index.ts';
 import { lostError } from './outcome.ts';
 
+const MARKER_RETRY_MS = 5_000;
+
 /** Whether the reading shows that the node is not what it was. */
-export function hasLostData(node: NodeRecord, reading: NodeReading): boolean {
+export function hasLostData(state: State, node: NodeRecord, reading: NodeReading): boolean {
   if (node.lastTaskUid >= 0 && reading.lastKnown !== 'present') return true;
-  return node.isAdopted && (reading.marker === 'absent' || reading.marker === 'older');
+  return node.isAdopted && isMarkerBad(reading) && !state.markerless.has(node.id);
+}
+
+function isMarkerBad({ marker }: NodeReading): boolean {
+  return marker === 'absent' || marker === 'older';
+}
+
+/** A node without its marker gets it anew, once its copies are taken out; until it has it, none is missed. */
+export function restoreMarker(state: State, node: NodeRecord, reading: NodeReading): void {
+  if (reading.marker === 'unread') return;
+  if (!isMarkerBad(reading)) {
+    state.markerless.delete(node.id);
+    return;
+  }
+  const askedMs = state.markerless.get(node.id) ?? Number.NEGATIVE_INFINITY;
+  if (!node.isAdopted || state.nowMs - askedMs < MARKER_RETRY_MS) return;
+  state.markerless.set(node.id, state.nowMs);
+  state.emit({
+    kind: 'writeMarker',
+    nodeId: node.id,
+    seq: Math.max(headOf(state), node.markerSeq),
+  });
 }
 
 /** Takes the copies on the node out, and what it had not finished. Gives the intents that moved. */

@@ -15,7 +15,8 @@ import {
 } from '../copies/index.ts';
 import type { IndexRecord, OpenIntent, State, Target } from '../state/index.ts';
 
-interface Share {
+/** A copy of a shard that a write goes to. */
+export interface Share {
   readonly copy: CopyPlace;
   readonly state: ReturnType<typeof copiesOf>[number]['state'];
   readonly target: Target;

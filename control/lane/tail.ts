@@ -18,7 +18,7 @@ import { closeUnknowns } from './closing.ts';
 import { noteFailure } from './finality.ts';
 import { batchOf } from './finish.ts';
 import { takeLateTask } from './late.ts';
-import { dropLostTasks, hasLostData, loseData } from './lost-data.ts';
+import { dropLostTasks, hasLostData, loseData, restoreMarker } from './lost-data.ts';
 import { progress } from './progress.ts';
 import { addPart, isWhole } from './report.ts';
 
@@ -28,8 +28,9 @@ export function nodeTail(state: State, event: Extract<MachineEvent, { kind: 'nod
   const node = state.cluster.nodes.find(({ id }) => id === reading.nodeId);
   if (node === undefined || reading.marker === 'foreign') return;
   const moved = new Set<number>();
-  const isLost = hasLostData(node, reading);
+  const isLost = hasLostData(state, node, reading);
   if (isLost) for (const seq of loseData(state, node, reading)) moved.add(seq);
+  restoreMarker(state, node, reading);
   for (const found of reading.tasks) {
     const seq = judgeTag(state, reading, { found, isNew: !isLost && found.uid > node.seenUid });
     if (seq !== undefined) moved.add(seq);

@@ -4,6 +4,7 @@
  * removed from the nodes again, as part of the cancelled write: later writes to its name wait for that.
  */
 import { deletionSteps } from '../catalog/index.ts';
+import { forgetNotes } from '../copies/index.ts';
 import type { Intent, State } from '../state/index.ts';
 import { isCancelled } from '../tasks/index.ts';
 
@@ -36,6 +37,7 @@ export function addRemovalSteps(state: State, intent: Intent): boolean {
   state.touchIndex(index);
   index.headUid = null;
   state.indexes.delete(index.id);
+  forgetNotes(state, index.id);
   intent.steps.push(
     ...deletionSteps(index, uid).steps.map((step) => ({ ...step, isGround: true })),
   );

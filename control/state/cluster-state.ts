@@ -150,6 +150,8 @@ export class State {
   readonly openByIndex = new Map<string, Set<number>>();
   /** By copyKey: what is noted of copies. */
   readonly notes = new Map<string, CopyNotes>();
+  /** Nodes whose marker is being written anew -> when that was asked for, on the steady clock. */
+  readonly markerless = new Map<string, number>();
   /** Places of intents with a send of which nothing is known. */
   readonly unknownSends = new Set<number>();
   /** Places of intents that wait until sidecars confirm a view. */
