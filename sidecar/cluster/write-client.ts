@@ -99,7 +99,7 @@ export class GrpcWriteClient implements WriteClient {
     const isGone = lost.aborted;
     const limits = {
       deadlineMs: isGone ? GONE_DEADLINE_MS : deadlineMs,
-      signal: isGone ? client : AbortSignal.any(client === undefined ? [lost] : [client, lost]),
+      signal: isGone ? client : client === undefined ? lost : AbortSignal.any([client, lost]),
     };
     for (let tries = 0; ; tries += 1) {
       try {

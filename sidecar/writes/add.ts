@@ -20,7 +20,7 @@ import type { WriteContext } from './context.ts';
 import { type AdditionParams, readAdditionParams, readFormat } from './params.ts';
 import { runWrite } from './run-session.ts';
 import type { NodeShare } from './send.ts';
-import { cutParts, type Framing, partBody } from './share.ts';
+import { bodyOf, cutParts, type Framing } from './share.ts';
 import { Spool } from './spool.ts';
 import { readTargets, rowsByNode, shardsOfRows } from './targets.ts';
 
@@ -244,7 +244,7 @@ function makeShares(
         path: `/indexes/${indexUid}/documents`,
         query,
         contentType: framing === 'json' ? 'application/json' : 'application/x-ndjson',
-        body: () => partBody(source, part),
+        body: () => bodyOf(source, part),
         bodyBytes: part.bodyBytes,
       })),
       shards: shardsOfRows(rows, table.hashLows, shardCount),

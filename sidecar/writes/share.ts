@@ -10,6 +10,8 @@ import type { Spool } from './spool.ts';
 /** Largest part after splicing, unless one document alone is larger. A node accepts 100 MB. */
 export const PART_BYTES_MAX: number = 64 * 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
+/** Largest part that is made at once. */
+const SMALL_BYTES_MAX = 64 * 1024;
 const COMMA = 0x2c;
 const NEWLINE = 0x0a;
 const BRACKET_OPEN = 0x5b;
@@ -59,6 +61,12 @@ export interface ShareSource {
   readonly framing: Framing;
   readonly seq: number;
   readonly shardCount: number;
+}
+
+/** The body of one part as it is best sent. */
+export function bodyOf(source: ShareSource, part: Part): Uint8Array | AsyncIterable<Uint8Array> {
+  const isSmall = source.spool.isInMemory && part.bodyBytes <= SMALL_BYTES_MAX;
+  return isSmall ? partBytes(source, part) : partBody(source, part);
 }
 
 /** The body of one part: `part.bodyBytes` bytes in all. Each chunk is a fresh array. */
@@ -112,4 +120,32 @@ export async function* partBody(source: ShareSource, part: Part): AsyncGenerator
   sent += used;
   assert(sent === part.bodyBytes, 'a part is as long as was said');
   yield out.subarray(0, used);
+}
+
+/** The body of a small part at once, from a spool in memory: a stream costs more than its bytes. */
+function partBytes(source: ShareSource, part: Part): Buffer {
+  const { spool, table, rows, framing } = source;
+  const template = tailTemplate(source.seq);
+  const mask = source.shardCount - 1;
+  const isJson = framing === 'json';
+  const out = Buffer.allocUnsafe(part.bodyBytes);
+  let used = 0;
+  if (isJson) {
+    out[0] = BRACKET_OPEN;
+    used = 1;
+  }
+  for (let at = part.from; at < part.to; at += 1) {
+    const row = rows[at] as number;
+    // Without its closing brace, which is part of the tail.
+    const length = (table.lengths[row] as number) - 1;
+    spool.read(table.offsets[row] as number, out.subarray(used, used + length));
+    used += length;
+    out.set(template, used);
+    patchTail(out, used, (table.hashLows[row] as number) & mask, row);
+    used += TAIL_BYTES;
+    out[used] = !isJson ? NEWLINE : at + 1 < part.to ? COMMA : BRACKET_CLOSE;
+    used += 1;
+  }
+  assert(used === part.bodyBytes, 'a part is as long as was said');
+  return out;
 }

@@ -15,6 +15,7 @@ import { MiroirError } from '../../core/errors.ts';
 import type { ByteSource } from '../../core/json/byte-source.ts';
 
 const BLOCK_BYTES = 256 * 1024;
+const FIRST_BLOCK_BYTES_MIN = 4 * 1024;
 /** Bytes that all spools of this process together keep in memory before they go on to disk. */
 const TOTAL_MEMORY_BYTES = 128 * 1024 * 1024;
 
@@ -48,23 +49,42 @@ export class Spool implements ByteSource {
     return this.#fileBytes + this.#memoryBytes;
   }
 
+  /** Nothing of it is on disk: reading it waits for nothing. */
+  get isInMemory(): boolean {
+    return this.#file === undefined;
+  }
+
   /** Adds bytes; they are copied. Follow with `flush` before the next chunk. */
   append(bytes: Uint8Array): void {
     let from = 0;
     while (from < bytes.length) {
-      if (this.#lastBlockUsed === BLOCK_BYTES) {
-        this.#blocks.push(Buffer.allocUnsafeSlow(BLOCK_BYTES));
-        this.#lastBlockUsed = 0;
-      }
-      const block = this.#blocks[this.#blocks.length - 1];
-      assert(block !== undefined, 'a block was added');
-      const count = Math.min(bytes.length - from, BLOCK_BYTES - this.#lastBlockUsed);
+      const block = this.#blockWithRoom(bytes.length - from);
+      const count = Math.min(bytes.length - from, block.length - this.#lastBlockUsed);
       block.set(bytes.subarray(from, from + count), this.#lastBlockUsed);
       this.#lastBlockUsed += count;
       from += count;
     }
     this.#memoryBytes += bytes.length;
     memoryInUse += bytes.length;
+  }
+
+  /** The last block, or one more. The first grows by doubling, as most bodies are small. */
+  #blockWithRoom(wantedBytes: number): Buffer {
+    if (this.#lastBlockUsed === BLOCK_BYTES) {
+      const bytes = this.#blocks.length > 0 ? BLOCK_BYTES : firstBlockBytes(wantedBytes);
+      const added = Buffer.allocUnsafeSlow(bytes);
+      this.#blocks.push(added);
+      this.#lastBlockUsed = 0;
+      return added;
+    }
+    const last = this.#blocks.length - 1;
+    const block = this.#blocks[last];
+    assert(block !== undefined, 'a block was added');
+    if (this.#lastBlockUsed < block.length) return block;
+    const grown = Buffer.allocUnsafeSlow(firstBlockBytes(block.length + wantedBytes));
+    block.copy(grown);
+    this.#blocks[last] = grown;
+    return grown;
   }
 
   /** Moves bytes to disk if too many are in memory. Throws miroir_storage_full. */
@@ -172,6 +192,12 @@ export class SpoolReader {
     this.block = await this.#load(offset);
     this.from = offset;
   }
+}
+
+function firstBlockBytes(wantedBytes: number): number {
+  let bytes = FIRST_BLOCK_BYTES_MIN;
+  while (bytes < wantedBytes && bytes < BLOCK_BYTES) bytes *= 2;
+  return bytes;
 }
 
 async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {

@@ -65,12 +65,13 @@ export function rowsByNode(
   }
 }
 
-/** Shards of the rows, ascending. */
+/** Shards of the rows, ascending; `rows` is not empty. */
 export function shardsOfRows(
   rows: Uint32Array,
   hashLows: Uint32Array,
   shardCount: number,
 ): readonly number[] {
+  if (rows.length === 1) return [(hashLows[rows[0] as number] as number) & (shardCount - 1)];
   const isTouched = new Uint8Array(shardCount);
   for (const row of rows) isTouched[(hashLows[row] as number) & (shardCount - 1)] = 1;
   return [...isTouched.keys()].filter((shard) => isTouched[shard] === 1);

@@ -1,11 +1,11 @@
 /**
  * Figures of the whole path: searches through the gateway against the same searches sent straight to
- * the nodes, ingest likewise. Both sides use the same keep-alive client and identity encoding, and
+ * the nodes. Both sides use the same keep-alive client and identity encoding, and
  * take turns (A/B/A/B) in one run. Judged on real nodes only.
  */
 import { Pool } from 'undici';
 import { findMeilisearch, request, startCluster, type TestCluster } from '../kit/cluster.ts';
-import { PACKAGE_COUNT, packages, queries } from '../kit/corpus.ts';
+import { packages, queries } from '../kit/corpus.ts';
 import { type Benchmark, type Figure, median } from './figure.ts';
 
 const ROUNDS = 5;
@@ -15,7 +15,6 @@ const INDEX = 'packages';
 export const benchmarks: readonly Benchmark[] = [
   { name: 'search-one-node', run: () => withPackages('1', searchOneNode) },
   { name: 'search-striped', run: () => withPackages('all', searchStriped) },
-  { name: 'ingest', run: ingest },
   { name: 'requests-20000', run: () => withPackages('all', manyRequests) },
 ];
 
@@ -105,119 +104,6 @@ async function manyRequests(cluster: TestCluster): Promise<Figure> {
   await Promise.all(Array.from({ length: 8 }, client));
   await pool.destroy();
   return { value: bad, unit: 'non-200 of 20,000', target: '<= 0' };
-}
-
-/**
- * All packages to the last task: through the gateway, then the same documents with internal fields
- * straight to three nodes in the same split, on a fresh cluster each.
- */
-async function ingest(): Promise<Figure> {
-  const ratios: number[] = [];
-  const notes: string[] = [];
-  for (let round = 0; round < 3; round += 1) {
-    const cluster = await startCluster(['--spread', 'all']);
-    try {
-      const startedAt = performance.now();
-      await load(cluster);
-      const throughMs = performance.now() - startedAt;
-      const shares = await Promise.all(
-        cluster.nodeUrls.map((url) => shareOf(url, cluster.masterKey)),
-      );
-      const directMs = await sendDirect(cluster, shares);
-      ratios.push(directMs / throughMs);
-      notes.push(`${throughMs.toFixed(0)}/${directMs.toFixed(0)}`);
-    } finally {
-      await cluster.stop();
-    }
-  }
-  return judge({
-    value: median(ratios),
-    unit: 'x direct throughput',
-    target: '>= 0.8',
-    note: `gateway/direct ms: ${notes.join(', ')}`,
-  });
-}
-
-/** Everything one node holds, internal fields included, as it would be sent to it. */
-async function shareOf(url: string, masterKey: string): Promise<string> {
-  const pool = new Pool(url);
-  const answer = await request(pool, {
-    method: 'GET',
-    path: `/indexes/${INDEX}/documents?limit=${PACKAGE_COUNT}`,
-    headers: { authorization: `Bearer ${masterKey}` },
-  });
-  await pool.destroy();
-  const results = (answer.body as { results: unknown[] }).results;
-  return results.map((document) => JSON.stringify(document)).join('\n');
-}
-
-/** Sends each share into a fresh index with the same settings on its node; returns when all tasks ended. */
-async function sendDirect(cluster: TestCluster, shares: readonly string[]): Promise<number> {
-  const pools = cluster.nodeUrls.map((url) => new Pool(url));
-  const headers = { authorization: `Bearer ${cluster.masterKey}` };
-  await Promise.all(
-    pools.map(async (pool) => {
-      const settings = await request(pool, {
-        method: 'GET',
-        path: `/indexes/${INDEX}/settings`,
-        headers,
-      });
-      await finish(
-        pool,
-        headers,
-        await request(pool, {
-          method: 'POST',
-          path: '/indexes',
-          headers,
-          body: { uid: 'direct', primaryKey: 'id' },
-        }),
-      );
-      await finish(
-        pool,
-        headers,
-        await request(pool, {
-          method: 'PATCH',
-          path: '/indexes/direct/settings',
-          headers,
-          body: settings.body,
-        }),
-      );
-    }),
-  );
-  const startedAt = performance.now();
-  await Promise.all(
-    pools.map(async (pool, at) => {
-      const answer = await request(pool, {
-        method: 'POST',
-        path: '/indexes/direct/documents?primaryKey=id',
-        headers: { ...headers, 'content-type': 'application/x-ndjson' },
-        body: shares[at],
-      });
-      await finish(pool, headers, answer);
-    }),
-  );
-  const tookMs = performance.now() - startedAt;
-  await Promise.all(pools.map((pool) => pool.destroy()));
-  return tookMs;
-}
-
-async function finish(
-  pool: Pool,
-  headers: Record<string, string>,
-  // biome-ignore lint/suspicious/noExplicitAny: the answer of a node
-  summary: { status: number; text: string; body: any },
-): Promise<void> {
-  if (summary.status !== 202) throw new Error(`node: ${summary.status} ${summary.text}`);
-  for (;;) {
-    const task = await request(pool, {
-      method: 'GET',
-      path: `/tasks/${summary.body.taskUid}`,
-      headers,
-    });
-    if (task.body.status === 'succeeded') return;
-    if (!['enqueued', 'processing'].includes(task.body.status)) throw new Error(task.text);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 async function holderOf(cluster: TestCluster): Promise<string> {
