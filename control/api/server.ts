@@ -74,7 +74,10 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const host = options.listen.slice(0, options.listen.lastIndexOf(':'));
   return {
     address: `${host}:${port}`,
-    close: () => shutDown(server, options.watchers),
+    close: () => {
+      options.writes.close();
+      return shutDown(server, options.watchers);
+    },
   };
 }
 

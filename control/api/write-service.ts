@@ -1,5 +1,5 @@
 /** WriteService: turns calls into events of the machine and effects into answers. */
-import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import { type sendUnaryData, status } from '@grpc/grpc-js';
 import type {
   BeginRequest,
   BeginResponse,
@@ -10,6 +10,7 @@ import type {
   WriteServiceServer,
 } from '../../proto/gen/miroir/write/v1/write.ts';
 import type { Effect, MachineEvent, Now } from '../state/index.ts';
+import { type Call, type CallHandlers, CallStreams } from './call-streams.ts';
 import { BadMessage, toBeginInput, toBeginResponse, toSendReports } from './write-messages.ts';
 
 const WAITING_MAX = 20_000;
@@ -33,6 +34,12 @@ export interface WriteServiceOptions {
 export class WriteService {
   readonly #options: WriteServiceOptions;
   readonly #waiting = new Map<number, (effect: Effect) => void>();
+  readonly #calls: CallHandlers = {
+    begin: (call, answer) => this.#begin(call, answer),
+    renew: (call, answer) => this.#renew(call, answer),
+    report: (call, answer) => this.#report(call, answer),
+  };
+  readonly #streams = new CallStreams(this.#calls);
   #ticket = 0;
 
   constructor(options: WriteServiceOptions) {
@@ -41,11 +48,13 @@ export class WriteService {
 
   /** Handlers for the gRPC server. */
   get handlers(): WriteServiceServer {
-    return {
-      begin: (call, answer) => this.#begin(call, answer),
-      renew: (call, answer) => this.#renew(call, answer),
-      report: (call, answer) => this.#report(call, answer),
-    } as WriteServiceServer;
+    const talk: WriteServiceServer['talk'] = (stream) => this.#streams.serve(stream);
+    return { ...this.#calls, talk } as WriteServiceServer;
+  }
+
+  /** Ends the streams once their calls are answered; new calls are not taken. */
+  close(): void {
+    this.#streams.close();
   }
 
   /** Hands an effect to the call that waits for it, if it still does. */
@@ -55,10 +64,7 @@ export class WriteService {
     waiting?.(effect);
   }
 
-  #begin(
-    call: ServerUnaryCall<BeginRequest, BeginResponse>,
-    answer: sendUnaryData<BeginResponse>,
-  ): void {
+  #begin(call: Call<BeginRequest>, answer: sendUnaryData<BeginResponse>): void {
     if (this.#options.isStorageFull()) {
       answer(null, { outcome: { $case: 'refusal', value: STORAGE_FULL } });
       return;
@@ -84,10 +90,7 @@ export class WriteService {
     );
   }
 
-  #renew(
-    call: ServerUnaryCall<RenewRequest, RenewResponse>,
-    answer: sendUnaryData<RenewResponse>,
-  ): void {
+  #renew(call: Call<RenewRequest>, answer: sendUnaryData<RenewResponse>): void {
     this.#submit(
       answer,
       (ticket) => ({
@@ -102,10 +105,7 @@ export class WriteService {
     );
   }
 
-  #report(
-    call: ServerUnaryCall<ReportRequest, ReportResponse>,
-    answer: sendUnaryData<ReportResponse>,
-  ): void {
+  #report(call: Call<ReportRequest>, answer: sendUnaryData<ReportResponse>): void {
     this.#submit(
       answer,
       (ticket) => ({

@@ -3,8 +3,10 @@
  * are set here, so that a Begin that was cut off is repeated under the same number and control answers
  * it once. Every end that is not an answer becomes `miroir_control_unavailable`.
  */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { credentials } from '@grpc/grpc-js';
+import { assert } from '../../core/assert.ts';
 import {
   type BeginRequest,
   type BeginResponse,
@@ -13,13 +15,13 @@ import {
   type ReportResponse,
   WriteServiceClient,
 } from '../../proto/gen/miroir/write/v1/write.ts';
+import { CallStream } from './call-stream.ts';
 import {
-  callUnary,
   channelOptions,
   controlError,
   controlUnavailable,
   isUnreachable,
-  type UnaryMethod,
+  type UnaryLimits,
 } from './channel.ts';
 
 const BEGIN_DEADLINE_MS = 60_000;
@@ -45,6 +47,7 @@ export interface WriteClient {
 /** WriteClient over gRPC. */
 export class GrpcWriteClient implements WriteClient {
   readonly #client: WriteServiceClient;
+  readonly #calls: CallStream;
   readonly #sidecarId: string;
   readonly #lost: () => AbortSignal;
   #requestNumber = 0n;
@@ -54,47 +57,63 @@ export class GrpcWriteClient implements WriteClient {
     this.#sidecarId = sidecarId;
     this.#lost = lost;
     this.#client = new WriteServiceClient(address, credentials.createInsecure(), channelOptions());
+    this.#calls = new CallStream(() => this.#client.talk());
   }
 
   begin(input: BeginInput, signal?: AbortSignal): Promise<BeginResponse> {
     this.#requestNumber += 1n;
-    const request = { ...input, sidecarId: this.#sidecarId, requestNumber: this.#requestNumber };
-    const method: UnaryMethod<BeginRequest, BeginResponse> = this.#client.begin.bind(this.#client);
-    return this.#callWithRetries(method, request, BEGIN_DEADLINE_MS, signal);
+    const value = { ...input, sidecarId: this.#sidecarId, requestNumber: this.#requestNumber };
+    return this.#callWithRetries(
+      async (limits) => {
+        const answer = await this.#calls.call({ $case: 'begin', value }, limits);
+        assert(answer.$case === 'begin', 'a call is answered in kind');
+        return answer.value;
+      },
+      BEGIN_DEADLINE_MS,
+      signal,
+    );
   }
 
   async renew(seqs: readonly bigint[], signal?: AbortSignal): Promise<RenewResponse> {
     try {
-      return await callUnary(
-        this.#client.renew.bind(this.#client),
-        { sidecarId: this.#sidecarId, seqs: [...seqs] },
+      const answer = await this.#calls.call(
+        { $case: 'renew', value: { sidecarId: this.#sidecarId, seqs: [...seqs] } },
         { deadlineMs: RENEW_DEADLINE_MS, signal },
       );
+      assert(answer.$case === 'renew', 'a call is answered in kind');
+      return answer.value;
     } catch (error) {
       throw controlError(error);
     }
   }
 
   report(input: ReportInput, signal?: AbortSignal): Promise<ReportResponse> {
-    const request = { ...input, sidecarId: this.#sidecarId };
-    const method: UnaryMethod<ReportRequest, ReportResponse> = this.#client.report.bind(
-      this.#client,
+    const value = { ...input, sidecarId: this.#sidecarId };
+    return this.#callWithRetries(
+      async (limits) => {
+        const answer = await this.#calls.call({ $case: 'report', value }, limits);
+        assert(answer.$case === 'report', 'a call is answered in kind');
+        return answer.value;
+      },
+      REPORT_DEADLINE_MS,
+      signal,
     );
-    return this.#callWithRetries(method, request, REPORT_DEADLINE_MS, signal);
   }
 
   close(): void {
+    this.#calls.close();
     this.#client.close();
   }
 
   /** Tries again while control is unreachable, for about a second in all; both calls bear repeating. */
-  async #callWithRetries<Request, Response>(
-    method: UnaryMethod<Request, Response>,
-    request: Request,
+  async #callWithRetries<Response>(
+    call: (limits: UnaryLimits) => Promise<Response>,
     deadlineMs: number,
     client: AbortSignal | undefined,
   ): Promise<Response> {
     const lost = this.#lost();
+    // Every call under way listens to it.
+    setMaxListeners(0, lost);
     // Control that was gone may be back before it is followed again: ask, but do not wait long.
     const isGone = lost.aborted;
     const limits = {
@@ -103,7 +122,7 @@ export class GrpcWriteClient implements WriteClient {
     };
     for (let tries = 0; ; tries += 1) {
       try {
-        return await callUnary(method, request, limits);
+        return await call(limits);
       } catch (error) {
         if (lost.aborted && !isGone) throw controlUnavailable(error);
         const pauseMs = RETRY_PAUSES_MS[tries];

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Server, ServerCredentials, type ServerWritableStream, status } from '@grpc/grpc-js';
+import { type CallHandlers, CallStreams } from '../../../control/api/call-streams.ts';
 import {
   type Cluster,
   type ClusterServiceServer,
@@ -141,7 +142,7 @@ export class FakeControl {
   }
 
   #writeService(): WriteServiceServer {
-    return {
+    const calls: CallHandlers = {
       begin: (call, answer) => {
         this.begins.push(call.request);
         answer(null, this.answerBegin(call.request));
@@ -149,6 +150,7 @@ export class FakeControl {
       renew: (_call, answer) => answer(null, { lostSeqs: [] }),
       report: (_call, answer) => answer(null, { stands: true, refusal: undefined, missed: [] }),
     };
+    return { ...calls, talk: (stream) => new CallStreams(calls).serve(stream) };
   }
 
   #taskService(): TaskServiceServer {
