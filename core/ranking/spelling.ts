@@ -51,8 +51,10 @@ const CANDIDATE_PARAMETERS = [
   'rankingScoreThreshold',
 ] as const;
 
+const purposeOf = (place: number): string => `spelling ${place}`;
+
 /**
- * Searches that bring the oldest candidate of each value; purposes are places in the list. `isByAge`
+ * Searches that bring the oldest candidate of each value; purposes name places in the list. `isByAge`
  * tells that nodes list candidates by the order of their writes: then the first one is enough.
  */
 export function spellingRequests(
@@ -63,7 +65,7 @@ export function spellingRequests(
   const base: Record<string, unknown> = {};
   for (const name of CANDIDATE_PARAMETERS) if (body[name] !== undefined) base[name] = body[name];
   return apart.map(({ field, normalized }, place) => ({
-    purpose: String(place),
+    purpose: purposeOf(place),
     body: {
       ...base,
       filter: composeFilter(body['filter'], inFilter(field, [normalized])),
@@ -80,7 +82,7 @@ export function readSpellings(
 ): Spellings {
   const spellings = new Spellings();
   for (const [place, value] of apart.entries()) {
-    const oldest = oldestOf(readAnswers(answers.get(String(place))).flatMap(({ hits }) => hits));
+    const oldest = oldestOf(readAnswers(answers.get(purposeOf(place))).flatMap(({ hits }) => hits));
     const shown = oldest === undefined ? undefined : spelledIn(oldest, value);
     if (shown !== undefined) spellings.set(value, shown);
   }

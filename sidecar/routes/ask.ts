@@ -66,7 +66,8 @@ export async function askAnyNode(context: RouteContext, question: Question): Pro
   for (const nodeId of rotatedNodes(context)) {
     last = await askNode(context, nodeId, question);
     if (last.kind === 'answered' && last.status !== 503) return last;
-    if (last.kind === 'aborted') break;
+    // After a timeout nothing is left of the request's time.
+    if (last.kind === 'aborted' || last.kind === 'timeout') break;
   }
   throw outcomeError(last);
 }
@@ -82,7 +83,7 @@ export function outcomeError(outcome: NodeOutcome | undefined): MiroirError {
   if (outcome?.kind === 'timeout') {
     return new MiroirError(
       'miroir_node_timeout',
-      `A node did not answer within ${outcome.afterMs} ms.`,
+      `A node did not answer within ${Math.round(outcome.afterMs)} ms.`,
     );
   }
   return new MiroirError(

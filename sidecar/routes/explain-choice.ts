@@ -130,6 +130,6 @@ function filterReason(
   if (entry.foreignNodes?.has(read.nodeId) === true) {
     return 'it may hold documents of shards that it has no copy of';
   }
-  if (!read.isWhole) return 'it holds shards that others answer';
+  if (!read.isWhole) return 'it holds shards that it is not asked for';
   return isCurrently ? undefined : 'the worker cannot know whether its view is current';
 }

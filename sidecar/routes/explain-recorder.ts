@@ -60,7 +60,7 @@ export class ExplainRecorder implements ReadTrace {
     }
     this.#keep(this.#merges, MERGES_MAX, {
       ...(uid === '' ? {} : { index: uid }),
-      nodes: nodeIds,
+      nodes: [...new Set(nodeIds)],
       verdict,
       ...(why === undefined ? {} : { why }),
       hit_count: answer.hitCount,

@@ -48,6 +48,8 @@ export type FederatedResult<Merged> =
       readonly merged: Merged;
       readonly headers: readonly HeaderPair[];
       readonly nodeIds: readonly NodeId[];
+      /** The node of each answer that was merged, in their order. */
+      readonly sources: readonly NodeId[];
     }
   | { readonly kind: 'refused'; readonly refusals: readonly FederatedRefusal[] };
 
@@ -139,7 +141,8 @@ export async function askFederation<Merged>(
     const nodeIds = [...new Set(answered.map(({ nodeId }) => nodeId))];
     const answeredCount = nodeIds.length;
     const headers = judgeCoverage(context, { indexes, error, answeredCount });
-    return { kind: 'answered', merged: understood.merged, headers, nodeIds };
+    const sources = answered.flatMap(({ nodeId, answers }) => answers.map(() => nodeId));
+    return { kind: 'answered', merged: understood.merged, headers, nodeIds, sources };
   }
 }
 
@@ -217,6 +220,7 @@ async function askPart(
       askNode(context, nodeId, {
         method: 'POST',
         path: '/multi-search',
+        purpose: `${uid}: ${request.part}`,
         body: JSON.stringify(request.body),
         isOfData: true,
         signal,

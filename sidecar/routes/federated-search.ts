@@ -93,8 +93,8 @@ export async function federatedSearch(
   if (own.length > 0) return refuse(context, plan, [], own);
   const foreign = await refuseForeignFacets(context, plan, body);
   if (foreign !== undefined) return foreign;
-  const { merged, headers, nodeIds } = result;
-  context.trace?.merged('', merged, nodeIds);
+  const { merged, headers, nodeIds, sources } = result;
+  context.trace?.merged('', merged, sources);
   return {
     ...bytesReply(context.template, 200, merged.chunks, headers),
     plan: `federation of ${queries.length} searches, ${nodeIds.length} nodes`,
@@ -120,6 +120,7 @@ async function onOneNode(
   const read = tryRead(() => stripFederated(plan, outcome.body));
   if (read === undefined) throw unreadable();
   const stripped = read.value;
+  context.trace?.merged('', stripped, [nodeId]);
   return {
     ...bytesReply(context.template, 200, stripped.chunks, [coverage]),
     plan: `federation of ${plan.queries.length} searches, one node`,

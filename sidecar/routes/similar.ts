@@ -75,11 +75,17 @@ async function similar(
     return mergeSimilar(plan, answers, { processingTimeMs, requestUid: newRequestUid(Date.now()) });
   });
   if (result.kind === 'refused') {
-    return relayRefusal(context, entry, { answer: result.answer, untouched });
+    return relayRefusal(context, ownedOnly(entry, body), { answer: result.answer, untouched });
   }
   const { merged } = result;
   context.trace?.merged(entry.uid, merged, result.nodeIds);
   return bytesReply(context.template, 200, merged.chunks, result.headers);
+}
+
+/** The index as the nodes have it that hold the document: others would say that it is not there. */
+function ownedOnly(entry: IndexEntry, body: JsonObject): IndexEntry {
+  const copies = entry.owners[shardOfKey(String(body['id']), entry.shardCount)];
+  return copies === undefined ? entry : { ...entry, owners: [copies] };
 }
 
 /**
@@ -105,7 +111,7 @@ async function withoutVector(
     (answers.get('totals') ?? []).reduce((sum, bytes) => sum + readTotal(bytes), 0),
   );
   if (result.kind === 'refused') {
-    return relayRefusal(context, entry, { answer: result.answer, untouched });
+    return relayRefusal(context, ownedOnly(entry, body), { answer: result.answer, untouched });
   }
   const value = { ...own.value, hits: [], estimatedTotalHits: Math.max(0, result.merged - 1) };
   return jsonReply(context.template, 200, value, result.headers);

@@ -31,6 +31,8 @@ export type PartName = 'control' | 'sidecar' | 'worker' | 'envoy' | 'node';
 export interface TestCluster {
   readonly url: string;
   readonly masterKey: string;
+  /** Where everything is kept, the admin token too. */
+  readonly dataFolder: string;
   /** Addresses of the nodes, in order. */
   readonly nodeUrls: readonly string[];
   /** True if the nodes are real Meilisearch processes. */
@@ -112,6 +114,7 @@ export async function startCluster(flags: readonly string[] = []): Promise<TestC
   return {
     url,
     masterKey,
+    dataFolder,
     nodeUrls: readRunFile(dataFolder)
       .parts.filter((part) => part.part === 'node')
       .map((part) => part.address ?? ''),

@@ -36,7 +36,7 @@ const SPELLINGS = readSpellings(
   APART,
   new Map([
     [
-      '0',
+      'spelling 0',
       [
         listed([{ kind: 'DRAMA', ...version(7) }]),
         listed([
