@@ -1,5 +1,5 @@
 /** Calls to control about what this worker relies on: its view, and the nodes behind it. */
-import { credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { credentials } from '@grpc/grpc-js';
 import type { Position } from '../../core/topology.ts';
 import { ClusterServiceClient } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { callUnary, channelOptions } from './channel.ts';
@@ -7,9 +7,6 @@ import { callUnary, channelOptions } from './channel.ts';
 const CONFIRM_DEADLINE_MS = 1_000;
 /** Control itself gives a node two seconds. */
 const CONFIRM_NODE_DEADLINE_MS = 3_000;
-/** What a control without leases is taken to grant: it relies on nothing, and is being followed. */
-const GRANTED_WITHOUT_LEASES_MS = 2_000;
-const START: Position = { epoch: 0n, index: 0n };
 
 /** Confirmations over gRPC. Nothing here rejects: without an answer nothing is confirmed. */
 export class GrpcConfirmClient {
@@ -32,8 +29,8 @@ export class GrpcConfirmClient {
       const method = this.#client.confirm.bind(this.#client);
       const response = await callUnary(method, request, { deadlineMs: CONFIRM_DEADLINE_MS });
       return response.leaseMs;
-    } catch (error) {
-      return isMissing(error) ? GRANTED_WITHOUT_LEASES_MS : undefined;
+    } catch {
+      return undefined;
     }
   }
 
@@ -44,16 +41,12 @@ export class GrpcConfirmClient {
       const method = this.#client.confirmNode.bind(this.#client);
       const response = await callUnary(method, request, { deadlineMs: CONFIRM_NODE_DEADLINE_MS });
       return response.position;
-    } catch (error) {
-      return isMissing(error) ? START : undefined;
+    } catch {
+      return undefined;
     }
   }
 
   close(): void {
     this.#client.close();
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return (error as Partial<ServiceError>).code === status.UNIMPLEMENTED;
 }

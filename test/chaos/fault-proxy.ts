@@ -12,6 +12,8 @@ const SLOW_MS = 150;
 /** A listening proxy. */
 export class FaultProxy {
   readonly port: number;
+  /** In `slow`, how long bytes are held back in each direction. */
+  slowMs = SLOW_MS;
   readonly #target: number;
   readonly #server: Server;
   readonly #open = new Set<Socket>();
@@ -80,7 +82,7 @@ export class FaultProxy {
       setTimeout(() => {
         to.write(chunk);
         from.resume();
-      }, SLOW_MS);
+      }, this.slowMs);
     });
     from.on('end', () => to.end());
     from.on('close', () => {
