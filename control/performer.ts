@@ -211,6 +211,8 @@ export class Performer {
     if (marker === 'absent') return 'absent';
     const isOurs =
       marker.cluster === this.#options.state.cluster.clusterId && marker.node === node.id;
-    return isOurs ? 'ours' : 'foreign';
+    if (!isOurs) return 'foreign';
+    const record = this.#options.state.cluster.nodes.find(({ id }) => id === node.id);
+    return marker.seq < (record?.markerSeq ?? -1) ? 'older' : 'ours';
   }
 }

@@ -59,6 +59,7 @@ export class Watchers {
       const probe = new Probe({
         node,
         check: (probeSignal) => this.#check(node, probeSignal),
+        isDoubted: () => this.#options.state.recovery.doubted.has(node.id),
         onChange: (health) => {
           this.#noteHealth(node, health);
           if (health.isUp && !isStarting) void onUp();

@@ -54,6 +54,13 @@ export function loseData(state: State, node: NodeRecord, reading: NodeReading): 
   const gone = [...(state.outstanding.get(node.id) ?? [])]
     .filter(([uid, reference]) => !isKept(state, reference, kept.get(uid)))
     .map(([uid]) => uid);
+  state.recovery.doubted.add(node.id);
+  if (lastOf.length === 0) {
+    // Nothing of what it was is relied on any more: it is adopted anew.
+    node.isAdopted = false;
+    node.markerSeq = -1;
+    state.touchCluster();
+  }
   node.lastTaskUid = reading.highestUid;
   node.lastTag = reading.tasks.at(-1)?.tag ?? null;
   node.seenUid = reading.highestUid;

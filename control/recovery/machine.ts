@@ -41,6 +41,7 @@ export function moveRecovery(state: State, lane: LaneSteps, event: MachineEvent)
   }
   if (event.kind === 'nodeHealth' && event.isUp) {
     recovery.upSince.set(event.nodeId, event.now.steadyMs);
+    recovery.doubted.delete(event.nodeId);
   }
   const { now } = event;
   if (event.kind === 'tick') {

@@ -16,6 +16,8 @@ const REFUSALS_MAX = 2;
 export interface ProbeOptions {
   readonly node: ControlNode;
   readonly check: (signal: AbortSignal) => Promise<NodeCheck>;
+  /** Whether it was found to have lost data: it is checked again before it is used on. */
+  readonly isDoubted: () => boolean;
   /** Called at each change, and once at first. */
   readonly onChange: (health: { readonly isUp: boolean; readonly reason: string }) => void;
   /** The node needs a person. Called once per reason. */
@@ -58,6 +60,7 @@ export class Probe {
 
   async #turn(): Promise<void> {
     const { signal } = this.#abort;
+    if (this.#isUp === true && this.#options.isDoubted()) this.#set(false, 'it lost data');
     if (this.#isUp === true) {
       const { node } = this.#options;
       const answer = await node.call({
