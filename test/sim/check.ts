@@ -58,7 +58,7 @@ function playDocuments(world: World, made: Replay, record: WriteRecord, seq: num
   if (index === undefined) return;
   for (const { text } of KEYS) {
     const shard = shardOfText(text, index.shardCount);
-    if (record.outcomes.get(shard) !== 'in') continue;
+    if (record.outcomes.get(shard) !== 'in' && !record.keptKeys.has(text)) continue;
     if (hasKeys(write.kind) && !write.keys.includes(text)) continue;
     const doc = applyWrite(write, seq, text, index.docs.get(text));
     if (doc === undefined) index.docs.delete(text);
@@ -215,9 +215,18 @@ function checkCopy(
     const rule = wanted === undefined ? 'f: a deleted document came back' : 'c: copies differ';
     world.fail(
       rule,
-      `index ${model.id.slice(-4)} shard ${copy.shard} node ${copy.nodeId} key ${text}: ${docText(own)}, one node has ${docText(wanted)}`,
+      `index ${model.id.slice(-4)} shard ${copy.shard} node ${copy.nodeId} key ${text}: ${docText(own)}, one node has ${docText(wanted)}; history ${historyText(world, model, text)}`,
     );
   }
+}
+
+function historyText(world: World, model: ModelIndex, key: string): string {
+  return (model.versions.get(key) ?? [])
+    .map(({ seq, doc }) => {
+      const write = world.history.bySeq.get(seq)?.write;
+      return `${seq}(${write?.kind.slice(9) ?? 'none'}${write?.skipCreation ? ' skip' : ''})=${docText(doc)}`;
+    })
+    .join(' ');
 }
 
 function checkForeign(world: World, uid: string, model: ModelIndex): void {
@@ -319,7 +328,8 @@ function lower(world: World, read: ReadRecord, states: readonly KeyState[]): voi
     for (const state of states) {
       const top = state.fitting.at(-1) ?? 0;
       const place = state.versions.findIndex(
-        ({ seq }, at) => at > 0 && at <= top && states.some((other) => lacks(other, seq)),
+        ({ seq }, at) =>
+          at > 0 && at <= top && isWhole(world, seq) && states.some((other) => lacks(other, seq)),
       );
       if (place < 0) continue;
       while ((state.fitting.at(-1) ?? -1) >= place) state.fitting.pop();
@@ -331,6 +341,12 @@ function lower(world: World, read: ReadRecord, states: readonly KeyState[]): voi
       );
     }
   }
+}
+
+/** Parts of a write are tasks of their own: each shows whole, one after another. */
+function isWhole(world: World, seq: number): boolean {
+  const write = world.history.bySeq.get(seq)?.write;
+  return write === undefined || write.keys.length <= write.partSize;
 }
 
 function lacks(state: KeyState, seq: number): boolean {

@@ -21,6 +21,8 @@ export interface WriteRecord {
   finalOrder: number;
   /** Shards, by outcome, when the task became final. */
   readonly outcomes: Map<number, string>;
+  /** Keys of parts that stay applied although the write as a whole failed: parts are tasks of their own. */
+  readonly keptKeys: Set<string>;
   /** Shards where some node failed it for reasons of its own. */
   readonly failedShards: Set<number>;
   /** Shards where some copy applied it. */
@@ -62,6 +64,7 @@ export class History {
       finalStatus: null,
       finalOrder: Number.POSITIVE_INFINITY,
       outcomes: new Map(),
+      keptKeys: new Set(),
       failedShards: new Set(),
       appliedShards: new Set(),
     });

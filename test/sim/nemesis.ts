@@ -7,7 +7,7 @@ export function disturb(world: World): void {
   const { random, rates, control, coverage } = world;
   for (const sidecar of world.sidecars) {
     if (random.chance(rates.sidecarCrash * 0.012)) sidecar.crash();
-    if (random.chance(rates.sidecarPause * 0.012)) {
+    if (!sidecar.isPaused && random.chance(rates.sidecarPause * 0.012)) {
       coverage.hit('sidecar paused');
       sidecar.pausedUntilMs = world.clock.nowMs + random.between(100, 9_000);
     }

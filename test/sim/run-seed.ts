@@ -123,7 +123,10 @@ function restWords(world: World): string {
       .filter((copy) => copy.state !== 'in-sync')
       .map((copy) => `${id.slice(-4)}/${copy.shard} on ${copy.nodeId} ${copy.state}`),
   );
-  return `open ${open.join('; ')} | copies ${copies.join('; ')} | strays ${world.network.strays} | nodes at work ${world.nodes.filter((node) => node.hasWork).map((node) => node.id)} | sessions ${world.sidecars.map((sidecar) => sidecar.sessions.size)}`;
+  const notes = [...state.notes].flatMap(([key, { from, held }]) =>
+    from === null && held.size === 0 ? [] : [`${key} from ${from} held ${[...held].join()}`],
+  );
+  return `open ${open.join('; ')} | notes ${notes.join('; ')} | copies ${copies.join('; ')} | strays ${world.network.strays} | nodes at work ${world.nodes.filter((node) => node.hasWork).map((node) => node.id)} | sessions ${world.sidecars.map((sidecar) => sidecar.sessions.size)}`;
 }
 
 /** Clients of all sidecars. */

@@ -13,7 +13,7 @@ import { ControlHost, type Publication } from './control-host.ts';
 import type { Coverage } from './coverage.ts';
 import { shardOfText } from './documents.ts';
 import { Hazards } from './hazards.ts';
-import { History } from './history.ts';
+import { History, type WriteRecord } from './history.ts';
 import { Network } from './network.ts';
 import { ModelNode, type ModelTask, type TaskRequest } from './node.ts';
 import { ModelPerformer } from './performer.ts';
@@ -154,7 +154,6 @@ export class World {
       node.isUp = true;
       node.stalledUntilMs = 0;
     }
-    for (const sidecar of this.sidecars) sidecar.pausedUntilMs = 0;
     this.control.pause(0);
   }
 
@@ -322,9 +321,46 @@ export class World {
         `task ${seq} ${status} ${[...(record?.outcomes ?? [])].map(([shard, outcome]) => `${shard}:${outcome}`).join(' ')}`,
     );
     this.coverage.hit(`task ${status}`);
+    if (record !== undefined) this.#keepParts(record);
     const isChange = record?.intent?.createsIndex === true || record?.intent?.scope === 'index';
     if (!isChange) return;
     for (const name of record.intent?.names ?? []) this.#indexChanges.set(name, index);
+  }
+
+  /**
+   * A write in several parts may fail in one and not in another. What stays is what its parts did on the
+   * copies that count, and that must be the same on all of them.
+   */
+  #keepParts(record: WriteRecord): void {
+    const { write, seq, intent, outcomes } = record;
+    if (intent?.indexId == null || write.keys.length <= write.partSize) return;
+    const copies = this.copiesOf(intent.indexId);
+    for (const [shard, outcome] of outcomes) {
+      if (outcome === 'in') continue;
+      const counting = copies.filter(
+        (copy) => copy.shard === shard && (copy.state === 'in-sync' || copy.state === 'held'),
+      );
+      const kept = counting.map(({ nodeId }) => this.#appliedKeys(nodeId, seq ?? -1, shard));
+      if (new Set(kept.map((keys) => keys.join())).size > 1) {
+        this.fail(
+          'c: a write that failed left different parts',
+          `task ${seq} shard ${shard}: ${counting.map(({ nodeId }, at) => `${nodeId} has ${kept[at]?.join() || 'nothing'}`).join('; ')}`,
+        );
+      }
+      for (const key of kept[0] ?? []) record.keptKeys.add(key);
+      if ((kept[0] ?? []).length > 0) this.coverage.hit('limit: a part of a failed write stays');
+    }
+  }
+
+  #appliedKeys(nodeId: string, seq: number, shard: number): string[] {
+    const keys: string[] = [];
+    for (const task of this.node(nodeId).tasks) {
+      if (task.seq !== seq || task.work.kind !== 'write' || task.status !== 'succeeded') continue;
+      for (const key of task.work.keys) {
+        if (shardOfText(key, this.profile.shardCount) === shard) keys.push(key);
+      }
+    }
+    return keys.sort();
   }
 
   #onTail(reading: NodeReading, index: number): void {
@@ -354,10 +390,12 @@ export class World {
     if (task === undefined) return;
     this.trace(() => `${node.id} ends ${task.uid} of ${task.seq}: ${task.errorCode ?? 'ok'}`);
     const record = this.history.bySeq.get(task.seq);
+    // A copy has applied a write when all its parts have: one that fails fails it on all its shards.
+    if (isOwnFailure)
+      for (const shard of record?.intent?.shards ?? []) record?.failedShards.add(shard);
     for (const { indexId, shard } of places) {
       if (isOwnFailure) {
         this.coverage.hit('node failed a task');
-        record?.failedShards.add(shard);
         if (task.work.kind === 'write') this.hazards.add(node.id, indexId, shard, task);
       } else if (task.status === 'succeeded') {
         const own = this.copiesOf(indexId).find(
