@@ -12,7 +12,9 @@ export function resultOf(target: Target): 'open' | 'ok' | 'failed' | 'lost' | 'a
   if (parts.some(({ task }) => task?.status === 'failed' || task?.status === 'canceled')) {
     return 'failed';
   }
-  return parts.every(({ task }) => task?.status === 'succeeded') ? 'ok' : 'open';
+  if (!parts.every(({ task }) => task?.status === 'succeeded')) return 'open';
+  // Parts of it are missing for good, whatever became of those that arrived.
+  return target.state === 'partial' ? 'failed' : 'ok';
 }
 
 /** Whether it is open if all parts of a target are in the node's queue. */
