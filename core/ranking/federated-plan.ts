@@ -41,6 +41,8 @@ export interface FederatedRequest {
   readonly body: JsonObject;
   /** Every index that a query names; a query on another is for a node to refuse. */
   readonly indexes: ReadonlyMap<string, RankedIndex>;
+  /** Indexes that are nowhere: their queries are read and asked of nobody. */
+  readonly missing?: ReadonlySet<string>;
 }
 
 /** What one node is asked of one index, and which of the client's queries they are. */
@@ -55,14 +57,18 @@ export interface FederatedNodeRequest {
 
 /** Plans a federated search; undefined if the body is not one that can be read. */
 export function planFederated(request: FederatedRequest): FederatedPlan | undefined {
-  const { body, indexes } = request;
+  const { body, indexes, missing } = request;
+  const known = new Map(indexes);
+  for (const uid of missing ?? []) {
+    known.set(uid, { uid, primaryKey: null, settings: {}, hasSeveralOwners: false });
+  }
   const federation = body['federation'];
   const wanted = body['queries'];
   if (!isObject(federation) || !Array.isArray(wanted)) return undefined;
   const distinct = federation['distinct'];
   const queries: FederatedQuery[] = [];
   for (const query of wanted as unknown[]) {
-    const read = isObject(query) ? readQuery(query, indexes, federation) : undefined;
+    const read = isObject(query) ? readQuery(query, known, federation) : undefined;
     if (read === undefined) return undefined;
     queries.push(read);
   }

@@ -6,23 +6,38 @@ import { RESERVED_PREFIX } from '../reserved/index.ts';
 import { isWithin } from './select.ts';
 import type { JsonObject } from './types.ts';
 
-/** Patterns of the user's rules that allow filtering. */
-export function filterablePatterns(settings: JsonObject): string[] {
+/** What one of the user's rules covers. */
+interface FilterRule {
+  readonly text: string;
+  /** A plain name covers itself and what is nested in it; in it, `*` is a letter like others. */
+  readonly isPattern: boolean;
+}
+
+/** The user's rules that allow filtering. */
+function filterRules(settings: JsonObject): FilterRule[] {
   const rules = settings['filterableAttributes'];
   if (!Array.isArray(rules)) return [];
-  return rules.flatMap((rule: unknown) => {
-    if (typeof rule === 'string') return [rule];
+  return rules.flatMap((rule: unknown): FilterRule[] => {
+    if (typeof rule === 'string') return [{ text: rule, isPattern: false }];
     if (typeof rule !== 'object' || rule === null) return [];
     const { attributePatterns, features } = rule as JsonObject;
     const filter = ((features ?? {}) as JsonObject)['filter'] as JsonObject | undefined;
     const isOff = filter?.['equality'] === false && filter['comparison'] !== true;
-    return isOff || !Array.isArray(attributePatterns) ? [] : (attributePatterns as string[]);
+    if (isOff || !Array.isArray(attributePatterns)) return [];
+    return (attributePatterns as string[]).map((text) => ({ text, isPattern: true }));
   });
+}
+
+/** Names and patterns of the user's rules that allow filtering. */
+export function filterablePatterns(settings: JsonObject): string[] {
+  return filterRules(settings).map(({ text }) => text);
 }
 
 /** Whether a field can be filtered under the user's settings. */
 export function isFilterable(field: string, settings: JsonObject): boolean {
-  return filterablePatterns(settings).some((pattern) => matchesPattern(field, pattern));
+  return filterRules(settings).some(({ text, isPattern }) =>
+    isPattern ? matchesPattern(field, text) : isWithin(field, text),
+  );
 }
 
 /**
@@ -30,8 +45,8 @@ export function isFilterable(field: string, settings: JsonObject): boolean {
  * covers what is nested in it, among facets it is that field alone: so both are asked for.
  */
 export function expandFacets(facets: readonly string[], settings: JsonObject): string[] {
-  const patterns = filterablePatterns(settings).flatMap((pattern) =>
-    pattern.startsWith('*') || pattern.endsWith('*') ? [pattern] : [pattern, `${pattern}.*`],
+  const patterns = filterRules(settings).flatMap(({ text, isPattern }) =>
+    isPattern ? [text] : [text, `${text}.*`],
   );
   return [
     ...new Set(
@@ -68,12 +83,12 @@ export function facetOfNothing(
   facets: readonly unknown[],
   settings: JsonObject,
 ): string | undefined {
-  const patterns = filterablePatterns(settings);
+  const rules = filterRules(settings);
   return facets.find(
     (facet): facet is string =>
       typeof facet === 'string' &&
-      meets(facet, `${RESERVED_PREFIX}*`) &&
-      !patterns.some((pattern) => meets(facet, pattern)),
+      meets(facet, { text: `${RESERVED_PREFIX}*`, isPattern: true }) &&
+      !rules.some((rule) => meets(facet, rule)),
   );
 }
 
@@ -83,9 +98,10 @@ export function isNamed(field: string, pattern: string): boolean {
   return isOpen ? matchesPattern(field, pattern) : field === pattern;
 }
 
-/** Whether one of two patterns lies within the other, as nodes compare them. */
-function meets(left: string, right: string): boolean {
-  return matchesPattern(left, right) || matchesPattern(right, left);
+/** Whether a facet and a rule have a field in common, as nodes look at it. */
+function meets(facet: string, { text, isPattern }: FilterRule): boolean {
+  if (matchesPattern(text, facet)) return true;
+  return isPattern ? matchesPattern(facet, text) : isWithin(facet, text) || isWithin(text, facet);
 }
 
 function matchesPattern(field: string, pattern: string): boolean {

@@ -53,3 +53,4 @@ export type {
   SearchPurpose,
   Verdict,
 } from './types.ts';
+export { readHitsTotalMax } from './window.ts';

@@ -220,7 +220,7 @@ class SearchMerge {
 
   #total(ranked: Ranked, counted: readonly SearchAnswer[]): number {
     const totals = this.#window.isPaged ? this.#answers('totals') : [];
-    const values = this.#answers('distinct-values');
+    const values = this.#distinctValues(ranked);
     if (ranked.filter !== undefined && values.length > 0 && !this.#plan.hasThreshold) {
       const counts = this.#distinctCounts(values);
       const candidates = sumTotals(values);
@@ -230,6 +230,12 @@ class SearchMerge {
     }
     const isSplit = this.#plan.semanticRatio !== undefined;
     return sumTotals(totals.length > 0 && !isSplit ? totals : counted);
+  }
+
+  /** Values of the distinct field among the candidates of the half that is counted. */
+  #distinctValues({ from }: Ranked): readonly SearchAnswer[] {
+    const isUniverse = from === this.#answers('semantic') && this.#purposes.has('universe-values');
+    return this.#answers(isUniverse ? 'universe-values' : 'distinct-values');
   }
 
   #distinctCounts(values: readonly SearchAnswer[]): Map<string, number> {
@@ -282,7 +288,7 @@ class SearchMerge {
   /** The facet of the distinct field itself: a value that was seen counts once. */
   #countDistinctFacet(table: FacetTable, ranked: Ranked): void {
     const { distinct } = this.#plan;
-    const values = this.#answers('distinct-values');
+    const values = this.#distinctValues(ranked);
     if (distinct === undefined || ranked.filter === undefined || values.length === 0) return;
     if (!table.fields.has(distinct)) return;
     const full = new FacetTable();

@@ -120,11 +120,16 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
   const base = candidateBody(body, index.primaryKey);
   const wantsFacets = isTextArray(body['facets']);
   if (distinct !== undefined && !shape.hasThreshold && isFilterable(distinct, index.settings)) {
-    requests.push({ purpose: 'distinct-values', body: { ...base, facets: [distinct], limit: 0 } });
+    const values = { ...base, facets: [distinct], limit: 0 };
+    requests.push({ purpose: 'distinct-values', body: values });
+    // A hybrid search for nothing is answered by its keyword half: the semantic half has to be asked.
+    if (shape.semanticRatio !== undefined) {
+      const hybrid = { ...(body['hybrid'] as JsonObject), semanticRatio: 1 };
+      requests.push({ purpose: 'universe-values', body: { ...values, hybrid } });
+    }
   }
   if (shape.hasThreshold && !window.isPaged) {
     const { rankingScoreThreshold: _threshold, ...open } = base;
-    // A hybrid search for nothing is answered by its keyword half: the semantic half has to be asked.
     if (shape.semanticRatio !== undefined) {
       open['hybrid'] = { ...(body['hybrid'] as JsonObject), semanticRatio: 1 };
     }

@@ -7,11 +7,13 @@ import { inFilter } from '../filter/compose.ts';
 import { ByteWriter, decodeString } from '../json/slice.ts';
 import { VERSION_FIELD } from '../reserved/index.ts';
 import { readAnswers } from './answer.ts';
+import { isRelevancy } from './canonical-rules.ts';
 import { decideNeighbours } from './decisions.ts';
+import { RULE_VECTOR } from './details.ts';
 import { isFilterable } from './filterable.ts';
 import { HeadMerge } from './heads.ts';
-import { compareHits, type Hit } from './hits.ts';
-import { nodeLists, type Projection, searchProjection } from './projection.ts';
+import { compareHits, compareVersions, type Hit } from './hits.ts';
+import { isTextArray, nodeLists, type Projection, searchProjection } from './projection.ts';
 import { visitLeaves } from './select.ts';
 import type {
   AnswerEnvelope,
@@ -39,6 +41,8 @@ export interface SimilarPlan {
   readonly hitsTotalMax: number;
   /** Whether the document itself may be left out by the client's filter. */
   readonly isFiltered: boolean;
+  /** Nodes rank by a field first: all their hits are asked for and ranked here. */
+  readonly isFieldFirst: boolean;
   /** Least similarity of a hit. */
   readonly threshold: number | undefined;
 }
@@ -58,7 +62,14 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
   const hitsTotalMax = readHitsTotalMax(index.settings);
   const window = readWindow({ offset: body['offset'], limit: body['limit'] }, hitsTotalMax);
   const projection = searchProjection(body, index.settings);
-  const semantic = { vector, hybrid: { embedder, semanticRatio: 1 } };
+  // No document is left out for another: an index that is distinct is made so by what all differ in.
+  const isDistinct = typeof index.settings['distinctAttribute'] === 'string';
+  const semantic = {
+    vector,
+    hybrid: { embedder, semanticRatio: 1 },
+    ...(isDistinct ? { distinct: VERSION_FIELD } : {}),
+  };
+  const isFieldFirst = ranksByFieldFirst(index.settings);
   const filters = filter === undefined || filter === null ? {} : { filter };
   const main: Record<string, unknown> = {
     ...semantic,
@@ -67,7 +78,7 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
     showRankingScore: true,
     showRankingScoreDetails: true,
     offset: 0,
-    limit: (window?.end ?? 0) + 1,
+    limit: isFieldFirst ? hitsTotalMax : (window?.end ?? 0) + 1,
   };
   for (const name of ['retrieveVectors', 'locales'] as const) {
     if (body[name] !== undefined) main[name] = body[name];
@@ -92,7 +103,16 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
     id: String(id),
     primaryKey: index.primaryKey,
     hitsTotalMax,
+    isFieldFirst,
   };
+}
+
+/** Whether a search is ranked by some field before it is by similarity, which counts alone here. */
+function ranksByFieldFirst(settings: JsonObject): boolean {
+  const rules = settings['rankingRules'];
+  if (!isTextArray(rules)) return false;
+  const first = rules.find((rule) => isRelevancy(rule) || rule.includes(':'));
+  return first !== undefined && !isRelevancy(first);
 }
 
 /**
@@ -106,10 +126,10 @@ export function mergeSimilar(
 ): MergedAnswer {
   const main = readAnswers(answers.get('main'));
   const window = plan.window as SearchWindow;
-  const heads = new HeadMerge(
-    main.map((answer) => answer.hits),
-    compareHits,
-  );
+  const lists = main.map((answer) => answer.hits);
+  const heads = plan.isFieldFirst
+    ? new HeadMerge([lists.flat().sort(compareSimilarity)], compareSimilarity)
+    : new HeadMerge(lists, compareHits);
   const hits: Hit[] = [];
   let isSelfSeen = false;
   /** Place of the first hit of the window that is not similar enough. */
@@ -150,8 +170,12 @@ export function mergeSimilar(
 
 /** A document without a vector of this embedder is similar to nothing. */
 function hasSimilarity(hit: Hit): boolean {
-  const rule = hit.rules[0];
+  const rule = hit.rules.find(({ kind }) => kind === RULE_VECTOR);
   return rule === undefined || rule.first >= 0;
+}
+
+function compareSimilarity(left: Hit, right: Hit): number {
+  return right.score - left.score || compareVersions(left, right) || left.source - right.source;
 }
 
 /** An engine ends its list there, and counts none of what follows; hits before the window are not looked at. */

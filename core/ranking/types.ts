@@ -41,6 +41,8 @@ export type SearchPurpose =
   | 'no-threshold'
   /** As `no-threshold`, for the semantic half of a hybrid search. */
   | 'universe'
+  /** As `distinct-values`, for the semantic half of a hybrid search. */
+  | 'universe-values'
   /** The two halves of a hybrid search. */
   | 'keyword'
   | 'semantic';

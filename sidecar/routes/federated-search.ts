@@ -5,6 +5,7 @@
  */
 
 import { assert } from '../../core/assert.ts';
+import { errorBody, MiroirError } from '../../core/errors.ts';
 import { decodeObject } from '../../core/json/slice.ts';
 import type { CoveringSet } from '../../core/placement/index.ts';
 import {
@@ -35,9 +36,10 @@ import {
 import { askFederation, type FederatedRefusal, federatedTargets } from './federated-nodes.ts';
 import { coveringFor, rankedIndex } from './index-plan.ts';
 import { evenQueries } from './known-fields.ts';
-import { bytesReply, type HeaderPair } from './reply.ts';
+import { askOwner } from './refusal.ts';
+import { bytesReply, type HeaderPair, jsonReply } from './reply.ts';
 import { refuseReservedNames } from './reserved-names.ts';
-import { findIndex, refuseReservedUid } from './uid.ts';
+import { findIndex, indexNotFound, refuseReservedUid } from './uid.ts';
 import { tryRead, unreadable } from './unreadable.ts';
 import { newRequestUid } from './uuid.ts';
 
@@ -51,27 +53,31 @@ export async function federatedSearch(
   queries: readonly { readonly indexUid: string; readonly body: JsonObject }[],
 ): Promise<GatewayReply | undefined> {
   const entries = new Map<string, IndexEntry>();
-  for (const { indexUid, body: query } of queries) {
+  const missing: OwnRefusal[] = [];
+  for (const [position, { indexUid, body: query }] of queries.entries()) {
     refuseReservedNames(query);
     const entry = findIndex(context.view, indexUid as IndexUid);
-    if (entry === undefined || !mayUseIndex(context.access, indexUid)) return undefined;
-    entries.set(indexUid, entry);
+    if (!mayUseIndex(context.access, indexUid)) return undefined;
+    if (entry === undefined) missing.push(missingIndex(indexUid, position));
+    else entries.set(indexUid, entry);
   }
   const federation = body['federation'] as JsonObject;
   refuseReservedNames({ distinct: federation['distinct'] });
   refuseReservedFacets(federation['facetsByIndex']);
   const indexes = new Map([...entries].map(([uid, entry]) => [uid, rankedIndex(entry)]));
   const even = await evenQueries(context, entries, body['queries']);
-  if (hasUnreadableFacets(body)) return undefined;
+  if (entries.size === 0 || hasUnreadableFacets(body)) return undefined;
   const request = withoutForeignFacets({ ...body, queries: even }, entries);
-  const plan = planFederated({ body: request, indexes });
+  const unknown = new Set(missing.map(({ position }) => queries[position]?.indexUid ?? ''));
+  const plan = planFederated({ body: request, indexes, missing: unknown });
   if (plan?.window === undefined || queries.length === 0) return undefined;
   const startedAt = performance.now();
   const targets = federatedTargets(chooseCopies(context, entries, queries));
   const [only] = targets.nodes.keys();
   const isOnOne = targets.nodes.size === 1 && targets.uncovered.size === 0;
   const hasOneOwnerEach = [...indexes.values()].every((index) => !index.hasSeveralOwners);
-  if (isOnOne && only !== undefined && hasOneOwnerEach && isCurrent(context)) {
+  const isWhole = isOnOne && missing.length === 0;
+  if (isWhole && only !== undefined && hasOneOwnerEach && isCurrent(context)) {
     const own = forwardFederated(plan, even as JsonObject[]);
     const coverage = wholeCoverage(entries);
     const reply = await onOneNode(context, { plan, nodeId: only, body: own, coverage });
@@ -89,8 +95,13 @@ export async function federatedSearch(
       ...metadata(context, plan),
     }),
   );
-  if (result.kind === 'refused') return refuse(context, plan, result.refusals, own);
-  if (own.length > 0) return refuse(context, plan, [], own);
+  if (result.kind === 'refused' || own.length > 0) {
+    const refusals = result.kind === 'refused' ? result.refusals : [];
+    const given = body['queries'] as JsonObject[];
+    const isSame = given.every((query, at) => (even as JsonObject[])[at] === query);
+    const asked = isSame ? undefined : given;
+    return refuse(context, plan, { refusals, own, entries, asked });
+  }
   const foreign = await refuseForeignFacets(context, plan, body);
   if (foreign !== undefined) return foreign;
   const { merged, headers, nodeIds, sources } = result;
@@ -157,23 +168,54 @@ function wholeCoverage(entries: ReadonlyMap<string, IndexEntry>): HeaderPair {
   return ['x-miroir-coverage', `${count}/${count}`];
 }
 
+function missingIndex(indexUid: string, position: number): OwnRefusal {
+  const message = `Inside \`.queries[${position}]\`: ${indexNotFound(indexUid).message}`;
+  return { position, error: new MiroirError('index_not_found', message), isOfIndex: true };
+}
+
+interface Refusals {
+  readonly refusals: readonly FederatedRefusal[];
+  readonly own: readonly OwnRefusal[];
+  readonly entries: ReadonlyMap<string, IndexEntry>;
+  /** The client's queries where nodes were asked others. */
+  readonly asked: readonly JsonObject[] | undefined;
+}
+
 /** Of several refusals, the one that a single node would have told. */
-function refuse(
+async function refuse(
   context: RouteContext,
   plan: FederatedPlan,
-  refusals: readonly FederatedRefusal[],
-  own: readonly OwnRefusal[],
-): GatewayReply {
-  const answers = refusals.map((refusal) => inClientsWords(plan, refusal));
+  found: Refusals,
+): Promise<GatewayReply> {
+  const answers = found.refusals.map((refusal) => inClientsWords(plan, refusal));
   const words = answers.map(({ body }) => {
     const { code, message } = decodeObject(body);
     return { code: String(code), message: String(message) };
   });
-  const first = firstRefusal(plan, words, own);
-  if (typeof first === 'object') throw first.error;
-  const answer = answers[first ?? 0];
-  assert(answer !== undefined, 'a refused search has a refusal');
-  return relay(context, answer);
+  const first = firstRefusal(plan, words, found.own);
+  if (typeof first === 'object') {
+    const { code, message } = first.error;
+    return jsonReply(context.template, 400, errorBody(code, message));
+  }
+  const [answer, refusal] = [answers[first ?? 0], found.refusals[first ?? 0]];
+  assert(answer !== undefined && refusal !== undefined, 'a refused search has a refusal');
+  return relay(context, (await askAgain(context, plan, refusal, found)) ?? answer);
+}
+
+/** The refusal of the client's own queries, where nodes had been asked others. */
+async function askAgain(
+  context: RouteContext,
+  plan: FederatedPlan,
+  { request }: FederatedRefusal,
+  { asked, entries }: Refusals,
+): Promise<Answered | undefined> {
+  const entry = entries.get(request.indexUid);
+  if (asked === undefined || entry === undefined) return undefined;
+  const queries = request.positions.map((position) => asked[position]);
+  const federation = request.body['federation'];
+  const body = JSON.stringify({ federation, queries });
+  const answer = await askOwner(context, entry, { method: 'POST', path: '/multi-search', body });
+  return answer === undefined ? undefined : inClientsWords(plan, { answer, request });
 }
 
 interface Refused {

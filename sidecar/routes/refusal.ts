@@ -3,7 +3,8 @@
  * node is asked the client's own question, and that refusal is passed on without internal names.
  */
 import { MiroirError } from '../../core/errors.ts';
-import { cleanError } from '../../core/ranking/index.ts';
+import { decodeObject } from '../../core/json/slice.ts';
+import { cleanError, compareUtf8 } from '../../core/ranking/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { GatewayReply } from '../http/exchange.ts';
 import { type Answered, askNode, type Question, relay } from './ask.ts';
@@ -19,7 +20,31 @@ export async function relayRefusal(
   const { answer, untouched } = refused;
   if (answer.status !== 400) return relay(context, answer);
   const own = await askOwner(context, entry, untouched);
-  return relayClean(context, entry, own ?? answer);
+  return relayClean(context, entry, await withAllNames(context, entry, own ?? answer, untouched));
+}
+
+const SEARCHABLE = /^(.*Available searchable attributes are: `)([^`]*)(`.*)$/s;
+
+/** Some refusals name the fields that a node has seen: put together from all nodes of the index. */
+async function withAllNames(
+  context: RouteContext,
+  entry: IndexEntry,
+  answer: Answered,
+  question: Question,
+): Promise<Answered> {
+  if (!Buffer.from(answer.body).includes('Available searchable attributes')) return answer;
+  const said = decodeObject(answer.body);
+  const found = SEARCHABLE.exec(String(said['message']));
+  if (found === null) return answer;
+  const names = new Set<string>();
+  for (const nodeId of readableNodes(context, entry)) {
+    const outcome = await askNode(context, nodeId, question);
+    if (outcome.kind !== 'answered' || outcome.status !== 400) continue;
+    const list = SEARCHABLE.exec(String(decodeObject(outcome.body)['message']))?.[2] ?? '';
+    for (const name of list.split(', ')) if (name !== '') names.add(name);
+  }
+  const message = `${found[1]}${[...names].sort(compareUtf8).join(', ')}${found[3]}`;
+  return { ...answer, body: Buffer.from(JSON.stringify({ ...said, message })) };
 }
 
 /**

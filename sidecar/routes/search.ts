@@ -229,7 +229,7 @@ function envelope(
   const { uid: indexUid, primaryKey } = search.entry;
   const query = search.body['q'];
   const metadata = {
-    ...(typeof query === 'string' && query.trim() !== '' ? { query } : {}),
+    ...(typeof query === 'string' ? { query } : {}),
     queryUid: newRequestUid(Date.now()),
     indexUid,
     ...(primaryKey === null ? {} : { primaryKey }),

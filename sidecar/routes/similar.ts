@@ -9,6 +9,7 @@ import {
   mergeSimilar,
   planSearch,
   planSimilar,
+  readHitsTotalMax,
   stripSearch,
 } from '../../core/ranking/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
@@ -113,7 +114,8 @@ async function withoutVector(
   if (result.kind === 'refused') {
     return relayRefusal(context, ownedOnly(entry, body), { answer: result.answer, untouched });
   }
-  const value = { ...own.value, hits: [], estimatedTotalHits: Math.max(0, result.merged - 1) };
+  const count = Math.min(result.merged - 1, readHitsTotalMax(entry.settings));
+  const value = { ...own.value, hits: [], estimatedTotalHits: Math.max(0, count) };
   return jsonReply(context.template, 200, value, result.headers);
 }
 

@@ -43,7 +43,7 @@ export async function runScenario(arena: Arena, scenario: Scenario): Promise<Out
     outcomes.push(...writes);
     if (writes.some(({ verdict }) => verdict.class !== 'equal')) return outcomes;
     const asked = await askAll(arena, scenario.requests);
-    for (const pair of asked) outcomes.push(await toOutcome(arena, evidence, pair));
+    outcomes.push(...(await inOrder(asked, (pair) => toOutcome(arena, evidence, pair))));
   } finally {
     await evidence.close();
     await Promise.all([unload(arena.target, scenario), unload(arena.reference, scenario)]);
@@ -107,15 +107,23 @@ export async function loadBoth(
   });
 }
 
-async function askAll(arena: Arena, requests: readonly FuzzRequest[]): Promise<Pair[]> {
-  const pairs: Pair[] = [];
+function askAll(arena: Arena, requests: readonly FuzzRequest[]): Promise<Pair[]> {
+  return inOrder(requests, (request) => ask(arena, request));
+}
+
+/** Results in the order of the items, a few under way at a time. */
+async function inOrder<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
   let next = 0;
   const worker = async () => {
-    while (next < requests.length) {
+    while (next < items.length) {
       const at = next++;
-      pairs[at] = await ask(arena, requests[at] as FuzzRequest);
+      results[at] = await work(items[at] as Item);
     }
   };
   await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
-  return pairs;
+  return results;
 }

@@ -4,8 +4,9 @@
  * count of every facet value can be seen. Made only when a difference asks for it.
  */
 
+import { parseTree } from '../../stories/lossless.ts';
 import { isChurned } from '../history.ts';
-import type { Json, Obj } from '../json.ts';
+import { isObj, type Json, type Obj } from '../json.ts';
 import { load, unload } from '../load.ts';
 import type { Arena } from '../run.ts';
 import { type IndexPlan, type Scenario, UID_PREFIX } from '../scenario.ts';
@@ -20,6 +21,7 @@ export class Evidence {
   private readonly plans: readonly IndexPlan[];
   private readonly features: Obj;
   private twins: Promise<readonly IndexPlan[]> | undefined;
+  private turn: Promise<unknown> = Promise.resolve();
 
   constructor(arena: Arena, scenario: Pick<Scenario, 'features' | 'indexes'>) {
     this.arena = arena;
@@ -59,11 +61,42 @@ export class Evidence {
     return this.arena.reference.send({ method: 'POST', path: full, body });
   }
 
+  /** A multi-search over twins; the answer names the indexes themselves. */
+  async multiSearch(twin: 'wide' | 'open', body: Obj): Promise<Reply> {
+    this.twins ??= this.make();
+    await this.twins;
+    const uids = this.plans.map(({ uid }) => [uid, twinUid(uid, twin)] as const);
+    const renamed = (uid: string) => new Map(uids).get(uid) ?? uid;
+    const federation = isObj(body['federation']) ? { ...body['federation'] } : {};
+    const facets = federation['facetsByIndex'];
+    if (isObj(facets)) {
+      const entries = Object.entries(facets).map(([uid, list]) => [renamed(uid), list] as const);
+      federation['facetsByIndex'] = Object.fromEntries(entries);
+    }
+    const queries = (Array.isArray(body['queries']) ? body['queries'] : []).map((query): Json => {
+      return isObj(query) ? { ...query, indexUid: renamed(String(query['indexUid'])) } : query;
+    });
+    const reply = await this.arena.reference.send({
+      method: 'POST',
+      path: '/multi-search',
+      body: { federation, queries },
+    });
+    const text = uids.reduce((all, [uid, other]) => all.replaceAll(other, uid), reply.text);
+    return { ...reply, text, tree: parseTree(text) };
+  }
+
   /**
    * Makes an index anew on the reference, from the same writes, asks it once, and removes it. The path
    * is made by `ask` from the uid of the new index.
    */
-  async askAnew(uid: string, ask: (uid: string) => Call): Promise<Reply | undefined> {
+  askAnew(uid: string, ask: (uid: string) => Call): Promise<Reply | undefined> {
+    // one after the other: they share a name
+    const reply = this.turn.then(() => this.askTwin(uid, ask));
+    this.turn = reply.catch(() => undefined);
+    return reply;
+  }
+
+  private async askTwin(uid: string, ask: (uid: string) => Call): Promise<Reply | undefined> {
     const plan = this.plan(uid);
     if (plan === undefined) return undefined;
     const again = { features: this.features, indexes: [{ ...plan, uid: twinUid(uid, 'again') }] };

@@ -91,7 +91,7 @@ function explainMixed(facet: Facet, one: SubCase): Verdict {
 }
 
 /** Explains a facet counted over the survivors of distinct: no count above that of all documents. */
-function explainSurvivors(facet: Facet): Verdict {
+export function explainSurvivors(facet: Facet): Verdict {
   const known = new Map(facet.all.map(([value, n]): Count => [normalize(value), n]));
   const wrong = facet.after.find(([value, n]) => n < 1 || n > (known.get(normalize(value)) ?? 0));
   return wrong === undefined
@@ -107,12 +107,14 @@ export function orderOf(settings: Obj, name: string): string {
   return String(orders[name] ?? orders['*'] ?? 'alpha');
 }
 
-function countsOf(tree: Tree | undefined): Count[] {
+/** The values of a facet with their counts, in order. */
+export function countsOf(tree: Tree | undefined): Count[] {
   if (!(tree instanceof Map)) return [];
   return [...tree].map(([key, n]): Count => [key, n instanceof NumberText ? Number(n.text) : -1]);
 }
 
-function mapAt(tree: Tree | undefined, key: string): TreeObject | undefined {
+/** The object at a key of an answer. */
+export function mapAt(tree: Tree | undefined, key: string): TreeObject | undefined {
   const value = tree instanceof Map ? tree.get(key) : undefined;
   return value instanceof Map ? value : undefined;
 }

@@ -1,72 +1,222 @@
 /**
- * Explains federated answers in another order. Hits tie if they come from the same query and all their
- * ranking score details and weighted scores are equal; the whole list is asked for on both sides, once
- * with details and once as the client sees it.
+ * Explains federated answers part by part. Hits tie if they come from one query and all their details
+ * and weighted scores are equal; the candidates are those of twins without distinct and caps, the list
+ * must be a right arrangement of them. Totals and facets have the same reasons as in a plain search.
+ * Words are judged apart (federated-words.ts).
  */
-import { printTree, type Tree } from '../../stories/lossless.ts';
+import { printTree, type Tree, type TreeObject } from '../../stories/lossless.ts';
 import { isObj, type Json, type Obj } from '../json.ts';
 import type { Arena } from '../run.ts';
 import { type Candidate, faultOf, isSameList, sortedText } from './arrangement.ts';
 import type { Evidence } from './evidence.ts';
-import { rankOf } from './hits.ts';
+import { countsOf, explainFacet, explainSurvivors, mapAt, orderOf } from './facets.ts';
+import { type Federated, positionOf } from './federated-case.ts';
+import { explainFederatedWords } from './federated-words.ts';
+import { rankOf, valuesAt } from './hits.ts';
 import type { Case } from './judge.ts';
-import { isKeyword, listAt, omit, WINDOW_NAMES, windowOf } from './sub-case.ts';
-import type { Verdict } from './verdict.ts';
+import { countAt, listAt, omit, WINDOW_NAMES, windowOf } from './sub-case.ts';
+import { type Verdict, worst } from './verdict.ts';
 
 const ALL_HITS = 1000;
+const ALL_VALUES = 100_000;
+const PATH = '/multi-search';
 
-/** Grants `ties`, or says why not. */
+const no = (why: string): Verdict => ({ class: 'difference', why });
+
+/** Grants a class, or says why not. */
 export async function explainFederated(
   one: Case,
   arena: Arena,
   evidence: Evidence,
 ): Promise<Verdict> {
-  const no = (why: string): Verdict => ({ class: 'difference', why });
   const { body } = one.request;
   const federation = isObj(body) ? body['federation'] : undefined;
   const queries = isObj(body) ? body['queries'] : undefined;
-  if (!isObj(federation) || !Array.isArray(queries)) return no('not a federated search');
-  if (one.differences.some(({ pointer }) => !pointer.startsWith('/hits'))) {
-    return no('more than hits differs');
+  if (!isObj(federation) || !Array.isArray(queries) || !queries.every(isObj)) {
+    return no('not a federated search');
   }
-  const uids = queries.map((query) => String(isObj(query) ? query['indexUid'] : ''));
-  const isDistinct =
-    federation['distinct'] !== undefined ||
-    queries.some((query) => isObj(query) && query['distinct'] !== undefined) ||
-    uids.some((uid) => typeof evidence.settings(uid)['distinctAttribute'] === 'string');
-  if (isDistinct) return no('federated and distinct');
-  if (!uids.some((uid) => evidence.isChurned(uid))) {
+  const distinct = queries.map((query) => {
+    const set = evidence.settings(String(query['indexUid']))['distinctAttribute'];
+    const field = federation['distinct'] ?? query['distinct'] ?? set;
+    return typeof field === 'string' ? field : undefined;
+  });
+  const search = { one, arena, evidence, federation, queries, distinct };
+  const verdict = await explainParts(search);
+  if (verdict.class !== 'difference') return verdict;
+  const words = await explainFederatedWords(search, explainParts);
+  return words.class === 'difference' ? no(`${verdict.why}; not vocabulary: ${words.why}`) : words;
+}
+
+/** A reason for each part that differs. */
+async function explainParts(search: Federated): Promise<Verdict> {
+  const { differences } = search.one;
+  const has = (pattern: RegExp) => differences.some(({ pointer }) => pattern.test(pointer));
+  const known = /^\/(hits|estimatedTotalHits|totalHits|totalPages|facet)/;
+  const other = differences.find(({ pointer }) => !known.test(pointer));
+  if (other !== undefined) return no(`${other.pointer} differs`);
+  const verdicts: Verdict[] = [];
+  if (has(/^\/hits/)) verdicts.push(await explainHits(search));
+  if (has(/^\/(estimatedTotalHits|totalHits|totalPages)/))
+    verdicts.push(await explainTotal(search));
+  if (has(/^\/facet/)) verdicts.push(await explainAllFacets(search));
+  return worst(verdicts);
+}
+
+async function explainHits(search: Federated): Promise<Verdict> {
+  const { one, arena, evidence, federation, queries } = search;
+  if (!queries.some((query) => evidence.isChurned(String(query['indexUid'])))) {
     return no('out of order, though no document was replaced');
   }
-  const ask = (isDetailed: boolean): Obj => ({
-    federation: { ...omit(federation, [...WINDOW_NAMES, 'facetsByIndex']), limit: ALL_HITS },
-    queries: queries.map((query): Json => {
-      return isObj(query) && isDetailed ? { ...query, showRankingScoreDetails: true } : query;
-    }),
-  });
-  const path = '/multi-search';
-  const [plain, detailed, whole] = await Promise.all([
-    arena.reference.send({ method: 'POST', path, body: ask(false) }),
-    arena.reference.send({ method: 'POST', path, body: ask(true) }),
-    arena.target.send({ method: 'POST', path, body: ask(false) }),
-  ]);
-  const hits = listAt(plain.tree, 'hits');
-  const ranked = listAt(detailed.tree, 'hits');
+  const candidates = await candidatesOf(search);
+  if (candidates === undefined) return no('the candidates could not be fetched');
+  const ask = { federation: wholeOf(federation), queries: [...queries] };
+  const whole = await arena.target.send({ method: 'POST', path: PATH, body: ask });
   const list = listAt(whole.tree, 'hits');
-  const candidates = hits.map((hit, at): Candidate => {
-    return { hit, rank: federatedRank(ranked[at] ?? null), distinct: [] };
-  });
   const { offset, limit } = windowOf(federation, {});
   const page = listAt(one.target.tree, 'hits');
   if (!isSameList(list.slice(offset, offset + limit), page)) return no('pages do not fit');
-  const fault = faultOf({ candidates, hits: list, limit: ALL_HITS });
-  if (fault === undefined) return { class: 'ties', why: 'federated hits of equal rank' };
-  const hasWords = queries.some((query) => isObj(query) && isKeyword(query));
-  return no(hasWords ? `${fault} (federated keyword search)` : fault);
+  // an index ends at its maxTotalHits: then what is behind the last hit is not looked at
+  const isCapped = isCappedBy(search, candidates);
+  const fault = faultOf({ candidates, hits: list, limit: isCapped ? list.length : ALL_HITS });
+  return fault === undefined
+    ? { class: 'ties', why: 'federated hits of equal rank' }
+    : no(`federated: ${fault}`);
+}
+
+function isCappedBy({ queries, evidence }: Federated, candidates: readonly Candidate[]): boolean {
+  const least = Math.min(
+    ...queries.map((query) => {
+      const pagination = evidence.settings(String(query['indexUid']))['pagination'];
+      const cap = isObj(pagination) ? pagination['maxTotalHits'] : undefined;
+      return typeof cap === 'number' ? cap : ALL_HITS;
+    }),
+  );
+  return candidates.length >= least;
+}
+
+function wholeOf(federation: Obj): Obj {
+  return {
+    ...omit(federation, [...WINDOW_NAMES, 'facetsByIndex', 'mergeFacets']),
+    limit: ALL_HITS,
+  };
+}
+
+/** All documents that a query finds, in the reference's order, before distinct leaves any out. */
+async function candidatesOf(search: Federated): Promise<Candidate[] | undefined> {
+  const { evidence, federation, queries, distinct } = search;
+  const isWhole = federation['distinct'] !== undefined;
+  const free = omit(wholeOf(federation), ['distinct']);
+  const plain = queries.map((query) => omit(query, ['distinct']));
+  const open = queries.map((query, at): Json => {
+    const field = distinct[at];
+    return {
+      ...omit(query, ['distinct', 'attributesToHighlight', 'attributesToCrop']),
+      showRankingScoreDetails: true,
+      attributesToRetrieve: field === undefined ? [] : [field.split('.')[0] as string, field],
+    };
+  });
+  const [wide, ranked] = await Promise.all([
+    evidence.multiSearch('wide', { federation: free, queries: plain }),
+    evidence.multiSearch('open', { federation: free, queries: open }),
+  ]);
+  const hits = listAt(wide.tree, 'hits');
+  const documents = listAt(ranked.tree, 'hits');
+  if (wide.status !== 200 || hits.length !== documents.length) return undefined;
+  return hits.map((hit, at): Candidate => {
+    const document = documents[at] as Tree;
+    const position = positionOf(hit);
+    const field = distinct[position];
+    const values = field === undefined ? [] : valuesAt(document, field.split('.'));
+    const scope = isWhole ? '' : `${position} `;
+    return {
+      hit,
+      rank: federatedRank(document),
+      distinct: values.map((value) => scope + value),
+    };
+  });
 }
 
 /** Query, weighted score and details. */
 function federatedRank(hit: Tree): string {
   const mark = hit instanceof Map ? hit.get('_federation') : undefined;
   return `${mark === undefined ? '' : printTree(mark)} ${rankOf(hit)} ${sortedText(null)}`;
+}
+
+/** A total may be off where the engine estimates it, and never beyond what there is. */
+async function explainTotal(search: Federated): Promise<Verdict> {
+  const { one, evidence, federation, queries, distinct } = search;
+  const hasThreshold = queries.some((query) => query['rankingScoreThreshold'] !== undefined);
+  if (distinct.every((field) => field === undefined) && !hasThreshold) {
+    return no('a total that is no estimate differs');
+  }
+  const free = await evidence.multiSearch('wide', {
+    federation: omit(wholeOf(federation), ['distinct']),
+    queries: queries.map((query) => omit(query, ['distinct', 'rankingScoreThreshold'])),
+  });
+  const high = countAt(free.tree, 'estimatedTotalHits');
+  const given =
+    countAt(one.target.tree, 'estimatedTotalHits') ?? countAt(one.target.tree, 'totalHits');
+  const low = listAt(one.target.tree, 'hits').length;
+  if (high === undefined || given === undefined) return no('the bounds could not be fetched');
+  if (given < low || given > high) return no(`estimate ${given} is not from ${low} to ${high}`);
+  return { class: 'estimate', why: 'federated total under distinct or a threshold' };
+}
+
+async function explainAllFacets(search: Federated): Promise<Verdict> {
+  const { one, evidence, federation, queries } = search;
+  const isMerged = isObj(federation['mergeFacets']);
+  const free = await evidence.multiSearch('wide', {
+    federation: {
+      ...omit(federation, [...WINDOW_NAMES, 'distinct']),
+      ...(isMerged ? { mergeFacets: { maxValuesPerFacet: ALL_VALUES } } : {}),
+      limit: 1,
+    },
+    queries: queries.map((query) => omit(query, ['distinct', 'rankingScoreThreshold'])),
+  });
+  const trees = [one.reference.tree, one.target.tree, free.tree];
+  const [uid] = queries.map((query) => String(query['indexUid']));
+  if (isMerged)
+    return explainTables(
+      search,
+      uid ?? '',
+      trees.map((tree) => mapAt(tree, 'facetDistribution')),
+    );
+  const indexes = trees.map((tree) => mapAt(tree, 'facetsByIndex'));
+  const names = [...(indexes[0]?.keys() ?? [])];
+  if (names.join() !== [...(indexes[1]?.keys() ?? [])].join()) return no('facets of other indexes');
+  return worst(
+    names.map((name) =>
+      explainTables(
+        search,
+        name,
+        indexes.map((index) => mapAt(index?.get(name), 'distribution')),
+      ),
+    ),
+  );
+}
+
+function explainTables(
+  { evidence, distinct, queries }: Federated,
+  uid: string,
+  [before, after, all]: readonly (TreeObject | undefined)[],
+): Verdict {
+  if (before === undefined || after === undefined || all === undefined) return no('no facets');
+  if ([...before.keys()].sort().join() !== [...after.keys()].sort().join())
+    return no('other facets');
+  const isEstimate =
+    distinct.some((field) => field !== undefined) ||
+    queries.some((query) => query['rankingScoreThreshold'] !== undefined);
+  return worst(
+    [...before.keys()].map((name) => {
+      const facet = {
+        name,
+        before: countsOf(before.get(name)),
+        after: countsOf(after.get(name)),
+        all: countsOf(all.get(name)),
+        isCountOrder: orderOf(evidence.settings(uid), name) === 'count',
+      };
+      const exact = explainFacet(facet);
+      return exact.class === 'difference' && isEstimate ? explainSurvivors(facet) : exact;
+    }),
+  );
 }

@@ -112,8 +112,7 @@ export function valuesAt(tree: Tree, path: readonly string[]): string[] {
 }
 
 function scalarValue(value: Tree): string[] {
-  // an empty text is a value of its own for distinct, though no filter finds it
-  if (value === null) return [];
+  if (value === null || value === '') return [];
   if (value instanceof NumberText) {
     const number = Number(value.text);
     return [`n${Object.is(number, -0) ? '-0' : number}`];

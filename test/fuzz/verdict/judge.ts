@@ -28,12 +28,11 @@ export async function judge(one: Case, arena: Arena, evidence: Evidence): Promis
       : { class: 'difference', why: 'internal fields must be refused as miroir_reserved_field' };
   }
   if (differences.length === 0) return { class: 'equal', why: '' };
-  const unsteady = await explainUnsteady(one, evidence);
-  if (unsteady !== undefined) return unsteady;
-  if (!arena.freedom.hasSeveralOwners) {
-    return { class: 'difference', why: 'one owner in one copy must answer exactly' };
-  }
-  return explain(one, arena, evidence);
+  const verdict: Verdict = arena.freedom.hasSeveralOwners
+    ? await explain(one, arena, evidence)
+    : { class: 'difference', why: 'one owner in one copy must answer exactly' };
+  if (verdict.class !== 'difference') return verdict;
+  return (await explainUnsteady(one, evidence)) ?? verdict;
 }
 
 function errorCode(tree: Tree | undefined): string | undefined {
