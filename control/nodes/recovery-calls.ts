@@ -3,6 +3,7 @@
  * worker it keeps the texts of identifiers (the machine knows hashes alone) and the page that was read last,
  * until the worker ends. Every call has a deadline; a node that does not do as asked ends the worker.
  */
+import { failpoint } from '../../core/failpoint.ts';
 import type { MachineEvent, RecoveryEffect, RecoveryPlace, SendReport } from '../state/index.ts';
 import type { ControlNode } from './node.ts';
 import {
@@ -189,6 +190,7 @@ export class RecoveryCalls {
       tag: (part) => `${tag}.${part}.rc`,
       signal: this.#options.signal,
     });
+    failpoint('control.after-recovery-page');
     const partCount = partsOf(page);
     const results = outcomes.map((outcome, part) => reportOf(outcome, { part, partCount, target }));
     this.#options.tell({ kind: 'internalReport', seq, results, isComplete: true });

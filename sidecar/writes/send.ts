@@ -56,13 +56,13 @@ function nodeCall(context: WriteContext, { body, customMetadata, signal }: Sendi
   const headers: Record<string, string> = {};
   if (context.authorization !== '') headers['authorization'] = context.authorization;
   if (body.contentType !== undefined) headers['content-type'] = body.contentType;
-  const megabytes = Math.ceil(body.bodyBytes / BYTES_PER_MB);
+  const forBytesMs = Math.ceil((TIMEOUT_PER_MB_MS * body.bodyBytes) / BYTES_PER_MB);
   return {
     method: body.method,
     path: `${body.path}?${query.toString()}`,
     headers,
     ...(body.body === undefined ? {} : { body: body.body(), bodyBytes: body.bodyBytes }),
-    deadlineMs: LONE_TIMEOUT_MS + TIMEOUT_PER_MB_MS * megabytes + DEADLINE_SLACK_MS,
+    deadlineMs: LONE_TIMEOUT_MS + forBytesMs + DEADLINE_SLACK_MS,
     signal,
     answerBytesMax: ANSWER_BYTES_MAX,
   };

@@ -17,7 +17,7 @@ export interface TaskWords {
 }
 
 const MAY_BE_IN =
-  'Some nodes have it, or may have it, in their queues: it may take effect. Its task tells, or send it again.';
+  'Some nodes have it in their queues, or may have it: its task tells what becomes of it.';
 const IS_NOT_IN = 'Nothing of it was written.';
 
 /** The reply to the client. Throws the error it must see; `cause` explains a control that is away. */

@@ -12,7 +12,7 @@ import type { PartOutcome, PartResult, ShareSpec } from './session-types.ts';
 
 /** Longest wait for a node that nobody can stand in for, without the time its bytes take. */
 export const LONE_TIMEOUT_MS = 60_000;
-/** What each begun megabyte adds to any wait. */
+/** What each megabyte adds to any wait. */
 export const TIMEOUT_PER_MB_MS = 1_000;
 const BYTES_PER_MB = 1_000_000;
 
@@ -80,7 +80,7 @@ export function overdue(
 /** How long the part under way has been waited for, less the time that its bytes may take. */
 function waitedMs({ spec, outcomes, sentAtMs }: Share, nowMs: number): number {
   const bytes = spec.partBytes[outcomes.length] ?? 0;
-  return nowMs - (sentAtMs ?? nowMs) - TIMEOUT_PER_MB_MS * Math.ceil(bytes / BYTES_PER_MB);
+  return nowMs - (sentAtMs ?? nowMs) - (TIMEOUT_PER_MB_MS * bytes) / BYTES_PER_MB;
 }
 
 /** Everything that is known of all parts, for a report. */

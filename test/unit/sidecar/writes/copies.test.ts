@@ -68,7 +68,7 @@ test('a copy that is silent is cut off before the report, and the reply names it
     );
     const tookMs = performance.now() - startedAt;
     assert.is(reply.status, 202);
-    assert.ok(tookMs >= 1_300 && tookMs < 3_000, `${tookMs} ms`);
+    assert.ok(tookMs >= 300 && tookMs < 2_000, `${tookMs} ms`);
     assert.ok(cutBeforeReport);
     const outcomes = stage.reports[0]?.results.map(({ nodeId, outcome }) => [
       nodeId,
@@ -116,7 +116,7 @@ test('a write that too few took says whether it may be in, and when to try again
     const maybe = await mustThrow(handleDocumentReplace(requestOf('[{"id":1}]'), stage.context()));
     assert.is(maybe.status, 503);
     assert.is(maybe.retryAfterSeconds, 1);
-    assert.match(maybe.message, 'Too few. Some nodes have it, or may have it');
+    assert.match(maybe.message, 'Too few. Some nodes have it in their queues, or may have it');
     stage.onNode = () => ({ status: 503, body: {} });
     const surely = await mustThrow(handleDocumentReplace(requestOf('[{"id":1}]'), stage.context()));
     assert.match(surely.message, 'Too few. Nothing of it was written.');

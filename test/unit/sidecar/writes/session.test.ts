@@ -309,7 +309,7 @@ test('nobody is faster than the only copy: it is waited for a minute and a secon
   const bytes = { nodeId: 'a', partBytes: [2_500_000], shards: [0] };
   step(session, { ...granted(bytes), nowMs: 0 } as SessionEvent);
   const cutAtMs = firstCut(session);
-  assert.is(cutAtMs, 63_000);
+  assert.is(cutAtMs, 62_500);
 });
 
 /** Lets time pass under a lease that is always renewed. */
