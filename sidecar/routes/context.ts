@@ -67,4 +67,6 @@ export interface Route {
   readonly action: Action | readonly [Action, Action] | 'none' | 'admin';
   /** Absent: the route is not built and answers 501. */
   readonly handler?: RouteHandler;
+  /** For routes that one node answers from its own part only: what to do instead, as a sentence. */
+  readonly instead?: string;
 }

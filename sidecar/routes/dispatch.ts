@@ -97,10 +97,9 @@ function requireView(services: Services, route: Route): ClusterView {
 }
 
 function notBuilt(route: Route): MiroirError {
-  return new MiroirError(
-    'miroir_not_implemented',
-    `\`${route.method} ${route.template}\` is not built yet.`,
-  );
+  const said = `\`${route.method} ${route.template}\` is not built yet.`;
+  const text = route.instead === undefined ? said : `${said} ${route.instead}`;
+  return new MiroirError('miroir_not_implemented', text);
 }
 
 function unknownPath(request: GatewayRequest): GatewayReply {

@@ -4,6 +4,7 @@
  * one says that everything else is right; any other error is the client's. Nothing can come of the
  * question, since it always fails, and it needs no more rights than the change itself.
  */
+import { MiroirError } from '../../core/errors.ts';
 import { decodeObject } from '../../core/json/slice.ts';
 import { findReservedSetting } from '../../core/settings/index.ts';
 import { WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
@@ -32,6 +33,7 @@ export async function updateSettings(context: RouteContext): Promise<GatewayRepl
   const change = parseJsonBody(body);
   const refusal = await judgeChange(context, { probe: probeWhole(body, change), change });
   if (refusal !== undefined) return refusal;
+  refuseForeignKeys(change as Change);
   return beginChange(context, change as Change, 'update');
 }
 
@@ -48,6 +50,7 @@ export function updateSetting(name: SettingName): RouteHandler {
       name,
     });
     if (refusal !== undefined) return refusal;
+    refuseForeignKeys(change);
     return beginChange(context, change, 'update');
   };
 }
@@ -65,6 +68,16 @@ export function resetSetting(name: SettingName): RouteHandler {
 }
 
 type Change = Readonly<Record<string, unknown>>;
+
+/** A node follows foreign keys to its own part of the other index: most documents would not be found. */
+function refuseForeignKeys(change: Change): void {
+  const keys = change['foreignKeys'];
+  if (!Array.isArray(keys) || keys.length === 0) return;
+  throw new MiroirError(
+    'miroir_not_shardable',
+    '`foreignKeys` are followed by each node to its own documents only, while those of the other index may be on any node. Search the other index first, and filter by the ids it answers.',
+  );
+}
 
 /** Takes a place in the lane. A reset never creates the index. */
 async function beginChange(

@@ -43,6 +43,16 @@ import { getTask, listTasks } from './tasks.ts';
 
 const INDEX = '/indexes/{index_uid}';
 
+const COPY_DOCUMENTS =
+  'A node has its own part only. Read all documents with `POST /indexes/{index_uid}/documents/fetch`, page by page, and the settings with `GET /indexes/{index_uid}/settings`.';
+const READ_LOGS = 'A node tells of itself only. Read the logs of each process where it runs.';
+const CONFIGURE_NODES =
+  'Miroir itself spreads documents and searches over the nodes; name them under `nodes` in the configuration.';
+const COMPACT_NODES = 'A node must be restarted after it: compact each node by itself.';
+const POLL_TASKS = 'Nodes would report their own tasks. Ask `GET /tasks` instead.';
+const SEARCH_FIRST =
+  'A node would search its own part only. Search with `POST /indexes/{index_uid}/search` and hand the hits to the model.';
+
 const settings: readonly Route[] = [
   { method: 'GET', template: `${INDEX}/settings`, action: 'settings.get', handler: getSettings },
   {
@@ -165,7 +175,7 @@ const tasks: readonly Route[] = [
   { method: 'GET', template: '/tasks', action: 'tasks.get', handler: listTasks },
   { method: 'DELETE', template: '/tasks', action: 'tasks.delete', handler: deleteTasks },
   { method: 'POST', template: '/tasks/cancel', action: 'tasks.cancel', handler: cancelTasks },
-  { method: 'POST', template: '/tasks/compact', action: 'tasks.compact' },
+  { method: 'POST', template: '/tasks/compact', action: 'tasks.compact', instead: COMPACT_NODES },
   { method: 'GET', template: '/tasks/{task_id}', action: 'tasks.get', handler: getTask },
   {
     method: 'GET',
@@ -203,17 +213,22 @@ const instance: readonly Route[] = [
     action: 'experimental.update',
     handler: changeFeatures,
   },
-  { method: 'POST', template: '/dumps', action: 'dumps.create' },
-  { method: 'POST', template: '/snapshots', action: 'snapshots.create' },
-  { method: 'POST', template: '/export', action: 'export' },
-  { method: 'POST', template: '/logs/stream', action: 'metrics.get' },
-  { method: 'DELETE', template: '/logs/stream', action: 'metrics.get' },
-  { method: 'POST', template: '/logs/stderr', action: 'metrics.get' },
-  { method: 'GET', template: '/network', action: 'network.get' },
-  { method: 'PATCH', template: '/network', action: 'network.update' },
-  { method: 'POST', template: '/network/control', action: 'network.update' },
-  { method: 'GET', template: '/webhooks', action: 'webhooks.get' },
-  { method: 'POST', template: '/webhooks', action: 'webhooks.create' },
+  { method: 'POST', template: '/dumps', action: 'dumps.create', instead: COPY_DOCUMENTS },
+  { method: 'POST', template: '/snapshots', action: 'snapshots.create', instead: COPY_DOCUMENTS },
+  { method: 'POST', template: '/export', action: 'export', instead: COPY_DOCUMENTS },
+  { method: 'POST', template: '/logs/stream', action: 'metrics.get', instead: READ_LOGS },
+  { method: 'DELETE', template: '/logs/stream', action: 'metrics.get', instead: READ_LOGS },
+  { method: 'POST', template: '/logs/stderr', action: 'metrics.get', instead: READ_LOGS },
+  { method: 'GET', template: '/network', action: 'network.get', instead: CONFIGURE_NODES },
+  { method: 'PATCH', template: '/network', action: 'network.update', instead: CONFIGURE_NODES },
+  {
+    method: 'POST',
+    template: '/network/control',
+    action: 'network.update',
+    instead: CONFIGURE_NODES,
+  },
+  { method: 'GET', template: '/webhooks', action: 'webhooks.get', instead: POLL_TASKS },
+  { method: 'POST', template: '/webhooks', action: 'webhooks.create', instead: POLL_TASKS },
   { method: 'GET', template: '/webhooks/{uuid}', action: 'webhooks.get' },
   { method: 'PATCH', template: '/webhooks/{uuid}', action: 'webhooks.update' },
   { method: 'DELETE', template: '/webhooks/{uuid}', action: 'webhooks.delete' },
@@ -230,6 +245,7 @@ const assistants: readonly Route[] = [
     method: 'POST',
     template: '/chats/{workspace_uid}/chat/completions',
     action: 'chatCompletions',
+    instead: SEARCH_FIRST,
   },
   { method: 'POST', template: '/dynamic-search-rules', action: 'dynamicSearchRules.get' },
   { method: 'DELETE', template: '/dynamic-search-rules', action: 'dynamicSearchRules.delete' },

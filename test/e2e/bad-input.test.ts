@@ -240,6 +240,34 @@ e2e.test('routes not built say so, unknown paths are empty', async () => {
 });
 
 e2e.test(
+  'what one node would answer from its own part says what to do instead',
+  async () => {
+    for (const [method, path, instead] of [
+      ['POST', '/export', 'documents/fetch'],
+      ['POST', '/snapshots', 'documents/fetch'],
+      ['PATCH', '/network', '`nodes` in the configuration'],
+      ['POST', '/logs/stream', 'where it runs'],
+      ['POST', '/tasks/compact', 'each node by itself'],
+      ['POST', '/chats/w/chat/completions', 'hand the hits to the model'],
+    ] as const) {
+      const answer = await cluster.call(method, path, {});
+      assertError(answer, 501, 'miroir_not_implemented');
+      assert.ok(answer.body.message.includes(instead), answer.text);
+    }
+    if (!cluster.isReal) return;
+    await cluster.call('PATCH', '/experimental-features', { foreignKeys: true });
+    const keys = [{ foreignIndexUid: 'other', fieldName: 'other' }];
+    const refused = await cluster.call('PUT', '/indexes/k/settings/foreign-keys', keys);
+    assertError(refused, 400, 'miroir_not_shardable');
+    assert.match(refused.body.message, 'filter by the ids');
+    const none = await cluster.call('PUT', '/indexes/k/settings/foreign-keys', []);
+    assert.is(none.status, 202, none.text);
+    await cluster.waitForTask(none.body.taskUid);
+  },
+  MINUTES,
+);
+
+e2e.test(
   'half a body and a body shorter than its length leave no trace',
   async () => {
     await sendRaw(
