@@ -52,6 +52,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     view,
     isFollowing: () => cluster.isFollowing,
     isCurrent: () => cluster.isCurrent,
+    describeCopies: () => cluster.describeCopies(),
   });
   return {
     handler,

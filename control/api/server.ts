@@ -4,12 +4,14 @@ import {
   Server,
   ServerCredentials,
   type ServerWritableStream,
+  type sendUnaryData,
   setLogVerbosity,
   status,
 } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import {
   ClusterServiceService,
+  type DescribeCopiesResponse,
   type RefreshKeysResponse,
   type WatchRequest,
   type WatchResponse,
@@ -20,6 +22,7 @@ import { WriteServiceService } from '../../proto/gen/miroir/write/v1/write.ts';
 import type { KeyCall, KeyCallReply } from '../keys/index.ts';
 import { batchHandlers } from './batch-service.ts';
 import type { ClusterCalls } from './cluster-calls.ts';
+import { describeCopies } from './describe-copies.ts';
 import { keyHandlers } from './key-service.ts';
 import { type TaskServiceOptions, taskHandlers } from './task-service.ts';
 import { toPosition } from './view-messages.ts';
@@ -89,6 +92,12 @@ function addServices(server: Server, options: ApiOptions): void {
   server.addService(ClusterServiceService, {
     confirm: clusterCalls.confirm.bind(clusterCalls),
     confirmNode: clusterCalls.confirmNode.bind(clusterCalls),
+    describeCopies: (_call: unknown, answer: sendUnaryData<DescribeCopiesResponse>) => {
+      runner.settled().then(
+        () => answer(null, describeCopies(options.state)),
+        () => answer({ code: status.UNAVAILABLE, details: 'the store failed' }),
+      );
+    },
     watch: (call: ServerWritableStream<WatchRequest, WatchResponse>) => {
       // Known before it can read: its lease counts from here.
       if (call.request.sidecarId !== '') onWatch(call.request.sidecarId);

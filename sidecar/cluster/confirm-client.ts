@@ -1,12 +1,16 @@
-/** Calls to control about what this worker relies on: its view, and the nodes behind it. */
+/** Calls to control about what this worker relies on: its view, the nodes behind it, and their copies. */
 import { credentials } from '@grpc/grpc-js';
 import type { Position } from '../../core/topology.ts';
-import { ClusterServiceClient } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
+import {
+  ClusterServiceClient,
+  type DescribeCopiesResponse,
+} from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { callUnary, channelOptions } from './channel.ts';
 
 const CONFIRM_DEADLINE_MS = 1_000;
 /** Control itself gives a node two seconds. */
 const CONFIRM_NODE_DEADLINE_MS = 3_000;
+const DESCRIBE_DEADLINE_MS = 3_000;
 
 /** Confirmations over gRPC. Nothing here rejects: without an answer nothing is confirmed. */
 export class GrpcConfirmClient {
@@ -41,6 +45,16 @@ export class GrpcConfirmClient {
       const method = this.#client.confirmNode.bind(this.#client);
       const response = await callUnary(method, request, { deadlineMs: CONFIRM_NODE_DEADLINE_MS });
       return response.position;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Why copies are not in-sync; undefined if control does not say. */
+  async describeCopies(): Promise<DescribeCopiesResponse | undefined> {
+    try {
+      const method = this.#client.describeCopies.bind(this.#client);
+      return await callUnary(method, {}, { deadlineMs: DESCRIBE_DEADLINE_MS });
     } catch {
       return undefined;
     }

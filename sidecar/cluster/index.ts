@@ -8,6 +8,7 @@ import { assert } from '../../core/assert.ts';
 import type { MiroirConfig } from '../../core/config/index.ts';
 import type { Logger } from '../../core/telemetry/index.ts';
 import type { ClusterView, Position } from '../../core/topology.ts';
+import type { DescribeCopiesResponse } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { GrpcConfirmClient } from './confirm-client.ts';
 import { GrpcKeyClient } from './key-client.ts';
 import { TopologyLease } from './lease.ts';
@@ -104,6 +105,11 @@ export class Cluster {
   /** Whether control is being followed right now. */
   get isFollowing(): boolean {
     return this.#watch.isFollowing;
+  }
+
+  /** Why copies are not in-sync, by control's notes; undefined if it cannot be asked. */
+  describeCopies(): Promise<DescribeCopiesResponse | undefined> {
+    return this.#confirmations.describeCopies();
   }
 
   /** Whether what is held is what control counts on: the topology lease is held. */

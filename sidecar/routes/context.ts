@@ -2,6 +2,7 @@
 import type { MiroirConfig } from '../../core/config/index.ts';
 import type { Logger, Metrics } from '../../core/telemetry/index.ts';
 import type { ClusterView } from '../../core/topology.ts';
+import type { DescribeCopiesResponse } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import type { Access } from '../auth/access.ts';
 import type { Action } from '../auth/actions.ts';
 import type { KeyClient } from '../cluster/key-client.ts';
@@ -27,6 +28,8 @@ export interface Services {
   readonly view: () => ClusterView | undefined;
   /** Whether control is being followed right now. */
   readonly isFollowing: () => boolean;
+  /** Why copies are not in-sync, by control's notes; undefined if it cannot be asked. */
+  readonly describeCopies: () => Promise<DescribeCopiesResponse | undefined>;
   /** Whether the view is current by control's word: the topology lease is held. */
   readonly isCurrent: () => boolean;
 }

@@ -29,7 +29,7 @@ import {
   updateIndex,
 } from './indexes-write.ts';
 import { changeKey, getKey, listKeys } from './keys.ts';
-import { getLivez, getMetrics, getReadyz, getTopology } from './miroir.ts';
+import { getLivez, getMetrics, getReadyz } from './miroir.ts';
 import { postMultiSearch } from './multi-search.ts';
 import { getSearch, postSearch } from './search.ts';
 import { SETTING_NAMES } from './settings-names.ts';
@@ -40,6 +40,7 @@ import { getIndexStats, getStats } from './stats.ts';
 import { cancelTasks, deleteTasks } from './task-changes.ts';
 import { getTaskDocuments } from './task-documents.ts';
 import { getTask, listTasks } from './tasks.ts';
+import { getTopology } from './topology.ts';
 
 const INDEX = '/indexes/{index_uid}';
 

@@ -9,6 +9,7 @@ import {
   type Cluster,
   type ClusterServiceServer,
   ClusterServiceService,
+  type CopyGroup,
   type Index,
   type Position,
   type WatchRequest,
@@ -51,6 +52,8 @@ export class FakeControl {
   readonly confirmed: bigint[] = [];
   /** Nodes it was asked to look at. */
   readonly looked: string[] = [];
+  /** What it notes about copies. */
+  notes: CopyGroup[] = [];
   /** Whether it finds a node when asked to look at it. */
   canLook = true;
   answerBegin: (request: BeginRequest) => BeginResponse = (request) => ({
@@ -127,6 +130,7 @@ export class FakeControl {
         this.onRefresh();
         answer(null, { position: this.position });
       },
+      describeCopies: (_call, answer) => answer(null, { groups: this.notes, leftOut: 0 }),
       confirm: (call, answer) => {
         this.confirmed.push(call.request.position?.index ?? 0n);
         const { leaseMs } = this;

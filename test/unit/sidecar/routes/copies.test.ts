@@ -117,6 +117,26 @@ test('every document is counted once, with all copies and without some', async (
   second.switches.isRefusing = false;
 });
 
+test('operators see every copy, and why it is not in-sync', async () => {
+  await setCopies(IN_SYNC as number, BEHIND as number);
+  const shards = Array.from({ length: SHARDS }, (_, shard) => shard);
+  const reason = 'write 7 did not reach it';
+  const group = { indexUid: 'copied', nodeId: 'n1', state: 1, reason, shards, from: 7n };
+  control.notes = [group];
+  const { json } = await served.call('GET', '/_miroir/topology', {
+    authorization: 'Bearer admin-token',
+  });
+  assert.is(json.is_current, true);
+  assert.equal(json.groups, [{ group: 0, nodes: ['n0', 'n1', 'n2'] }]);
+  const copied = json.indexes.find(({ uid }: { uid: string }) => uid === 'copied');
+  assert.equal(copied.copies, { n0: { 'in-sync': SHARDS }, n1: { behind: SHARDS } });
+  assert.is(copied.covered_shards, SHARDS);
+  assert.equal(copied.not_in_sync, [
+    { node: 'n1', state: 'behind', shards: '0-7', why: reason, missing_from: '7' },
+  ]);
+  await setCopies(IN_SYNC as number, IN_SYNC as number);
+});
+
 test('a slow copy is overtaken, then spared', async () => {
   for (let at = 0; at < 120; at += 1) await search('copied', { q: `word${at}`, limit: 1 });
   const slow = engines[0] as RunningEngine;
