@@ -1,6 +1,6 @@
 /** The end of a write: its task is final and the catalog says so; later the intent itself is over. */
 import { applyToCatalog } from '../catalog/index.ts';
-import { hasOtherCopies, isUnfinished } from '../copies/index.ts';
+import { isUnfinished } from '../copies/index.ts';
 import type { Intent, Now, OpenIntent, State, TaskRecord } from '../state/index.ts';
 import {
   batchFor,
@@ -54,12 +54,6 @@ export function isOver(state: State, intent: Intent): boolean {
   if (!intent.isFinal) return false;
   if (intent.indexId !== null && !state.indexes.has(intent.indexId)) return true;
   return !Object.values(intent.targets).some(isUnfinished);
-}
-
-/** Whether an index has copies that wait for the end of what is under way. */
-export function hasWaitingCopies(state: State, intent: Intent): boolean {
-  const index = state.indexes.get(intent.indexId ?? '');
-  return index !== undefined && hasOtherCopies(index);
 }
 
 /** A cancelled task is of the batch of its cancelation, as on a node. */

@@ -1,6 +1,5 @@
 /** What an intent came to when all its calls have ended, and what the sidecar may tell its client. Pure. */
 import { partRefused, writeAbandoned } from '../catalog/index.ts';
-import { resultOf } from '../copies/index.ts';
 import type {
   Intent,
   NodeTask,
@@ -128,7 +127,7 @@ export function reportReply(state: State, open: OpenIntent, standing: Standing):
 }
 
 function isMissing(intent: Intent, target: Target): boolean {
-  if (target.state === 'enqueued' && resultOf(target) !== 'failed') return false;
+  if (target.state === 'enqueued') return false;
   return target.shards.some((shard) => {
     const outcome = intent.outcomes[intent.shards.indexOf(shard)];
     return outcome === 'open' || outcome === 'out';

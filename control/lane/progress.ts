@@ -14,6 +14,7 @@ import { hasEarlierBarrier, heldBack, leaveLane, setOrdered, setUnordered } from
 import { reportReply } from './outcome.ts';
 import { grantReply, notePassedOver, retarget } from './permission.ts';
 import { standingOf } from './quorum.ts';
+import { keepReply } from './replies.ts';
 import { settle } from './settle.ts';
 import { addRemovalSteps } from './uncreate.ts';
 import { addUndoSteps } from './undo.ts';
@@ -60,6 +61,7 @@ function move(state: State, open: OpenIntent, now: Now): number[] {
       startSteps(state, intent);
       return [];
     }
+    keepReply(state, open);
     finishTask(state, open, now);
     freed.push(...heldBack(state, intent), ...state.openTaskCalls);
   }

@@ -13,14 +13,22 @@ export type Standing = 'open' | 'unconfirmed' | 'stands' | 'out' | 'noQuorum';
 export function standingOf(state: State, open: OpenIntent): Standing {
   const { intent } = open;
   if (intent.outcomes.includes('open')) return 'open';
-  if (intent.outcomes.includes('out')) return 'out';
   const index = state.indexes.get(intent.indexId ?? '');
-  if (index === undefined) return 'stands';
+  if (index === undefined) return intent.outcomes.includes('out') ? 'out' : 'stands';
+  if (isMissing(intent, index)) return 'out';
   if (!isShrinkConfirmed(state, index, intent.shards)) return 'unconfirmed';
   const { minCopies, quorum } = state.placement;
   if (minCopies === 1 && quorum === 'in_sync') return 'stands';
   const hasAll = intent.shards.every((shard) => hasQuorum(state, intent, { index, shard }));
   return hasAll ? 'stands' : 'noQuorum';
+}
+
+/** Whether some shard's copies do not have it. Nodes that took it and failed it later are another matter. */
+function isMissing(intent: Intent, index: IndexRecord): boolean {
+  return intent.shards.some((shard, place) => {
+    if (intent.outcomes[place] !== 'out') return false;
+    return !copiesOf(index, shard).some(({ nodeId }) => hasTaken(intent, { index, shard, nodeId }));
+  });
 }
 
 function hasQuorum(

@@ -150,12 +150,15 @@ function reportLate(state: State, event: Extract<MachineEvent, { kind: 'report' 
     const words = 'a write that was given up was still sent to a node';
     state.emit({ kind: 'alarm', words, seq: event.seq });
   }
+  const kept = isGivenUp ? undefined : state.lastReplies.get(event.seq);
+  // Of older ones, or after a restart, only what became of the task is known.
+  const { minCopies, quorum } = state.placement;
+  const mayStand = !isGivenUp && summary.status === 'succeeded';
+  const stands = mayStand && minCopies === 1 && quorum === 'in_sync';
   const refusal = {
     code: 'miroir_write_abandoned',
     message: 'The write was given up before it was complete; send it again.',
   };
-  const reply = isGivenUp
-    ? { stands: false, refusal, missed: [] }
-    : { stands: true, refusal: null, missed: [] };
+  const reply = kept ?? { stands, refusal: stands ? null : refusal, missed: [] };
   state.emit({ kind: 'reportReply', ticket: event.ticket, reply });
 }

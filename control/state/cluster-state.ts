@@ -4,7 +4,7 @@
  * the touch functions; the runner writes that in one transaction. No clock, no network, no disk here, so
  * the same reducers run under a simulation.
  */
-import type { Effect } from './events.ts';
+import type { Effect, ReportReply } from './events.ts';
 import type {
   ClusterRecord,
   CopyNotes,
@@ -150,6 +150,8 @@ export class State {
   readonly openByIndex = new Map<string, Set<number>>();
   /** By copyKey: what is noted of copies. */
   readonly notes = new Map<string, CopyNotes>();
+  /** What a report on a write that is over is told, of the newest few thousand. */
+  readonly lastReplies = new Map<number, ReportReply>();
   /** Nodes whose marker is being written anew -> when that was asked for, on the steady clock. */
   readonly markerless = new Map<string, number>();
   /** Places of intents with a send of which nothing is known. */
