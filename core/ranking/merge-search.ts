@@ -228,8 +228,22 @@ class SearchMerge {
         ? exhaustiveDistinctTotal(candidates, counts)
         : estimatedDistinctTotal(candidates, counts, ranked.filter);
     }
+    const list = this.#answers('distinct-list');
+    if (ranked.filter !== undefined && list.length > 0) return this.#countDistinct(list);
     const isSplit = this.#plan.semanticRatio !== undefined;
     return sumTotals(totals.length > 0 && !isSplit ? totals : counted);
+  }
+
+  /** Hits left over from all that nodes listed; what they hold beyond is added as they count it. */
+  #countDistinct(answers: readonly SearchAnswer[]): number {
+    const filter = this.#newFilter();
+    const heads = new HeadMerge(this.#lists(answers), compareHits);
+    let count = 0;
+    for (let hit = heads.next(); hit !== undefined; hit = heads.next()) {
+      if (filter === undefined || filter.accepts(hit)) count += 1;
+    }
+    const listed = answers.reduce((sum, { hits }) => sum + hits.length, 0);
+    return count + Math.max(0, sumTotals(answers) - listed);
   }
 
   /** Values of the distinct field among the candidates of the half that is counted. */

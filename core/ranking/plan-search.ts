@@ -118,6 +118,7 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
   }
   if (window === undefined) return requests;
   const base = candidateBody(body, index.primaryKey);
+  const isSplit = shape.semanticRatio !== undefined;
   const wantsFacets = isTextArray(body['facets']);
   if (distinct !== undefined && !shape.hasThreshold && isFilterable(distinct, index.settings)) {
     const values = { ...base, facets: [distinct], limit: 0 };
@@ -127,6 +128,17 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
       const hybrid = { ...(body['hybrid'] as JsonObject), semanticRatio: 1 };
       requests.push({ purpose: 'universe-values', body: { ...values, hybrid } });
     }
+  }
+  const isCountable = !shape.hasThreshold && isFilterable(distinct ?? '', index.settings);
+  if (distinct !== undefined && window.isPaged && !isCountable && !isSplit) {
+    const {
+      facets: _facets,
+      attributesToHighlight: _marks,
+      attributesToCrop: _crops,
+      ...list
+    } = main;
+    const hitsPerPage = readHitsTotalMax(index.settings);
+    requests.push({ purpose: 'distinct-list', body: { ...list, page: 1, hitsPerPage } });
   }
   if (shape.hasThreshold && !window.isPaged) {
     const { rankingScoreThreshold: _threshold, ...open } = base;

@@ -35,6 +35,8 @@ export type SearchPurpose =
   | 'totals'
   /** Facet distribution of the distinct field, without distinct: the union counts distinct values. */
   | 'distinct-values'
+  /** Page mode: all hits under distinct, where neither facets nor nodes' totals can be added up. */
+  | 'distinct-list'
   /** How many candidates lack the distinct field. */
   | 'distinct-missing'
   /** The total without rankingScoreThreshold. */

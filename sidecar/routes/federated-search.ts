@@ -85,7 +85,8 @@ export async function federatedSearch(
       ? ((await refuseForeignFacets(context, plan, body)) ?? reply)
       : reply;
   }
-  const own = [firstIncompatible(plan), await facetOrderRefusal(context, plan, entries)].filter(
+  const facetOrder = await facetOrderRefusal(context, plan, entries);
+  const own = [...missing, firstIncompatible(plan), facetOrder].filter(
     (refusal) => refusal !== undefined,
   );
   const result = await askFederation(context, { plan, entries, targets }, (answers) =>

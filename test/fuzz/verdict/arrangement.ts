@@ -36,16 +36,18 @@ export function faultOf({ candidates, hits, limit }: Arrangement): string | unde
   let group = 0;
   for (const [place, hit] of hits.entries()) {
     const options = (byText.get(sortedText(hit)) ?? []).filter((at) => !taken.has(at));
-    const at = options.find((option) => (groups[option] as number) >= group);
-    if (at === undefined) {
+    const later = options.filter((option) => (groups[option] as number) >= group);
+    if (later.length === 0) {
       return options.length > 0
         ? `hit ${place} ranks before the hit above it`
         : `hit ${place} is not among the candidates`;
     }
+    // several documents may look alike
+    const at = later.find((option) => {
+      return !(candidates[option] as Candidate).distinct.some((value) => seen.has(value));
+    });
+    if (at === undefined) return `hit ${place} repeats a distinct value`;
     const candidate = candidates[at] as Candidate;
-    if (candidate.distinct.some((value) => seen.has(value))) {
-      return `hit ${place} repeats a distinct value`;
-    }
     taken.add(at);
     group = groups[at] as number;
     for (const value of candidate.distinct) seen.set(value, group);

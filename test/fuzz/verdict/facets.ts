@@ -5,6 +5,7 @@
  */
 import { NumberText, type Tree, type TreeObject } from '../../stories/lossless.ts';
 import { isObj, type Obj } from '../json.ts';
+import type { IndexPlan } from '../scenario.ts';
 import { normalize } from './hits.ts';
 import { mixedKeys } from './mixed-keys.ts';
 import { distinctOf, omit, type SubCase, WINDOW_NAMES } from './sub-case.ts';
@@ -31,9 +32,8 @@ export async function explainFacets(one: SubCase): Promise<Verdict> {
       all: countsOf(all.get(name)),
       isCountOrder: orderOf(one.evidence.settings(one.uid), name) === 'count',
     };
-    if (isDistinct) return explainSurvivors(facet);
-    const verdict = explainFacet(facet);
-    return verdict.class === 'difference' ? explainMixed(facet, one) : verdict;
+    const plan = one.evidence.plan(one.uid);
+    return explainOrMixed(facet, plan, isDistinct ? explainSurvivors : explainFacet);
   });
   const stats = one.differences.some(({ pointer }) => pointer.startsWith('/facetStats'));
   if (stats && !isDistinct) return no('other facet statistics');
@@ -74,19 +74,21 @@ export function explainFacet(facet: Facet): Verdict {
   return { class: 'difference', why: `facet ${name} differs` };
 }
 
-/** Explains a facet in which keys that are numbers and texts at once differ. */
-function explainMixed(facet: Facet, one: SubCase): Verdict {
-  const mixed = mixedKeys(one.evidence.plan(one.uid), facet.name);
-  if (mixed.size === 0) return { class: 'difference', why: `facet ${facet.name} differs` };
+/** Explains a facet, if need be without the keys that are numbers and texts at once. */
+export function explainOrMixed(
+  facet: Facet,
+  plan: IndexPlan | undefined,
+  explain: (facet: Facet) => Verdict,
+): Verdict {
+  const whole = explain(facet);
+  if (whole.class !== 'difference') return whole;
+  const mixed = mixedKeys(plan, facet.name);
+  if (mixed.size === 0) return whole;
   const rest = (counts: readonly Count[]) => counts.filter(([key]) => !mixed.has(key));
-  const verdict = explainFacet({
-    ...facet,
-    before: rest(facet.before),
-    after: rest(facet.after),
-    all: rest(facet.all),
-  });
+  const { before, after, all } = facet;
+  const verdict = explain({ ...facet, before: rest(before), after: rest(after), all: rest(all) });
   return verdict.class === 'difference'
-    ? verdict
+    ? whole
     : { class: 'mixed-key', why: `numbers and texts share a key in ${facet.name}` };
 }
 

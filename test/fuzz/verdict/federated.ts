@@ -8,8 +8,16 @@ import { printTree, type Tree, type TreeObject } from '../../stories/lossless.ts
 import { isObj, type Json, type Obj } from '../json.ts';
 import type { Arena } from '../run.ts';
 import { type Candidate, faultOf, isSameList, sortedText } from './arrangement.ts';
+import { withoutDotted } from './dotted.ts';
 import type { Evidence } from './evidence.ts';
-import { countsOf, explainFacet, explainSurvivors, mapAt, orderOf } from './facets.ts';
+import {
+  countsOf,
+  explainFacet,
+  explainOrMixed,
+  explainSurvivors,
+  mapAt,
+  orderOf,
+} from './facets.ts';
 import { type Federated, positionOf } from './federated-case.ts';
 import { explainFederatedWords } from './federated-words.ts';
 import { rankOf, valuesAt } from './hits.ts';
@@ -77,9 +85,11 @@ async function explainHits(search: Federated): Promise<Verdict> {
   if (!isSameList(list.slice(offset, offset + limit), page)) return no('pages do not fit');
   // an index ends at its maxTotalHits: then what is behind the last hit is not looked at
   const isCapped = isCappedBy(search, candidates);
-  const fault = faultOf({ candidates, hits: list, limit: isCapped ? list.length : ALL_HITS });
-  return fault === undefined
-    ? { class: 'ties', why: 'federated hits of equal rank' }
+  const arrangement = { candidates, hits: list, limit: isCapped ? list.length : ALL_HITS };
+  const fault = faultOf(arrangement);
+  if (fault === undefined) return { class: 'ties', why: 'federated hits of equal rank' };
+  return faultOf(withoutDotted(arrangement)) === undefined
+    ? { class: 'seen-fields', why: 'a name with dots is formatted by the fields seen' }
     : no(`federated: ${fault}`);
 }
 
@@ -126,7 +136,8 @@ async function candidatesOf(search: Federated): Promise<Candidate[] | undefined>
     const document = documents[at] as Tree;
     const position = positionOf(hit);
     const field = distinct[position];
-    const values = field === undefined ? [] : valuesAt(document, field.split('.'));
+    // over a federation a node compares values as they are written, an empty text too
+    const values = field === undefined ? [] : valuesAt(document, field.split('.'), isWhole);
     const scope = isWhole ? '' : `${position} `;
     return {
       hit,
@@ -215,8 +226,10 @@ function explainTables(
         all: countsOf(all.get(name)),
         isCountOrder: orderOf(evidence.settings(uid), name) === 'count',
       };
-      const exact = explainFacet(facet);
-      return exact.class === 'difference' && isEstimate ? explainSurvivors(facet) : exact;
+      const plan = evidence.plan(uid);
+      const exact = explainOrMixed(facet, plan, explainFacet);
+      const isOff = exact.class === 'difference' && isEstimate;
+      return isOff ? explainOrMixed(facet, plan, explainSurvivors) : exact;
     }),
   );
 }

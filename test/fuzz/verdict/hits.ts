@@ -5,6 +5,7 @@
  */
 import { NumberText, printTree, type Tree } from '../../stories/lossless.ts';
 import { type Candidate, faultOf, isSameList, sortedText } from './arrangement.ts';
+import { withoutDotted } from './dotted.ts';
 import {
   distinctOf,
   hitsOf,
@@ -48,6 +49,9 @@ export async function explainTies(one: SubCase): Promise<Verdict> {
     fault = faultOf({ candidates, hits, limit: offset + limit });
     if (fault === undefined) {
       return { class: 'ties', why: 'documents of equal rank change places' };
+    }
+    if (faultOf(withoutDotted({ candidates, hits, limit: offset + limit })) === undefined) {
+      return { class: 'seen-fields', why: 'a name with dots is formatted by the fields seen' };
     }
     if (candidates.length < size) break;
   }
@@ -100,20 +104,24 @@ async function targetHead(one: SubCase, limit: number): Promise<Tree[] | undefin
   );
 }
 
-/** The facet values of a field, as the engine sees them: arrays apart, texts without case and marks. */
-export function valuesAt(tree: Tree, path: readonly string[]): string[] {
-  if (Array.isArray(tree)) return tree.flatMap((item) => valuesAt(item, path));
-  if (!(tree instanceof Map)) return path.length === 0 ? scalarValue(tree) : [];
+/**
+ * The facet values of a field, as the engine sees them: arrays apart, texts without case and marks. An
+ * empty text is a value only where values are compared as they are written, and then 1 and 1.0 are two.
+ */
+export function valuesAt(tree: Tree, path: readonly string[], isWritten = false): string[] {
+  if (Array.isArray(tree)) return tree.flatMap((item) => valuesAt(item, path, isWritten));
+  if (!(tree instanceof Map)) return path.length === 0 ? scalarValue(tree, isWritten) : [];
   // a key may itself hold dots
   return Array.from({ length: path.length }, (_, i) => i + 1).flatMap((length) => {
     const inner = tree.get(path.slice(0, length).join('.'));
-    return inner === undefined ? [] : valuesAt(inner, path.slice(length));
+    return inner === undefined ? [] : valuesAt(inner, path.slice(length), isWritten);
   });
 }
 
-function scalarValue(value: Tree): string[] {
-  if (value === null || value === '') return [];
+function scalarValue(value: Tree, isWritten: boolean): string[] {
+  if (value === null || (value === '' && !isWritten)) return [];
   if (value instanceof NumberText) {
+    if (isWritten) return [`n${value.text}`];
     const number = Number(value.text);
     return [`n${Object.is(number, -0) ? '-0' : number}`];
   }

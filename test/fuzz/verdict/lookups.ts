@@ -1,8 +1,10 @@
 /** Explains other answers to facet search and to the search for similar documents. */
 import { NumberText, type Tree } from '../../stories/lossless.ts';
-import { isObj, type Json, type Obj } from '../json.ts';
+import { idOf } from '../history.ts';
+import { isObj, type Json, member, type Obj } from '../json.ts';
 import type { Arena } from '../run.ts';
-import { type Candidate, faultOf, isSameList } from './arrangement.ts';
+import type { IndexPlan } from '../scenario.ts';
+import { type Candidate, faultOf, isSameList, sortedText } from './arrangement.ts';
 import type { Evidence } from './evidence.ts';
 import { type Count, explainFacet, orderOf } from './facets.ts';
 import { normalize, rankOf } from './hits.ts';
@@ -74,9 +76,47 @@ export async function explainSimilar(
   const page = listAt(one.target.tree, 'hits');
   if (!isSameList(list.slice(offset, offset + limit), page)) return no('pages do not fit');
   const fault = faultOf({ candidates, hits: list, limit: ALL_HITS });
-  return fault === undefined
-    ? { class: 'ties', why: 'documents of equal similarity change places' }
+  if (fault === undefined) {
+    return { class: 'ties', why: 'documents of equal similarity change places' };
+  }
+  // the node compares first vector with first, second with second; the gateway takes the nearest
+  const several = severalVectors(evidence.plan(uid), String(body['embedder']));
+  if (several.size === 0) return no(fault);
+  const isSingle = (hit: Tree) => !several.has(idAt(hit));
+  const singles = {
+    candidates: candidates.filter(({ hit }) => isSingle(hit)),
+    hits: list.filter(isSingle),
+  };
+  const texts = (trees: readonly Tree[]) => trees.map(sortedText).sort().join();
+  // if it is the document itself, all similarities may be others: then the same documents must be found
+  const isOwn = several.has(String(body['id'])) && body['rankingScoreThreshold'] === undefined;
+  const isSame = isOwn && !isScored(body) && texts(hits) === texts(list);
+  return isSame || faultOf({ ...singles, limit: ALL_HITS }) === undefined
+    ? { class: 'several-vectors', why: 'documents have several vectors' }
     : no(fault);
+}
+
+function isScored(body: Obj): boolean {
+  return body['showRankingScore'] === true || body['showRankingScoreDetails'] === true;
+}
+
+/** Identifiers of documents that had several vectors of an embedder at some time. */
+function severalVectors(plan: IndexPlan | undefined, embedder: string): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const document of plan?.writes.flatMap(({ documents }) => documents ?? []) ?? []) {
+    const vectors = member(document, '_vectors') ?? null;
+    const own = member(vectors, embedder) ?? null;
+    const embeddings = member(own, 'embeddings') ?? own;
+    if (Array.isArray(embeddings) && embeddings.length > 1 && Array.isArray(embeddings[0])) {
+      found.add(idOf(member(document, plan?.primaryKey ?? '') ?? null));
+    }
+  }
+  return found;
+}
+
+function idAt(hit: Tree): string {
+  const id = hit instanceof Map ? hit.get('id') : undefined;
+  return id instanceof NumberText ? id.text : String(id);
 }
 
 function facetCounts(tree: Tree | undefined): Count[] {

@@ -8,6 +8,8 @@
  * - `vocabulary`: a keyword search whose scores depend on the words that a node knows.
  * - `spelling`: facet values equal after normalization are shown in another original spelling.
  * - `mixed-key`: a facet value that is a number in one document and a text in another.
+ * - `seen-fields`: a member whose name holds dots, which a node formats or not by the fields it has seen.
+ * - `several-vectors`: similar documents where some have several vectors for the embedder.
  * - `unsteady`: a vector search that the node itself answers otherwise when it is built anew from the
  *   same writes: its graph of neighbours is random.
  * - `not-built`: the gateway says that it does not have this route yet.
@@ -20,6 +22,8 @@ export const CLASSES = [
   'vocabulary',
   'spelling',
   'mixed-key',
+  'seen-fields',
+  'several-vectors',
   'unsteady',
   'not-built',
   'difference',
