@@ -20,12 +20,13 @@ after(async () => {
 test(
   'a few cycles of killed, frozen and cut off processes leave nothing behind',
   async () => {
-    world = await World.start({ nodeCount: 2, factor: 1, groups: 1, spread: 'all' });
+    const config = { sharding: { shards: 32 } };
+    world = await World.start({ nodeCount: 2, factor: 2, groups: 1, spread: 'all', config });
     const results = await runCycles(world, {
       seed: 11,
       cycles: CYCLES,
       limitMs: 3 * MINUTES,
-      factor: 1,
+      factor: 2,
       groups: 1,
       onCycle: () => {},
     });

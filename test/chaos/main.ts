@@ -21,6 +21,7 @@ const program = new Command('chaos')
   .option('--groups <groups>', 'replica groups', '1')
   .option('--nodes <nodes>', 'nodes', '2')
   .option('--spread <spread>', 'as of npm start', 'all')
+  .option('--shards <shards>', 'shards of an index', '64')
   .option('--keep', 'leave data and logs')
   .parse();
 
@@ -40,6 +41,7 @@ async function main(): Promise<number> {
     factor,
     groups,
     spread: options['spread'] ?? 'all',
+    config: { sharding: { shards: Number(options['shards']) } },
   });
   const stop = (): void => {
     void world.stop().then(() => process.exit(1));

@@ -22,7 +22,8 @@ const e2e = suite('copies');
 let world: World;
 
 e2e.before(async () => {
-  world = await World.start({ nodeCount: 2, factor: 2, groups: 1, spread: 'all' });
+  const config = { sharding: { shards: 32 } };
+  world = await World.start({ nodeCount: 2, factor: 2, groups: 1, spread: 'all', config });
   await world.call('PATCH', '/experimental-features', { editDocumentsByFunction: true });
   await write('PATCH', `${INDEX}/settings`, { filterableAttributes: ['color'] });
 }, 5 * MINUTES);
