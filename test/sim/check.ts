@@ -337,7 +337,7 @@ function lower(world: World, read: ReadRecord, states: readonly KeyState[]): voi
       if (state.fitting.length > 0) continue;
       world.fail(
         'd: a write is half visible',
-        `at ${Math.round(read.atMs)} ${read.sidecarId} (view ${read.viewIndex}) shard ${read.shard} of ${read.uid} on ${read.nodeId}: write ${state.versions[place]?.seq} shows in ${state.key} and not in another document`,
+        `at ${Math.round(read.atMs)} ${read.sidecarId} (view ${read.viewIndex}) shard ${read.shard} of ${read.uid} on ${read.nodeId}: write ${state.versions[place]?.seq} shows in ${state.key} and not in another document; ${states.map((one) => `${one.key}: ${docText(read.docs.get(one.key))} of ${one.versions.map(({ seq, doc }) => `${seq}=${docText(doc)}`).join(' ')}`).join('; ')}`,
       );
     }
   }

@@ -31,7 +31,7 @@ function disturbNode(world: World, node: ModelNode): void {
     world.trace(() => `${node.id} dies`);
     node.isUp = false;
     clock.in(random.chance(0.6) ? random.between(50, 2_000) : random.between(2_000, 12_000), () =>
-      bringUp(world, node),
+      world.bringUp(node),
     );
   }
   if (node.isUp && random.chance(rates.nodeStall * 0.01)) {
@@ -55,15 +55,6 @@ function disturbNode(world: World, node: ModelNode): void {
     node.rollBack();
     world.workLater(node);
   }
-}
-
-function bringUp(world: World, node: ModelNode): void {
-  if (!node.isUp) {
-    node.isUp = true;
-    node.incarnation += 1;
-    world.trace(() => `${node.id} is back`);
-  }
-  world.workLater(node);
 }
 
 /**

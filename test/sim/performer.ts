@@ -39,6 +39,7 @@ export class ModelPerformer implements Performer {
   readonly #followers = new Map<string, Follower>();
   readonly #inherited: ReadonlySet<number>;
   readonly #health = new Map<string, boolean>();
+  readonly #adopting = new Set<string>();
   readonly #recovery: RecoveryCalls;
   #isClosed = false;
 
@@ -183,8 +184,8 @@ export class ModelPerformer implements Performer {
   }
 
   /**
-   * A node that answers nothing for a while is down. One that answers is up again, unless its marker says
-   * that it lost data: then it has to be read first.
+   * A node that answers nothing for a while is down, and one that lost data is taken as down. Before it is
+   * up again its marker is read: it may have to be doubted, or adopted anew.
    */
   #probe(node: ModelNode, delayMs: number): void {
     const { clock, random, coverage } = this.#world;
@@ -192,18 +193,51 @@ export class ModelPerformer implements Performer {
       if (this.#isClosed) return;
       this.#probe(node, PROBE_MS + random.below(100));
       const answers = node.isUp && node.stalledUntilMs - clock.nowMs < STALL_LIMIT_MS;
-      const wasUp = this.#health.get(node.id);
-      if (wasUp === answers) return;
-      const isUp = answers && this.#readMarker(node) === 'ours';
-      if (answers && !isUp) {
-        coverage.hit('node doubted');
-        this.#submit((now) => ({ kind: 'nodeDoubted', nodeId: node.id, now }));
-      }
-      if (!answers) coverage.hit('node seen down');
-      if (wasUp === isUp) return;
-      this.#health.set(node.id, isUp);
-      this.#submit((now) => ({ kind: 'nodeHealth', nodeId: node.id, isUp, now }));
+      const isDoubted = this.#world.control.state.recovery.doubted.has(node.id);
+      if (this.#health.get(node.id) === true) {
+        if (answers && !isDoubted) return;
+        coverage.hit(answers ? 'node taken as down: it lost data' : 'node seen down');
+        this.#setHealth(node, false);
+      } else if (answers && this.#isUsable(node)) this.#setHealth(node, true);
+      else if (!this.#health.has(node.id)) this.#setHealth(node, false);
     });
+  }
+
+  #setHealth(node: ModelNode, isUp: boolean): void {
+    this.#health.set(node.id, isUp);
+    this.#submit((now) => ({ kind: 'nodeHealth', nodeId: node.id, isUp, now }));
+  }
+
+  #isUsable(node: ModelNode): boolean {
+    const { coverage, control } = this.#world;
+    const nodeId = node.id;
+    const record = control.state.cluster.nodes.find(({ id }) => id === nodeId);
+    const adopted = (): void => {
+      const lastTaskUid = node.tasks.length - 1;
+      this.#submit(() => ({ kind: 'nodeAdopted', nodeId, lastTaskUid }));
+    };
+    const marker = this.#readMarker(node);
+    if (marker === 'absent' && record?.isAdopted !== true) {
+      if (node.indexes.size > 0) {
+        coverage.hit('node refused: it is not empty');
+        return false;
+      }
+      if (!this.#adopting.has(nodeId)) {
+        this.#adopting.add(nodeId);
+        this.#recovery.writeMarker(nodeId, 0, () => this.#adopting.delete(nodeId));
+      }
+      return false;
+    }
+    if (marker !== 'ours') {
+      coverage.hit('node doubted');
+      this.#submit((now) => ({ kind: 'nodeDoubted', nodeId, now }));
+      return false;
+    }
+    if (record?.isAdopted !== true) {
+      coverage.hit('node adopted anew');
+      adopted();
+    }
+    return true;
   }
 
   #runStep(seq: number, nodeId: string, mayBeSent: boolean): void {

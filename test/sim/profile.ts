@@ -46,7 +46,7 @@ export interface Profile {
   readonly quorum: 'adaptive' | 'fixed';
   readonly indexUids: readonly string[];
   readonly sidecarCount: number;
-  /** Mean pause between two clients' writes. */
+  /** Mean pause between two turns: each may bring a write, a read, a fault. */
   readonly writePauseMs: number;
   /** How many writes and faults there are before everything is healed. */
   readonly turns: number;
@@ -76,7 +76,7 @@ export function drawProfile(random: Random, turns: number): Profile {
     quorum: random.chance(0.25) ? 'fixed' : 'adaptive',
     indexUids: random.chance(0.3) || rates.indexSteps > 0 ? ['a', 'b'] : ['a'],
     sidecarCount: random.between(1, 2),
-    writePauseMs: random.pick([20, 60, 150, 400]),
+    writePauseMs: random.pick([10, 30, 80, 200]),
     turns,
     hasSteadyWriter: random.chance(0.15),
     partSize: random.pick([1, 2, 8, 8]),

@@ -70,24 +70,25 @@ export class RecoveryCalls {
         this.#mend(effect);
         return true;
       case 'writeMarker':
-        this.writeMarker(effect.nodeId, effect.seq);
+        this.writeMarker(effect.nodeId, effect.seq, (isDone) => {
+          if (!isDone) return;
+          const { nodeId, seq } = effect;
+          this.#world.coverage.hit('marker written');
+          this.#submit((now) => ({ kind: 'markerWritten', nodeId, seq, now }));
+        });
         return true;
       default:
         return false;
     }
   }
 
-  /** Puts the marker on the node, and tells when it is there. */
-  writeMarker(nodeId: string, seq: number): void {
+  /** Puts the marker on the node; `done` is told whether it is there. */
+  writeMarker(nodeId: string, seq: number, done: (isDone: boolean) => void): void {
     const node = this.#world.node(nodeId);
     const work = { kind: 'marker', marker: String(seq) } as const;
     this.#enqueue(node, { type: 'documentAdditionOrUpdate', uid: '_miroir_node', work }, (uid) => {
-      if (uid === undefined) return;
-      this.#whenDone(node, uid, (isDone) => {
-        if (!isDone) return;
-        this.#world.coverage.hit('marker written');
-        this.#submit((now) => ({ kind: 'markerWritten', nodeId, seq, now }));
-      });
+      if (uid === undefined) done(false);
+      else this.#whenDone(node, uid, done);
     });
   }
 

@@ -42,8 +42,8 @@ function play(world: World): void {
   runFor(world, 50);
   if (profile.hasSteadyWriter) clients.steady(0);
   for (let turn = 0; turn < profile.turns; turn += 1) {
-    if (random.chance(0.45)) clients.write();
-    if (random.chance(0.4)) clients.read();
+    if (random.chance(0.22)) clients.write();
+    if (random.chance(0.22)) clients.read();
     disturb(world);
     runFor(world, -Math.log(1 - random.next()) * profile.writePauseMs);
   }

@@ -151,7 +151,7 @@ export class World {
     this.isHealed = true;
     heal(this.rates);
     for (const node of this.nodes) {
-      node.isUp = true;
+      this.bringUp(node);
       node.stalledUntilMs = 0;
     }
     this.control.pause(0);
@@ -171,6 +171,16 @@ export class World {
     if (task.isLate) this.coverage.hit('late request taken by a node');
     this.workLater(node);
     return task;
+  }
+
+  /** A node that is down begins anew. */
+  bringUp(node: ModelNode): void {
+    if (!node.isUp) {
+      node.isUp = true;
+      node.incarnation += 1;
+      this.trace(() => `${node.id} is back`);
+    }
+    this.workLater(node);
   }
 
   workLater(node: ModelNode): void {
@@ -340,7 +350,10 @@ export class World {
       const counting = copies.filter(
         (copy) => copy.shard === shard && (copy.state === 'in-sync' || copy.state === 'held'),
       );
-      const kept = counting.map(({ nodeId }) => this.#appliedKeys(nodeId, seq ?? -1, shard));
+      // One that was filled from another meanwhile has no task of its own.
+      const kept = counting
+        .filter(({ nodeId }) => this.node(nodeId).tasks.some((task) => task.seq === seq))
+        .map(({ nodeId }) => this.#appliedKeys(nodeId, seq ?? -1, shard));
       if (new Set(kept.map((keys) => keys.join())).size > 1) {
         this.fail(
           'c: a write that failed left different parts',
