@@ -8,6 +8,7 @@ import {
   copiesOf,
   copyKey,
   headOf,
+  isShrinkConfirmed,
   notesOf,
   openSendsOn,
   parseCopyKey,
@@ -61,6 +62,8 @@ function waitingCopies(state: State): Waiting[] {
       continue;
     }
     if (index.needs[nodeId] !== undefined || isChanging(state, index)) continue;
+    // A sidecar with an older view may still read the copy: what is written to it now is in no order.
+    if (!isShrinkConfirmed(state, index, [shard])) continue;
     if ((state.recovery.pauses.get(key)?.untilMs ?? 0) > state.nowMs) continue;
     const covers = sources(state, index, shard).length;
     if (covers > 0) found.push({ key, index, shard, nodeId, covers });
