@@ -31,6 +31,7 @@ export type PartName = 'control' | 'sidecar' | 'worker' | 'envoy' | 'node';
 export interface TestCluster {
   readonly url: string;
   readonly masterKey: string;
+  readonly adminToken: string;
   /** Where everything is kept, the admin token too. */
   readonly dataFolder: string;
   /** Addresses of the nodes, in order. */
@@ -114,6 +115,7 @@ export async function startCluster(flags: readonly string[] = []): Promise<TestC
   return {
     url,
     masterKey,
+    adminToken: readRunFile(dataFolder).admin_token,
     dataFolder,
     nodeUrls: readRunFile(dataFolder)
       .parts.filter((part) => part.part === 'node')
@@ -212,6 +214,7 @@ function end(child: ChildProcess): Promise<void> {
 }
 
 interface RunFile {
+  readonly admin_token: string;
   readonly parts: readonly {
     readonly part: PartName;
     readonly pid: number | null;
