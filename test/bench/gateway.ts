@@ -27,6 +27,11 @@ const once_ = () => {
   return measured;
 };
 
+/** Processor time of a worker for a call that does nothing, in milliseconds. */
+export async function emptyCallCpuMs(): Promise<number> {
+  return (await once_()).cpuMs;
+}
+
 /** The empty round trip, and the processor time of it. */
 export const benchmarks: readonly Benchmark[] = [
   {

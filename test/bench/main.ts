@@ -19,6 +19,8 @@ for (const file of readdirSync(folder)
   if (['main.js', 'figure.js'].includes(file)) continue;
   const loaded = (await import(pathToFileURL(join(folder, file)).href)) as {
     benchmarks?: readonly Benchmark[];
+    /** Ends what the file's benchmarks share. */
+    finish?: () => Promise<void>;
   };
   for (const benchmark of loaded.benchmarks ?? []) {
     if (names.length > 0 && !names.some((name) => benchmark.name.includes(name))) continue;
@@ -26,6 +28,7 @@ for (const file of readdirSync(folder)
     rows.push({ name: benchmark.name, figure });
     if (!isJson) console.log(line(benchmark.name, figure));
   }
+  await loaded.finish?.();
 }
 
 if (isJson)
