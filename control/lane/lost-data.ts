@@ -5,6 +5,7 @@
  */
 import { demote, headOf, noteEverything, shardsOn } from '../copies/index.ts';
 import type { IndexRecord, NodeReading, NodeRecord, State, TaskReference } from '../state/index.ts';
+import { excuseStep } from './excuse.ts';
 import { lostError } from './outcome.ts';
 
 const MARKER_RETRY_MS = 5_000;
@@ -106,13 +107,13 @@ export function dropLostTasks(state: State, nodeId: string, uids: readonly numbe
     ofNode?.delete(uid);
     const intent = state.open.get(reference?.seq ?? Number.NaN)?.intent;
     if (reference === undefined || intent === undefined) continue;
-    const words = `node ${nodeId} lost task ${uid}, which it had acknowledged`;
-    state.emit({ kind: 'alarm', words, seq: intent.seq });
     const step = intent.steps[reference.step ?? -1];
-    if (step !== undefined) step.task = lostTask(uid);
+    if (step !== undefined && !excuseStep(state, intent, step)) step.task = lostTask(uid);
     const target = intent.targets[nodeId];
     if (reference.part !== null && target !== undefined) target.isLost = true;
     state.touchIntent(intent);
+    const words = `node ${nodeId} lost task ${uid}, which it had acknowledged`;
+    state.emit({ kind: 'alarm', words, seq: intent.seq });
     moved.push(intent.seq);
   }
   return moved;

@@ -1,6 +1,7 @@
 /** What became of control's own calls. */
 import { primaryKeyFixed } from '../catalog/index.ts';
 import type { Intent, MachineEvent, State } from '../state/index.ts';
+import { excuseStep } from './excuse.ts';
 import { progress, startSteps } from './progress.ts';
 
 /** A call of control was answered. */
@@ -17,6 +18,7 @@ export function stepDone(state: State, event: Extract<MachineEvent, { kind: 'ste
   } else {
     step.state = 'refused';
     step.refusal = outcome.error;
+    excuseStep(state, open.intent, step);
   }
   state.touchIntent(open.intent);
   const hasNext = open.intent.steps.some(

@@ -9,12 +9,14 @@ import type {
   NodeReading,
   NodeTask,
   State,
+  Step,
   TailTask,
   TaskRecord,
   TaskReference,
 } from '../state/index.ts';
 import { startOf, updateTask } from '../tasks/index.ts';
 import { closeUnknowns } from './closing.ts';
+import { excuseStep } from './excuse.ts';
 import { noteFailure } from './finality.ts';
 import { batchOf } from './finish.ts';
 import { takeLateTask } from './late.ts';
@@ -101,19 +103,20 @@ function takeResult(state: State, nodeId: string, found: TailTask): number | und
   if (task.status !== 'processing') ofNode?.delete(found.uid);
   const open = state.open.get(reference.seq);
   if (open === undefined) return undefined;
-  if (!place(open.intent, reference, task)) return undefined;
+  if (!place(state, open.intent, reference, task)) return undefined;
   state.touchIntent(open.intent);
   const isBad = task.status === 'failed' || task.status === 'canceled';
   if (isBad && reference.part !== null) noteFailure(state, open, nodeId);
   return reference.seq;
 }
 
-function place(intent: Intent, reference: TaskReference, task: NodeTask): boolean {
+function place(state: State, intent: Intent, reference: TaskReference, task: NodeTask): boolean {
   if (reference.step !== null) {
     const step = intent.steps[reference.step];
     assert(step !== undefined, 'a task belongs to a step of its intent');
-    if (step.task?.status === task.status) return false;
+    if (step.state === 'skipped' || step.task?.status === task.status) return false;
     step.task = task;
+    if (isUntolerated(step, task)) excuseStep(state, intent, step);
     return true;
   }
   // A late task: it was only waited for.
@@ -122,6 +125,10 @@ function place(intent: Intent, reference: TaskReference, task: NodeTask): boolea
   if (part === undefined || part.task?.status === task.status) return false;
   part.task = task;
   return true;
+}
+
+function isUntolerated(step: Step, task: NodeTask): boolean {
+  return task.status === 'failed' && !step.tolerates.includes(task.error?.code ?? '');
 }
 
 function noteSeen(

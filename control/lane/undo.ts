@@ -12,7 +12,7 @@ export function addUndoSteps(state: State, intent: Intent): boolean {
   if (intent.kind !== 'settingsUpdate' || intent.isUndone || intent.change === null) return false;
   const index = intent.indexId === null ? undefined : state.indexes.get(intent.indexId);
   if (index === undefined) return false;
-  const main = intent.steps.filter((step) => !step.isGround);
+  const main = intent.steps.filter((step) => !step.isGround && step.state !== 'skipped');
   const succeeded = new Set(main.filter(hasSucceeded).map((step) => step.nodeId));
   if (succeeded.size === 0 || succeeded.size === main.length) return false;
   intent.isUndone = true;

@@ -1,0 +1,46 @@
+/**
+ * Calls of control that fail on a node where the index is to be made anew anyhow: because the node lost its
+ * data, or missed what came before. They are left out there; the index is made as the catalog says it.
+ */
+import { demote, noteEverything, shardsOn } from '../copies/index.ts';
+import type { IndexRecord, Intent, State, Step } from '../state/index.ts';
+import { isCoveredWithout } from './away.ts';
+
+/** Whether the failure of a step was excused. */
+export function excuseStep(state: State, intent: Intent, step: Step): boolean {
+  const { nodeId } = step;
+  const indexes = concerned(state, intent).filter((index) => index.nodeIds.includes(nodeId));
+  if (!indexes.some((index) => index.needs[nodeId] === 'rebuild')) return false;
+  if (!indexes.every((index) => isOut(state, index, nodeId))) return false;
+  for (const index of indexes) rebuild(state, index, nodeId);
+  step.state = 'skipped';
+  step.task = null;
+  step.refusal = null;
+  state.touchIntent(intent);
+  return true;
+}
+
+/** Whether the index does without the node: it is out already, or others have all of its shards. */
+function isOut(state: State, index: IndexRecord, nodeId: string): boolean {
+  return index.needs[nodeId] === 'rebuild' || isCoveredWithout(state, index, nodeId);
+}
+
+function concerned(state: State, intent: Intent): IndexRecord[] {
+  const ids = new Set(
+    [intent.indexId, ...intent.swaps.flatMap((swap) => [swap.leftId, swap.rightId])].filter(
+      (id) => id !== null,
+    ),
+  );
+  return [...ids].flatMap((id) => state.indexes.get(id) ?? []);
+}
+
+function rebuild(state: State, index: IndexRecord, nodeId: string): void {
+  if (index.needs[nodeId] === 'rebuild') return;
+  index.needs = { ...index.needs, [nodeId]: 'rebuild' };
+  state.touchIndex(index);
+  for (const shard of shardsOn(index, nodeId)) {
+    const copy = { index, shard, nodeId };
+    const reason = 'its index is to be made anew';
+    if (demote(state, copy, { to: 'behind', reason, missed: null })) noteEverything(state, copy);
+  }
+}
