@@ -21,7 +21,7 @@ export {
   type Spread,
   shardLimits,
 } from './plan-owners.ts';
-export { readableCopies } from './readable.ts';
+export { heldCountOf, readableCopies } from './readable.ts';
 export {
   type NodeScore,
   rendezvousHash,

@@ -35,6 +35,11 @@ export function holdingsOf(owners: OwnerTable): Holdings {
 
 const cache = new WeakMap<OwnerTable, Holdings>();
 
+/** Shards of which a node holds a copy, whatever its state. */
+export function heldCountOf(owners: OwnerTable, nodeId: NodeId): number {
+  return holdingsOf(owners).nodes.find((node) => node.nodeId === nodeId)?.heldCount ?? 0;
+}
+
 /** The copies of one shard that may be read. */
 export function readableCopies(copies: readonly Copy[]): readonly Copy[] {
   const free = copies.filter(({ state }) => state === 'in-sync');

@@ -8,7 +8,9 @@ import {
   type CoveringOptions,
   type CoveringSet,
   coveringSet,
+  heldCountOf,
   readableCopies,
+  type ShardRead,
 } from '../../core/placement/index.ts';
 import type { ClusterView, IndexEntry } from '../../core/topology.ts';
 import type { NodeId } from '../../core/types.ts';
@@ -165,6 +167,26 @@ export function otherCopies(
   const { doubted } = sparedIn(context, entry);
   const isSure = covering.reads.every(({ nodeId }) => !doubted.has(nodeId));
   return isSure && covering.uncovered.length === 0 ? covering : undefined;
+}
+
+/**
+ * Whether an answer still counts. A copy that was readable when it was asked may have been taken away
+ * meanwhile, and what it shows then may be half made anew; a node asked without the internal filter may
+ * have got other shards. Both only if the view changed in between.
+ */
+export function stillCounts(context: RouteContext, entry: IndexEntry, read: ShardRead): boolean {
+  const { entry: now } = newestView(context, entry);
+  const { nodeId, shards } = read;
+  if (now.owners === entry.owners && now.foreignNodes?.size === entry.foreignNodes?.size)
+    return true;
+  const isReadable = shards.every((shard) =>
+    now.owners[shard]?.some(
+      (copy) => copy.nodeId === nodeId && (copy.state === 'in-sync' || copy.state === 'held'),
+    ),
+  );
+  const wasWhole = read.isWhole && heldCountOf(entry.owners, nodeId) === shards.length;
+  if (!isReadable || !wasWhole) return isReadable;
+  return heldCountOf(now.owners, nodeId) === shards.length && !now.foreignNodes?.has(nodeId);
 }
 
 /** The newest view, where it still holds the index, and else the request's own. */

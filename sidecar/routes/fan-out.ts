@@ -15,7 +15,7 @@ import type { NodeId } from '../../core/types.ts';
 import { UNCONFIRMED } from '../cluster/node-pools.ts';
 import { type Answered, askNode, isWorthRetrying, outcomeError } from './ask.ts';
 import type { RouteContext } from './context.ts';
-import { askCopies, coverFor, newestView, otherCopies, type Said } from './copies.ts';
+import { askCopies, coverFor, newestView, otherCopies, type Said, stillCounts } from './copies.ts';
 import { isCurrent, judgeCoverage } from './coverage.ts';
 import type { HeaderPair } from './reply.ts';
 import { readAll, unreadable } from './unreadable.ts';
@@ -173,14 +173,14 @@ function askTarget<Purpose extends string>(
     entry,
     first,
     others: () => otherCopies(context, entry, first)?.reads ?? [],
-    ask: (read, signal) => askRead(context, plan, { read, signal }),
+    ask: (read, signal) => askRead(asking, plan, { read, signal }),
     isGood: ({ kind }) => kind !== 'missing',
   });
 }
 
 /** Asks one node everything, all at once. */
 async function askRead<Purpose extends string>(
-  context: RouteContext,
+  { context, entry }: Asking,
   plan: FanOutPlan<Purpose>,
   { read, signal }: { readonly read: ShardRead; readonly signal: AbortSignal },
 ): Promise<Said<Asked>> {
@@ -198,7 +198,10 @@ async function askRead<Purpose extends string>(
       }),
     ),
   );
-  return toAsked(read, outcomes);
+  const said = toAsked(read, outcomes);
+  if (said.answer.kind !== 'answered' || stillCounts(context, entry, read)) return said;
+  const error = outcomeError(undefined);
+  return { ...said, answer: { kind: 'missing', read, error, isUnconfirmed: true } };
 }
 
 function toAsked(read: ShardRead, outcomes: readonly NodeOutcome[]): Said<Asked> {

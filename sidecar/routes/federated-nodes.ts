@@ -20,7 +20,7 @@ import type { NodeId } from '../../core/types.ts';
 import { UNCONFIRMED } from '../cluster/node-pools.ts';
 import { type Answered, askNode, outcomeError } from './ask.ts';
 import type { RouteContext } from './context.ts';
-import { askCopies, coverFor, newestView, otherCopies, type Said } from './copies.ts';
+import { askCopies, coverFor, newestView, otherCopies, type Said, stillCounts } from './copies.ts';
 import { isCurrent, judgeCoverage } from './coverage.ts';
 import type { HeaderPair } from './reply.ts';
 import { readAll, unreadable } from './unreadable.ts';
@@ -198,17 +198,18 @@ function askLate(asking: Asking, plan: FederatedPlan, first: Part): Promise<read
       const covering = otherCopies(context, entry, { nodeId, shards: read.shards });
       return (covering?.reads ?? []).map((other) => ({ nodeId: other.nodeId, uid, read: other }));
     },
-    ask: (part, signal) => askPart(context, plan, part, signal),
+    ask: (part, signal) => askPart(asking, plan, part, signal),
     isGood: ({ kind }) => kind !== 'missing',
   });
 }
 
 async function askPart(
-  context: RouteContext,
+  asking: Asking,
   plan: FederatedPlan,
   part: Part,
   signal: AbortSignal,
 ): Promise<Said<AskedPart>> {
+  const { context } = asking;
   const { nodeId, uid, read } = part;
   const index = plan.indexes.get(uid);
   assert(index !== undefined, 'only indexes of the plan are asked');
@@ -242,6 +243,10 @@ async function askPart(
       return { answer: { kind: 'refused', refusal: { answer: outcome, request } }, outcome };
     }
     answers.push({ body: outcome.body, request });
+  }
+  if (!stillCounts(context, entryOf(asking, uid), read)) {
+    const error = outcomeError(undefined);
+    return { answer: { ...part, kind: 'missing', error, isUnconfirmed: true }, outcome: last };
   }
   return { answer: { ...part, kind: 'answered', answers }, outcome: last };
 }

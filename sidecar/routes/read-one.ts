@@ -12,7 +12,7 @@ import type { NodeId } from '../../core/types.ts';
 import { UNCONFIRMED } from '../cluster/node-pools.ts';
 import { type Answered, askNode, isWorthRetrying, outcomeError, type Question } from './ask.ts';
 import type { RouteContext } from './context.ts';
-import { askCopies, coverFor, newestView, otherCopies, type Said } from './copies.ts';
+import { askCopies, coverFor, newestView, otherCopies, type Said, stillCounts } from './copies.ts';
 import { tryRead, unreadable } from './unreadable.ts';
 
 /** Which node, and for which shards if not for all. */
@@ -43,7 +43,7 @@ export async function readOne<Value>(
   const other = first.isFinal ? undefined : otherRead(context, target, first);
   if (other === undefined) return lastWord(first);
   context.services.metrics.retries.inc();
-  const second = await askOne(other.context, other.nodeId, question, read);
+  const second = await askOne(other.context, other.target, question, read);
   return second.answer.kind === 'failed' ? lastWord(second.answer) : second.answer;
 }
 
@@ -63,7 +63,10 @@ async function askLate<Value>(
       const shards = shardsOf(target);
       return onlyOne(target, otherCopies(context, entry, { nodeId, shards }));
     },
-    ask: (part, signal) => askOne(context, part.nodeId, { ...question, signal }, read),
+    ask: (part, signal) => {
+      const one = { ...target, nodeId: part.nodeId };
+      return askOne(context, one, { ...question, signal }, read);
+    },
     isGood: ({ kind }) => kind !== 'failed',
   });
   assert(answer !== undefined, 'one node was asked');
@@ -80,11 +83,20 @@ interface Failed {
 
 async function askOne<Value>(
   context: RouteContext,
-  nodeId: NodeId,
+  target: ReadTarget,
   question: Question,
   read: (body: Uint8Array) => Value,
 ): Promise<Said<OneAnswer<Value> | Failed>> {
+  const { entry, nodeId } = target;
   const outcome = await askNode(context, nodeId, { ...question, isOfData: true });
+  if (outcome.kind === 'answered') {
+    const shards = shardsOf(target);
+    if (!stillCounts(context, entry, { nodeId, shards, isWhole: true })) {
+      const late = { kind: 'refused', reason: UNCONFIRMED } as const;
+      const error = outcomeError(late);
+      return { answer: { kind: 'failed', outcome: late, isFinal: false, error }, outcome };
+    }
+  }
   if (outcome.kind === 'answered' && outcome.status === 200) {
     const value = tryRead(() => read(outcome.body));
     if (value !== undefined) return { answer: { kind: 'read', value: value.value }, outcome };
@@ -125,7 +137,7 @@ function otherRead(
   context: RouteContext,
   target: ReadTarget,
   { outcome }: Failed,
-): { readonly nodeId: NodeId; readonly context: RouteContext } | undefined {
+): { readonly target: ReadTarget; readonly context: RouteContext } | undefined {
   const isUnconfirmed = outcome.kind === 'refused' && outcome.reason === UNCONFIRMED;
   const { view, entry } = newestView(context, target.entry);
   const now = { ...context, view };
@@ -135,7 +147,7 @@ function otherRead(
   });
   const [other] = onlyOne(target, covering);
   if (other === undefined) return undefined;
-  return { nodeId: other.nodeId, context: now };
+  return { target: { ...target, entry, nodeId: other.nodeId }, context: now };
 }
 
 /**

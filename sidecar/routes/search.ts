@@ -194,9 +194,11 @@ async function planMerge(
   if (plan.kind !== 'needs-vector') return plan;
   const [nodeId] = readableNodes(context, entry);
   if (nodeId === undefined) return plan;
+  // Any node will do: one that holds a copy of some shard, and if it fails, another with the same.
+  const shard = entry.owners.findIndex((copies) => copies.some((copy) => copy.nodeId === nodeId));
   const answer = await readOne(
     context,
-    { entry, nodeId },
+    { entry, nodeId, shards: [shard] },
     {
       method: 'POST',
       path: searchPath(context),

@@ -137,6 +137,24 @@ test('operators see every copy, and why it is not in-sync', async () => {
   await setCopies(IN_SYNC as number, IN_SYNC as number);
 });
 
+test('an answer of a copy that was taken away meanwhile counts for nothing', async () => {
+  const second = engines[1] as RunningEngine;
+  for (const body of [{ q: '', limit: 100 }, { q: 'second' }]) {
+    await setCopies(BEHIND as number, IN_SYNC as number);
+    second.switches.latencyMs = 400;
+    const searching = search('copied', body);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await setCopies(IN_SYNC as number, BEHIND as number);
+    second.switches.latencyMs = 0;
+    const { status, json, headers } = await searching;
+    assert.is(status, 200);
+    assert.not.ok(json.hits.some(({ id }: { id: number }) => id === 900));
+    assert.is(headers.get('x-miroir-coverage'), '8/8');
+    assert.is(headers.get('x-miroir-degraded'), null);
+  }
+  await setCopies(IN_SYNC as number, IN_SYNC as number);
+});
+
 test('a slow copy is overtaken, then spared', async () => {
   for (let at = 0; at < 120; at += 1) await search('copied', { q: `word${at}`, limit: 1 });
   const slow = engines[0] as RunningEngine;
