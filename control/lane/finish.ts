@@ -1,6 +1,6 @@
 /** The end of a write: its task is final and the catalog says so; later the intent itself is over. */
 import { applyToCatalog } from '../catalog/index.ts';
-import { isUnfinished } from '../copies/index.ts';
+import { isUnfinished, shardsOn } from '../copies/index.ts';
 import type { Intent, Now, OpenIntent, State, TaskRecord } from '../state/index.ts';
 import {
   batchFor,
@@ -76,7 +76,8 @@ function detailsOf(state: State, task: TaskRecord, intent: Intent): TaskRecord['
   if (intent.kind === 'tasksDelete') {
     return { ...task.details, deletedTasks: deleteTasks(state, intent) };
   }
-  return finalDetails(task, intent);
+  const index = state.indexes.get(intent.indexId ?? '');
+  return finalDetails(task, intent, (nodeId) => (index ? shardsOn(index, nodeId) : []));
 }
 
 /** Our batch of the first node's task that does the write itself. */

@@ -12,6 +12,7 @@ import type {
   TaskRecord,
   WriteKind,
 } from '../state/index.ts';
+import { countOnce, type NodeCount } from './copy-counts.ts';
 import { addSizes } from './sizes.ts';
 import { parseTime } from './time.ts';
 
@@ -68,8 +69,18 @@ export function endOf(intent: Intent): string | null {
   );
 }
 
-/** Details of the finished task. `failed` tasks count nothing that no node did. */
-export function finalDetails(task: TaskRecord, intent: Intent): JsonObject | null {
+/** Shards of the write's index of which a node has a copy. */
+export type ShardsOfNode = (nodeId: string) => readonly number[];
+
+/**
+ * Details of the finished task. `failed` tasks count nothing that no node did, and what several copies did
+ * counts once.
+ */
+export function finalDetails(
+  task: TaskRecord,
+  intent: Intent,
+  shardsOf: ShardsOfNode = () => [],
+): JsonObject | null {
   const tasks = mainTasks(intent);
   if (intent.kind === 'settingsUpdate') {
     const first = tasks.find((item) => item.details !== null);
@@ -82,12 +93,23 @@ export function finalDetails(task: TaskRecord, intent: Intent): JsonObject | nul
   const details: Record<string, unknown> = { ...task.details };
   for (const count of COUNTS) {
     if (!(count in details)) continue;
-    details[count] = tasks.reduce((sum, item) => sum + countOf(item, count), 0);
+    details[count] = countOnce(nodeCounts(intent, shardsOf), count);
   }
   // Of an edit that failed a node says how many it edited, and not how many it deleted.
   const isUndone = !tasks.some(({ status }) => status === 'succeeded');
   if (intent.kind === 'documentsEdit' && isUndone) details['deletedDocuments'] = null;
   return details;
+}
+
+function nodeCounts(intent: Intent, shardsOf: ShardsOfNode): NodeCount[] {
+  const ofTargets = Object.values(intent.targets).map(({ shards, parts }) => ({
+    shards,
+    tasks: Object.values(parts).flatMap(({ task }) => task ?? []),
+  }));
+  const ofSteps = intent.steps
+    .filter((step) => !step.isGround)
+    .map(({ nodeId, task }) => ({ shards: shardsOf(nodeId), tasks: task === null ? [] : [task] }));
+  return [...ofTargets, ...ofSteps];
 }
 
 /** Sizes before and after, of the nodes that told them. */
@@ -127,11 +149,6 @@ function cleanWords(message: string): string {
       /Available filterable attribute patterns are: `_miroir_[^`]*`\.?/g,
       () => 'This index does not have configured filterable attributes.',
     );
-}
-
-function countOf(task: NodeTask, name: string): number {
-  const value = task.status === 'succeeded' ? task.details?.[name] : 0;
-  return typeof value === 'number' ? value : 0;
 }
 
 function extreme(

@@ -15,6 +15,7 @@ export async function unsettled(world: World, what: Drained = 'all'): Promise<st
   if (tasks !== '') return tasks;
   const topology = await world.operate('/_miroir/topology');
   if (topology.status !== 200) return `topology: ${topology.status}`;
+  if (topology.body.following_control !== true) return 'a worker that does not follow control';
   const lagging = copiesNotInSync(topology.body);
   return lagging.length === 0 ? '' : `copies: ${lagging.join(', ')}`;
 }

@@ -103,7 +103,7 @@ function intentOf(tasks: readonly NodeTask[], kind: Intent['kind'] = 'documentsR
   const targets = tasks.map((item, at): [string, Intent['targets'][string]] => [
     `n${at}`,
     {
-      shards: [0],
+      shards: [at],
       state: 'enqueued',
       isLost: false,
       partCount: 1,
