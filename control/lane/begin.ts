@@ -60,12 +60,14 @@ export function begin(state: State, event: BeginEvent): void {
 function repeat(state: State, seq: number, ticket: number): void {
   const open = state.open.get(seq);
   const enqueuedAt = open?.intent.enqueuedAt ?? enqueueTime(state, seq);
-  if (open === undefined || Object.keys(open.intent.targets).length === 0) {
-    state.emit({ kind: 'beginReply', ticket, reply: { kind: 'settled', seq, enqueuedAt } });
-  } else if (open.intent.isAbandoned) {
+  const isGivenUp = open === undefined ? state.givenUp.has(seq) : open.intent.isAbandoned;
+  const refusal = state.lastReplies.get(seq)?.refusal ?? null;
+  if (isGivenUp || refusal !== null) {
     const message = 'The write was given up before it was repeated; send it again.';
-    const reply = { kind: 'refusal', code: 'miroir_write_abandoned', message } as const;
-    state.emit({ kind: 'beginReply', ticket, reply });
+    const given = refusal ?? { code: 'miroir_write_abandoned', message };
+    state.emit({ kind: 'beginReply', ticket, reply: { kind: 'refusal', ...given } });
+  } else if (open === undefined || Object.keys(open.intent.targets).length === 0) {
+    state.emit({ kind: 'beginReply', ticket, reply: { kind: 'settled', seq, enqueuedAt } });
   } else if (open.intent.phase === 'granted') {
     state.emit({ kind: 'beginReply', ticket, reply: grantReply(state, open.intent) });
   } else {

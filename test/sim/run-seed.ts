@@ -9,6 +9,8 @@ import { World } from './world.ts';
 /** Made-up time in which a healed world must have come to rest. */
 const REST_LIMIT_MS = 120_000;
 const LOOK_MS = 250;
+/** Rest that holds for this long: what came late was read by then. */
+const REST_HOLD_MS = 2_500;
 
 /** What a seed came to. */
 export interface SeedResult {
@@ -78,10 +80,13 @@ function runFor(world: World, durationMs: number): void {
 }
 
 function untilRest(world: World, rule: string, isDone: () => boolean): void {
-  const untilMs = world.clock.nowMs + REST_LIMIT_MS;
-  while (!isDone()) {
-    if (world.clock.nowMs > untilMs) world.fail(rule, restWords(world));
+  const { clock } = world;
+  const untilMs = clock.nowMs + REST_LIMIT_MS;
+  let sinceMs = clock.nowMs;
+  while (clock.nowMs < sinceMs + REST_HOLD_MS) {
+    if (clock.nowMs > untilMs) world.fail(rule, restWords(world));
     runFor(world, LOOK_MS);
+    if (!isDone()) sinceMs = clock.nowMs;
   }
 }
 
