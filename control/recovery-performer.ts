@@ -10,6 +10,10 @@ import { MARKER_INDEX, writeMarker } from './topology/index.ts';
 
 type EffectOf<Kind> = Extract<Effect, { kind: Kind }>;
 
+/** A failure that was logged is not logged again for so long, whatever copy it concerns. */
+const QUIET_MS = 10_000;
+const WARNED_MAX = 1_000;
+
 /** What performing needs. */
 export interface RecoveryPerformerOptions {
   readonly state: State;
@@ -24,6 +28,8 @@ export interface RecoveryPerformerOptions {
 export class RecoveryPerformer {
   readonly #options: RecoveryPerformerOptions;
   readonly #calls: RecoveryCalls;
+  /** `node reason` -> when it was last logged. */
+  readonly #warnedMs = new Map<string, number>();
 
   constructor(options: RecoveryPerformerOptions) {
     this.#options = options;
@@ -40,7 +46,7 @@ export class RecoveryPerformer {
     switch (effect.kind) {
       case 'recoveryPlanned': {
         const { place, method, words } = effect;
-        logger.info({ ...where(place), method }, `a copy is being filled: ${words}`);
+        logger.debug({ ...where(place), method }, `a copy is being filled: ${words}`);
         return;
       }
       case 'recoveryEnded':
@@ -82,8 +88,17 @@ export class RecoveryPerformer {
     const { place, isInSync, reason, documentCount, documentBytes, tookMs } = effect;
     const fields = { ...where(place), documentCount, documentBytes, tookMs: Math.round(tookMs) };
     const { logger } = this.#options;
-    if (isInSync) logger.info(fields, 'a copy is in-sync again');
-    else logger.warn({ ...fields, reason }, 'a copy could not be filled; it is tried again');
+    if (isInSync) {
+      logger.debug(fields, 'a copy is in-sync again');
+      return;
+    }
+    // A node that goes away ends many workers at once: one of them speaks for all.
+    const name = `${place.targetId} ${reason}`;
+    const { steadyMs } = this.#options.now();
+    if (steadyMs - (this.#warnedMs.get(name) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
+    if (this.#warnedMs.size > WARNED_MAX) this.#warnedMs.clear();
+    this.#warnedMs.set(name, steadyMs);
+    logger.warn({ ...fields, reason }, 'a copy could not be filled; it is tried again');
   }
 
   async #mend(effect: EffectOf<'mendIndex'>): Promise<void> {

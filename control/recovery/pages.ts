@@ -18,8 +18,11 @@ import {
   toBuffer,
 } from './worker.ts';
 
-/** Documents of a page. */
+/** Documents of a page at most, and of the first page of an index of which nothing is known. */
 const PAGE = 1_000;
+const FIRST_PAGE = 100;
+/** A page is meant to be about this large: it is kept in memory until it is sent. */
+const PAGE_BYTES = 4 * 1024 * 1024;
 /** Pages of what clients wrote meanwhile before a hold is asked for. */
 const LATER_PAGES = 3;
 /** Steps of one worker that the target may still work on. */
@@ -62,7 +65,7 @@ export function isPressed(turn: Turn): boolean {
 
 /** Writes what is left while the hold stands; every write before it is applied on the source. */
 export function writeUnderHold(turn: Turn, hold: RecoveryHold): boolean {
-  const hashes = nextHashes(turn);
+  const hashes = nextHashes(turn, PAGE);
   if (hashes.size === 0) return false;
   hold.isWritten = true;
   const watch = { hashes: new Set<bigint>(), isAll: false, highest: -1, scannedTo: Infinity };
@@ -175,15 +178,21 @@ export function awaitSend(turn: Turn, phase: PhaseOf<'sending'>): void {
   enter(turn, { kind: turn.worker.hold === null ? 'choosing' : 'holding' });
 }
 
-function nextHashes(turn: Turn): Set<bigint> {
+function pageSize({ state, worker }: Turn): number {
+  const bytes = state.recovery.documentBytes.get(worker.indexId);
+  if (bytes === undefined) return FIRST_PAGE;
+  return Math.max(1, Math.min(PAGE, Math.floor(PAGE_BYTES / bytes)));
+}
+
+function nextHashes(turn: Turn, size = pageSize(turn)): Set<bigint> {
   const hashes = new Set<bigint>();
   const { worker, state } = turn;
   for (const hash of notesOf(state, targetOf(turn))?.reread ?? []) {
-    if (hashes.size >= PAGE) return hashes;
+    if (hashes.size >= size) return hashes;
     hashes.add(hash);
   }
   for (const hash of worker.todo) {
-    if (hashes.size >= PAGE) return hashes;
+    if (hashes.size >= size) return hashes;
     hashes.add(hash);
   }
   return hashes;

@@ -78,6 +78,7 @@ function take(turn: Turn, event: WorkerEvent): void {
       if (phase.kind === 'reading') pageRead(turn, phase, event.nowhere);
       else if (phase.kind === 'rereading') check(turn, phase);
       else return;
+      noteSize(turn, event);
       worker.documentCount += event.documentCount;
       worker.documentBytes += event.documentBytes;
       return;
@@ -88,6 +89,14 @@ function take(turn: Turn, event: WorkerEvent): void {
     default:
       assertNever(event);
   }
+}
+
+function noteSize(
+  { state, worker }: Turn,
+  { documentCount, documentBytes }: Extract<WorkerEvent, { kind: 'recoveryRead' }>,
+): void {
+  if (documentCount === 0 || documentBytes === 0) return;
+  state.recovery.documentBytes.set(worker.indexId, Math.ceil(documentBytes / documentCount));
 }
 
 function move(turn: Turn): void {

@@ -19,10 +19,12 @@ import {
 import type { IndexRecord, Recovery, State } from '../state/index.ts';
 import { isChanging, isNodeReady } from './usable.ts';
 
-/** Copies filled at once. */
-export const WORKERS_MAX = 16;
-/** Of those, from one source. */
-export const WORKERS_PER_SOURCE = 8;
+/**
+ * Copies filled at once, and of those from one source. What one copy takes is mostly waiting (for commits,
+ * readings, the node's next batch), and a node works off many small pages in one batch.
+ */
+const WORKERS_MAX = 64;
+const WORKERS_PER_SOURCE = 32;
 /** Between two looks for copies to fill. */
 const LOOK_MS = 50;
 

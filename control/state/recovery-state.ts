@@ -123,6 +123,8 @@ export class RecoveryState {
   readonly mending = new Map<string, number>();
   /** Node id -> last place in the lane its marker was written with, and when. */
   readonly markers = new Map<string, { readonly seq: number; readonly atMs: number }>();
+  /** Index id -> bytes of a document as it was last seen, to size pages by. */
+  readonly documentBytes = new Map<string, number>();
   /** Nodes that lost data and were not checked since: they are not used before that. */
   readonly doubted = new Set<string>();
   /** Steady clock of the last look for copies to fill. */

@@ -5,7 +5,7 @@
  * Method: a whole Miroir with two copies of everything on two nodes that the test kills, wipes and rolls
  * back; afterwards both nodes are asked for all their documents and settings, past Miroir.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
@@ -147,8 +147,11 @@ async function total(): Promise<number> {
 /** Waits until all copies count, then compares what both nodes hold. */
 async function equal(uid = 'cars'): Promise<void> {
   const giveUpAt = Date.now() + 2 * MINUTES;
+  const token = readFileSync(join(cluster.dataFolder, 'admin-token'), 'utf8').trim();
   for (;;) {
-    const { body } = await cluster.call('GET', '/_miroir/topology');
+    const { body } = await cluster.call('GET', '/_miroir/topology', undefined, {
+      authorization: `Bearer ${token}`,
+    });
     const index = body?.indexes?.find((entry: { uid: string }) => entry.uid === uid);
     const states = Object.values(index?.copies ?? {}) as Record<string, number>[];
     const isEqual = states.every((counts) => counts['in-sync'] === index.shards);
