@@ -52,6 +52,11 @@ export class Hazards {
     return hazards?.some((hazard) => viewIndex < hazard.clearedAt) === true;
   }
 
+  /** Whether the copy met anything that no tail has seen yet. */
+  isOpen(nodeId: string, indexId: string, shard: number): boolean {
+    return this.isExcused(nodeId, indexId, shard, Number.MAX_SAFE_INTEGER);
+  }
+
   taint(indexId: string, key: string): void {
     this.tainted.add(`${indexId} ${key}`);
   }

@@ -229,6 +229,43 @@ export class World {
   alarm(words: string, seq: number): void {
     this.coverage.hit('alarm');
     this.trace(() => `ALARM ${words} (seq ${seq})`);
+    const parts =
+      /^shard (\d+) of index (\S+): \d+ documents on (\S+) differ from (\S+) although/.exec(words);
+    if (parts === null) return;
+    const [, shard = '', indexId = '', ...nodeIds] = parts;
+    if (
+      this.hazards.tainted.size > 0 ||
+      nodeIds.some((id) => this.hazards.isOpen(id, indexId, Number(shard)))
+    ) {
+      this.coverage.hit('limit: a recovery met a late request');
+      return;
+    }
+    this.fail('c: recovery left a difference', words);
+  }
+
+  /** The client of a write is told 202: enough copies must have it. */
+  onAccepted(seq: number): void {
+    const { minCopies, quorum, replicationFactor } = this.profile;
+    const intent = this.history.bySeq.get(seq)?.intent;
+    if (intent == null || (minCopies === 1 && quorum === 'adaptive')) return;
+    for (const shard of intent.shards) {
+      const taken = Object.entries(intent.targets).filter(
+        ([, target]) => target.state === 'enqueued' && target.shards.includes(shard),
+      );
+      const groups = new Map<number, number>();
+      for (const [nodeId] of taken) {
+        const { group } = this.node(nodeId);
+        groups.set(group, (groups.get(group) ?? 0) + 1);
+      }
+      const needed = quorum === 'fixed' ? Math.floor(replicationFactor / 2) + 1 : 0;
+      const most = Math.max(0, ...groups.values());
+      if (taken.length >= minCopies && most >= needed) continue;
+      this.fail(
+        'b: too few copies for a 202',
+        `task ${seq} shard ${shard}: ${taken.length} copies`,
+      );
+    }
+    this.coverage.hit('202 checked against its quorum');
   }
 
   /** Effects that only the log would show. */

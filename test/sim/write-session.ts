@@ -334,6 +334,7 @@ export class WriteSession {
     this.#world.trace(
       () => `write ${this.write.id} (seq ${this.#session.seq}) replied: ${reply.kind}`,
     );
+    if (reply.kind === 'accepted') this.#world.onAccepted(reply.seq);
     this.#world.history.reply(this.write, reply.kind === 'accepted' ? reply.seq : null);
   }
 
