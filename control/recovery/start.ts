@@ -69,6 +69,7 @@ function waitingCopies(state: State): Waiting[] {
     if ((state.recovery.pauses.get(key)?.untilMs ?? 0) > state.nowMs) continue;
     const covers = sources(state, index, shard).length;
     if (covers > 0) found.push({ key, index, shard, nodeId, covers });
+    else for (const id of unreadSources(state, index, shard)) unread.add(id);
   }
   for (const nodeId of unread) state.emit({ kind: 'readNode', nodeId });
   return found;
@@ -78,6 +79,13 @@ function waitingCopies(state: State): Waiting[] {
 function sources(state: State, index: IndexRecord, shard: number): string[] {
   return copiesOf(index, shard)
     .filter((copy) => copy.state === 'in-sync' && isNodeReady(state, copy.nodeId))
+    .map((copy) => copy.nodeId);
+}
+
+/** Nodes it could be filled from, once they were read. */
+function unreadSources(state: State, index: IndexRecord, shard: number): string[] {
+  return copiesOf(index, shard)
+    .filter((copy) => copy.state === 'in-sync' && !state.downNodes.has(copy.nodeId))
     .map((copy) => copy.nodeId);
 }
 

@@ -51,6 +51,8 @@ function play(world: World): void {
   }
   world.trace(() => 'everything heals');
   world.heal();
+  // A loss of data just now is noticed by the next idle reading.
+  runFor(world, 3_000);
   if (profile.hasSteadyWriter) {
     untilRest(world, 'g: copies stay behind under steady writes', () => areCopiesWhole(world));
     clients.stop();
@@ -131,7 +133,10 @@ function restWords(world: World): string {
   const notes = [...state.notes].flatMap(([key, { from, held }]) =>
     from === null && held.size === 0 ? [] : [`${key} from ${from} held ${[...held].join()}`],
   );
-  return `open ${open.join('; ')} | notes ${notes.join('; ')} | copies ${copies.join('; ')} | strays ${world.network.strays} | nodes at work ${world.nodes.filter((node) => node.hasWork).map((node) => node.id)} | sessions ${world.sidecars.map((sidecar) => sidecar.sessions.size)}`;
+  const away = [...state.downNodes.keys()].map(
+    (id) => `${id} ${state.recovery.doubted.has(id) ? 'doubted' : 'down'}`,
+  );
+  return `away ${away.join()} | open ${open.join('; ')} | notes ${notes.join('; ')} | copies ${copies.join('; ')} | strays ${world.network.strays} | nodes at work ${world.nodes.filter((node) => node.hasWork).map((node) => node.id)} | sessions ${world.sidecars.map((sidecar) => sidecar.sessions.size)}`;
 }
 
 /** Clients of all sidecars. */
