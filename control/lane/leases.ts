@@ -63,6 +63,8 @@ export function nodeHealth(
 ): void {
   if (event.isUp) {
     state.downNodes.delete(event.nodeId);
+    // What it is now is known when it was read since it came up.
+    state.emit({ kind: 'readNode', nodeId: event.nodeId });
     return;
   }
   if (!state.downNodes.has(event.nodeId)) state.downNodes.set(event.nodeId, event.now.steadyMs);

@@ -4,7 +4,14 @@
  * what it had not finished is lost, unless its queue still holds it.
  */
 import { demote, headOf, noteEverything, shardsOn } from '../copies/index.ts';
-import type { IndexRecord, NodeReading, NodeRecord, State, TaskReference } from '../state/index.ts';
+import {
+  ANY_TAG,
+  type IndexRecord,
+  type NodeReading,
+  type NodeRecord,
+  type State,
+  type TaskReference,
+} from '../state/index.ts';
 import { excuseStep } from './excuse.ts';
 import { lostError } from './outcome.ts';
 
@@ -63,7 +70,8 @@ export function loseData(state: State, node: NodeRecord, reading: NodeReading): 
     state.touchCluster();
   }
   node.lastTaskUid = reading.highestUid;
-  node.lastTag = reading.tasks.at(-1)?.tag ?? null;
+  const last = reading.tasks.at(-1);
+  node.lastTag = last?.uid === reading.highestUid ? last.tag : ANY_TAG;
   node.seenUid = reading.highestUid;
   state.touchedNodes.add(node.id);
   state.emit({ kind: 'nodeLostData', nodeId: node.id, reason });
