@@ -1,5 +1,5 @@
 /** Plants bugs one after another and looks for the first seed that each of them breaks. */
-import { runJobs } from '../jobs.ts';
+import { type FailedSeed, runJobs } from '../jobs.ts';
 import type { Bug } from './list.ts';
 
 /** How long is looked, and who hears of each bug. */
@@ -23,24 +23,50 @@ export async function findBugs(bugs: readonly Bug[], options: FindOptions): Prom
 }
 
 async function findBug(bug: Bug, options: FindOptions): Promise<boolean> {
-  const { count, failures, seconds, errors } = await runJobs({
-    from: 1,
-    count: options.seeds,
-    turns: options.turns,
+  const startedMs = performance.now();
+  const say = (words: string): void => {
+    const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
+    options.onResult(`${bug.name.padEnd(34)} ${words}, ${seconds} s`);
+  };
+  for (let from = 1; from <= options.seeds; ) {
+    const { failures, errors } = await play(bug, options, {
+      from,
+      count: options.seeds - from + 1,
+    });
+    const [first] = failures;
+    // A change that cannot run at all says nothing of the rule.
+    const broken = errors !== '' ? errors : brokenWords(first);
+    if (broken !== undefined) {
+      say(`cannot be run: ${broken.slice(0, 400)}`);
+      return false;
+    }
+    if (first === undefined) break;
+    const clean = await play(undefined, options, { from: first.seed, count: 1 });
+    if (clean.failures.length === 0) {
+      say(`found after ${first.seed} seeds: ${first.rule}`);
+      return true;
+    }
+    from = first.seed + 1;
+  }
+  say(`NOT FOUND in ${options.seeds} seeds`);
+  return false;
+}
+
+function brokenWords(failed: FailedSeed | undefined): string | undefined {
+  return /(Type|Reference|Syntax)Error/.test(failed?.words ?? '') ? failed?.words : undefined;
+}
+
+function play(
+  bug: Bug | undefined,
+  { turns }: FindOptions,
+  seeds: { readonly from: number; readonly count: number },
+) {
+  return runJobs({
+    ...seeds,
+    turns,
     jobCount: 1,
     limitMs: 1e9,
-    patches: bug.patches,
+    patches: bug?.patches ?? [],
     keepsGoing: false,
   });
-  const [first] = failures;
-  // A change that cannot run at all says nothing of the rule.
-  const isBroken = errors !== '' || /(Type|Reference|Syntax)Error/.test(first?.words ?? '');
-  const isFound = first !== undefined && !isBroken;
-  const words = isBroken
-    ? `cannot be run: ${(errors || (first?.words ?? '')).slice(0, 400)}`
-    : isFound
-      ? `found after ${count} seeds (${first.seed}): ${first.rule}`
-      : `NOT FOUND in ${count} seeds`;
-  options.onResult(`${bug.name.padEnd(34)} ${words}, ${seconds.toFixed(1)} s`);
-  return isFound;
 }

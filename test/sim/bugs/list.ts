@@ -3,12 +3,14 @@
  * simulation is worth something only if it finds every one of them.
  */
 import type { Patch } from '../../kit/patch-hook.ts';
+import { LANE_BUGS } from './lane.ts';
+import { RECOVERY_BUGS } from './recovery.ts';
 
 /** A rule that is taken out. */
 export interface Bug {
   /** Short, for the command line. */
   readonly name: string;
-  /** What goes wrong without it. */
+  /** What is left out. */
   readonly hole: string;
   readonly patches: readonly Patch[];
   /** Found soon enough to be looked for with every change. */
@@ -16,4 +18,4 @@ export interface Bug {
 }
 
 /** All of them. */
-export const BUGS: readonly Bug[] = [];
+export const BUGS: readonly Bug[] = [...LANE_BUGS, ...RECOVERY_BUGS];

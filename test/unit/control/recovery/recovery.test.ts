@@ -71,6 +71,11 @@ test('a node that lost everything is made anew and filled whole', () => {
   node.documents.clear();
   node.tasks = [];
   world.run();
+  // Nothing is written to it before it was checked.
+  assert.equal(planned(world), []);
+  world.setUp('b', false);
+  world.setUp('b', true);
+  world.run();
   assertEqual(world);
   assert.equal(planned(world), ['rebuild on b', 'full on b']);
   assert.equal(world.index.needs, {});

@@ -1,0 +1,235 @@
+/** Planted bugs of the lane: order, answers, outcomes, readings, views, leases, restarts. */
+import { inFile } from './in-file.ts';
+import type { Bug } from './list.ts';
+
+/** Order in the lane, and permission (rules 1 to 3). */
+const ORDER: readonly Bug[] = [
+  ...inFile('control/lane/conflicts.js', [
+    {
+      name: 'filters-pass',
+      hole: 'writes without a list of documents conflict with nothing',
+      find: "if (scopes.includes('all')) return sharesShard(later, earlier);",
+      replace: "if (scopes.includes('all')) return false;",
+    },
+    {
+      name: 'unanswered-passed',
+      hole: 'a later write does not wait for an unanswered one on a copy that counts',
+      find: "if (isOpen || intent.outcomes[intent.shards.indexOf(shard)] === 'open') return true;",
+      replace: '',
+    },
+    {
+      name: 'fixes-overtaken',
+      hole: 'writes do not wait for a fix that is on its way to a copy being filled',
+      find: "if (copy === 'filling' && isOpen) return true;",
+      replace: '',
+    },
+  ]),
+  ...inFile('control/lane/permission.js', [
+    {
+      name: 'pass-not-noted',
+      hole: 'an unanswered write that is passed over on a suspect copy is not noted there',
+      find: 'noteBoth(state, { open, earlier, index });',
+      replace: '',
+    },
+    {
+      name: 'targets-of-begin',
+      hole: 'the permission carries the targets as they were at Begin',
+      find: 'if (kept.length === target.shards.length) continue;',
+      replace: 'continue;',
+    },
+    {
+      name: 'behind-not-noted',
+      hole: 'what begins while a copy is behind is not noted for it',
+      find: "else if (copyState === 'behind' || copyState === 'suspect') notePassed(state, copy, missed);",
+      replace: "else if (copyState === 'behind' || copyState === 'suspect') return;",
+    },
+  ]),
+  ...inFile('control/catalog/plan-write.js', [
+    {
+      name: 'update-while-filling',
+      hole: 'a copy being filled takes partial updates',
+      find: "const isWhole = input.kind === 'documentsReplace' && !input.skipsCreation;",
+      replace: 'const isWhole = true;',
+    },
+    {
+      name: 'filter-while-filling',
+      hole: 'a copy being filled takes deletions by filter and edits',
+      find: 'const fitsFilling = !input.touchesAllShards && (',
+      replace: 'const fitsFilling = input.touchesAllShards || (',
+    },
+  ]),
+];
+
+/** What sends and tasks came to (rules 4 to 14). */
+const OUTCOMES: readonly Bug[] = [
+  ...inFile('control/lane/settle.js', [
+    {
+      name: 'all-suspect',
+      hole: 'copies stop to count for an unanswered write that no copy surely has',
+      find: "const isTaken = counting.some(({ target }) => target.state === 'enqueued');",
+      replace: "const isTaken = counting.some(({ target }) => target.state !== 'refused');",
+    },
+    {
+      name: 'unknown-counts',
+      hole: 'a copy that did not answer goes on to count',
+      find: "if (target.state === 'unknown') demote(state, copy, { to: 'suspect', reason, missed: null });",
+      replace: "if (target.state === 'unknown') void 0;",
+    },
+    {
+      name: 'refused-counts',
+      hole: 'a copy that refused a write goes on to count',
+      find: "else if (target.state !== 'enqueued') demote(state, copy, { to: 'behind', reason, missed });",
+      replace: '',
+    },
+    {
+      name: 'refused-forgotten',
+      hole: 'a copy that refused a write is behind, but the write is not noted',
+      find: "else if (target.state !== 'enqueued') demote(state, copy, { to: 'behind', reason, missed });",
+      replace:
+        "else if (target.state !== 'enqueued') demote(state, copy, { to: 'behind', reason, missed: null });",
+    },
+  ]),
+  ...inFile('control/lane/finality.js', [
+    {
+      name: 'final-by-one',
+      hole: 'a write is final when one copy applied it',
+      find: "if (counting.some(({ result }) => result === 'open')) return;",
+      replace: "if (!isApplied && counting.some(({ result }) => result === 'open')) return;",
+    },
+    {
+      name: 'failure-forgiven',
+      hole: 'a copy on which a write failed goes on to count though others applied it',
+      find: "if (result === 'ok') continue;",
+      replace: 'release(state, copy, intent.seq); continue;',
+    },
+  ]),
+  ...inFile('control/copies/demote.js', [
+    {
+      name: 'no-hold',
+      hole: 'a copy on which a write failed is read while that is undecided',
+      find: "setCopyState(state, copy, { to: 'held', reason: `write ${seq} failed on it` });",
+      replace: '',
+    },
+    {
+      name: 'back-early',
+      hole: 'a suspect copy counts again while a write that counts is still in its queue',
+      find: 'const verdict = judgeQueue(state, copy);',
+      replace: "const verdict = 'clean';",
+    },
+    {
+      name: 'held-forgotten',
+      hole: 'a failure that is undecided is forgotten when the copy is demoted for another reason',
+      find: "if (isQueued && !isOut && resultOf(target) !== 'ok')",
+      replace: "if (isQueued && !isOut && resultOf(target) === 'open')",
+    },
+    {
+      name: 'queue-forgotten',
+      hole: 'what is in the queue of a copy that is demoted is not noted',
+      find: 'noteUnseen(state, copy);',
+      replace: '',
+    },
+  ]),
+  ...inFile('control/copies/sends.js', [
+    {
+      name: 'parts-suffice',
+      hole: 'some parts of a send count as the whole',
+      find: "return target.state === 'partial' ? 'failed' : 'ok';",
+      replace: "return 'ok';",
+    },
+  ]),
+  ...inFile('control/lane/quorum.js', [
+    {
+      name: 'ack-before-views',
+      hole: '202 does not wait for the views that take a copy away',
+      find: "if (!isShrinkConfirmed(state, index, intent.shards)) return 'unconfirmed';",
+      replace: '',
+    },
+    {
+      name: 'no-quorum',
+      hole: 'fewer copies than min_copies are enough',
+      find: 'if (acks < minCopies) return false;',
+      replace: '',
+    },
+  ]),
+  ...inFile('control/lane/progress.js', [
+    {
+      name: 'final-before-views',
+      hole: 'a task ends without waiting for the views that take a copy away',
+      find: 'if (index === undefined || isShrinkConfirmed(state, index, intent.shards)) return true;',
+      replace: 'if (intent.seq >= 0) return true;',
+    },
+  ]),
+];
+
+/** Unanswered sends, late tasks, nodes that lost data, leases (rules 4, 7, 9, 11, 12). */
+const READINGS: readonly Bug[] = [
+  ...inFile('control/lane/closing.js', [
+    {
+      name: 'lease-end-is-failure',
+      hole: 'a send that was not answered counts as never arrived when the lease is over',
+      find: "target.state = 'unknown';",
+      replace: "target.state = 'none';",
+    },
+    {
+      name: 'closed-too-soon',
+      hole: 'a reading that began before the connections were closed proves that nothing arrived',
+      find: 'if (reading.startedAtMs < open.closedAtMs) continue;',
+      replace: '',
+    },
+  ]),
+  ...inFile('control/lane/tail.js', [
+    {
+      name: 'late-ignored',
+      hole: 'tasks that come late are ignored',
+      find: 'takeLateTask(state, { nodeId: reading.nodeId, found, tag, open });',
+      replace: '',
+    },
+    {
+      name: 'confirmed-by-old-reading',
+      hole: 'a node is confirmed by a reading that began before it was asked for',
+      find: 'reading.startedAtMs >= reader.sinceMs &&',
+      replace: '',
+    },
+  ]),
+  ...inFile('control/lane/lost-data.js', [
+    {
+      name: 'loss-unnoticed',
+      hole: 'a node that was wiped or rolled back is used as if nothing had happened',
+      find: "if (node.lastTaskUid >= 0 && reading.lastKnown !== 'present') return true;",
+      replace: '',
+    },
+  ]),
+  ...inFile('control/state/cluster-state.js', [
+    {
+      name: 'acks-unrecorded',
+      hole: 'the last task of a node is known from readings only',
+      find: 'if (node !== undefined && uid > node.lastTaskUid) {',
+      replace: 'if (false) {',
+    },
+  ]),
+  ...inFile('control/copies/confirmed.js', [
+    {
+      name: 'restart-forgets-readers',
+      hole: 'control that has just begun takes nobody for a reader',
+      find: 'if (state.nowMs < state.startedMs + TOPOLOGY_LEASE_MS) return false;',
+      replace: '',
+    },
+    {
+      name: 'readers-ignored',
+      hole: 'readers with older views are not waited for',
+      find: 'if (lease.untilMs > state.nowMs && lease.index < index) return false;',
+      replace: '',
+    },
+  ]),
+  ...inFile('control/machine/load.js', [
+    {
+      name: 'keys-lost',
+      hole: 'after a restart an open write does not know its documents',
+      find: 'openIntent(intent, Buffer.from(hashes ?? []))',
+      replace: 'openIntent(intent, Buffer.alloc(0))',
+    },
+  ]),
+];
+
+/** All of them. */
+export const LANE_BUGS: readonly Bug[] = [...ORDER, ...OUTCOMES, ...READINGS];
