@@ -68,7 +68,7 @@ async function handleAddition(
       spool,
     };
     const split = await takeIn(request, addition, context.indexUid);
-    return await write(context, addition, split);
+    return await write(context, addition, { split, clientGone: request.signal });
   } finally {
     await spool.close();
   }
@@ -161,10 +161,11 @@ async function finish(splitter: DocumentSplitter, spool: Spool): Promise<SplitRe
 function write(
   context: WriteContext,
   addition: Addition,
-  firstSplit: SplitResult,
+  first: { readonly split: SplitResult; readonly clientGone: AbortSignal },
 ): Promise<GatewayReply> {
-  let split = firstSplit;
+  let { split } = first;
   return runWrite(context, {
+    clientGone: first.clientGone,
     taskType: TASK_TYPE,
     customMetadata: addition.params.customMetadata,
     intent: () => toIntent(context.indexUid, addition, split),

@@ -37,6 +37,8 @@ export interface WriteJob extends TaskWords {
   readonly shares: (grant: Grant) => readonly NodeShare[];
   /** Judges the body with another primary key; absent where a write has none. */
   readonly splitAgain?: (primaryKey: string) => Promise<void>;
+  /** Fires when the client is gone; a write that was begun goes on. */
+  readonly clientGone?: AbortSignal;
 }
 
 type Untimed<Event> = Event extends unknown ? Omit<Event, 'nowMs'> : never;
@@ -100,7 +102,7 @@ class Driver {
   }
 
   #perform(effect: SessionEffect): void {
-    const { context, job, resolve } = this.#options;
+    const { context, job, resolve, reject } = this.#options;
     switch (effect.kind) {
       case 'begin':
         this.#follow(this.#begin());
@@ -126,6 +128,8 @@ class Driver {
         break;
       case 'end':
         this.#stopClock();
+        // Of no effect unless there was no reply.
+        reject(new MiroirError('bad_request', 'The client went away before the write was begun.'));
         break;
       default:
         assertNever(effect);
@@ -136,6 +140,7 @@ class Driver {
     const { splitAgain } = this.#options.job;
     assert(splitAgain !== undefined, 'only documents have a primary key to differ in');
     await splitAgain(primaryKey);
+    if (this.#options.job.clientGone?.aborted === true) this.#take({ kind: 'clientGone' });
     return { kind: 'splitAgain' };
   }
 

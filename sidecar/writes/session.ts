@@ -196,6 +196,8 @@ function sendAnswered(
   const share = session.shares.find(({ spec }) => spec.nodeId === event.nodeId);
   assert(share !== undefined, 'only what was to be sent is answered');
   const hasNext = takeOutcome(share, event.part, event.outcome);
+  // The process may have stood still: no look at the clock came in between.
+  if (!isHeld(session.lease, event.nowMs)) lose(session, effects);
   if (hasNext) {
     if (share.isCut || session.lease.isLost) refuseRest(share, 'the write was cut off before it');
     else sendNext(share, event.nowMs, effects);

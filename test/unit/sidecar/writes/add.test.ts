@@ -225,6 +225,23 @@ test('control may name another primary key: the spooled body is judged again', a
   }
 });
 
+test('a client that went away while its body was judged again takes no place', async () => {
+  const stage = await makeStage();
+  try {
+    const abort = new AbortController();
+    stage.onBegin = () => {
+      abort.abort();
+      return { $case: 'otherPrimaryKey', value: 'sku' };
+    };
+    const request = { ...requestOf('id,sku\n1,a\n', 'text/csv'), signal: abort.signal };
+    const error = await mustThrow(handleDocumentReplace(request, stage.context()));
+    assert.is(error.code, 'bad_request');
+    assert.is(stage.begins.length, 1);
+  } finally {
+    await stage.close();
+  }
+});
+
 test('a named key that the index does not have fails the task', async () => {
   const stage = await makeStage();
   try {

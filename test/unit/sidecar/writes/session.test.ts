@@ -203,6 +203,17 @@ const SCRIPTS: Readonly<Record<string, readonly Line[]>> = {
     ],
     [1_009, stands, [END]],
   ],
+  'a process that stood still sends nothing more, and cuts what others are at': [
+    [0, start, [BEGIN]],
+    [3, granted(share('a', 2), share('b')), [send('a'), send('b')]],
+    [9_000, answered('a', uid(1)), ['cut b']],
+    [
+      9_001,
+      answered('b', UNKNOWN),
+      [report('a.0=enqueued a.1=refused b.0=unknown'), says({ kind: 'abandoned', mayBeIn: true })],
+    ],
+    [9_002, stands, [END]],
+  ],
   'a lease that runs out is lost too': [
     [0, start, [BEGIN]],
     [3, granted(share('a')), [send('a')]],
