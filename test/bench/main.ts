@@ -22,13 +22,16 @@ for (const file of readdirSync(folder)
     /** Ends what the file's benchmarks share. */
     finish?: () => Promise<void>;
   };
-  for (const benchmark of loaded.benchmarks ?? []) {
-    if (names.length > 0 && !names.some((name) => benchmark.name.includes(name))) continue;
-    const figure = await benchmark.run();
-    rows.push({ name: benchmark.name, figure });
-    if (!isJson) console.log(line(benchmark.name, figure));
+  try {
+    for (const benchmark of loaded.benchmarks ?? []) {
+      if (names.length > 0 && !names.some((name) => benchmark.name.includes(name))) continue;
+      const figure = await benchmark.run();
+      rows.push({ name: benchmark.name, figure });
+      if (!isJson) console.log(line(benchmark.name, figure));
+    }
+  } finally {
+    await loaded.finish?.();
   }
-  await loaded.finish?.();
 }
 
 if (isJson)
