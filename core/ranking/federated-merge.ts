@@ -65,6 +65,7 @@ export function mergeFederated(
     explain: () => ({
       ...judgeFederated({
         nodeCount: answers.length,
+        hasSeveralOwners: [...plan.indexes.values()].some((index) => index.hasSeveralOwners),
         hasDistinct: plan.distinct !== undefined,
         hasWords: plan.queries.some(({ body }) => typeof body['q'] === 'string'),
       }),

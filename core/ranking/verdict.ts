@@ -96,12 +96,14 @@ export function judgeNearest(nodeCount: number): Judgement {
 /** Judges a federated search. */
 export function judgeFederated(found: {
   readonly nodeCount: number;
+  /** Some index lives on several nodes, be it in copies. */
+  readonly hasSeveralOwners: boolean;
   readonly hasDistinct: boolean;
   readonly hasWords: boolean;
 }): Judgement {
-  if (found.nodeCount < 2) return EXACT;
+  if (found.nodeCount < 2 && !found.hasSeveralOwners) return EXACT;
   if (found.hasDistinct) return estimate('a total under distinct is an estimate');
-  return found.hasWords ? VOCABULARY : TIES;
+  return found.hasWords && found.nodeCount > 1 ? VOCABULARY : TIES;
 }
 
 function estimate(why: string): Judgement {

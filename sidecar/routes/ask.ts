@@ -12,6 +12,8 @@ import { bytesReply, type HeaderPair } from './reply.ts';
 
 /** What is left of a request's time is never less: a call needs some. */
 const DEADLINE_MIN_MS = 10;
+/** How long one of several nodes that would answer alike is waited for. */
+const ANY_NODE_MS = 2_000;
 
 /** The parts of a call a route chooses. */
 export interface Question {
@@ -26,6 +28,8 @@ export interface Question {
   readonly isOfData?: boolean;
   /** Ends the call; default: the client's own. */
   readonly signal?: AbortSignal;
+  /** What this call may take at most, within what the request may. */
+  readonly waitMs?: number;
 }
 
 /** A node's whole answer. */
@@ -45,11 +49,12 @@ export async function askNode(
   const metadata = request.headers.get('meili-include-metadata');
   if (metadata !== undefined) headers['meili-include-metadata'] = metadata;
   const startedAtMs = performance.now();
+  const leftMs = Math.min(context.deadlineAtMs - startedAtMs, question.waitMs ?? Infinity);
   const call: NodeCall = {
     method: question.method,
     path: question.path,
     headers,
-    deadlineMs: Math.max(DEADLINE_MIN_MS, context.deadlineAtMs - performance.now()),
+    deadlineMs: Math.max(DEADLINE_MIN_MS, leftMs),
     signal: question.signal ?? request.signal,
     ...(question.body === undefined ? {} : { body: question.body }),
   };
@@ -63,11 +68,13 @@ export async function askNode(
 /** Asks nodes one after another until one answers (503 counts as no answer). Throws if none does. */
 export async function askAnyNode(context: RouteContext, question: Question): Promise<Answered> {
   let last: NodeOutcome | undefined;
-  for (const nodeId of rotatedNodes(context)) {
-    last = await askNode(context, nodeId, question);
+  const nodeIds = rotatedNodes(context);
+  for (const [place, nodeId] of nodeIds.entries()) {
+    // One that stands still must not hold up what any other answers.
+    const isLast = place === nodeIds.length - 1;
+    last = await askNode(context, nodeId, isLast ? question : { ...question, waitMs: ANY_NODE_MS });
     if (last.kind === 'answered' && last.status !== 503) return last;
-    // After a timeout nothing is left of the request's time.
-    if (last.kind === 'aborted' || last.kind === 'timeout') break;
+    if (last.kind === 'aborted' || performance.now() >= context.deadlineAtMs) break;
   }
   throw outcomeError(last);
 }
