@@ -12,7 +12,7 @@ import type { World, WorldNode } from './world.ts';
 const WEIGHTS = {
   'kill node': 5,
   'kill worker': 4,
-  'kill sidecar': 2,
+  'kill sidecar': 1,
   'kill control': 4,
   'freeze node': 3,
   'freeze worker': 2,
