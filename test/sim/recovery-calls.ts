@@ -10,7 +10,7 @@ import type {
   RecoveryPlace,
   SendReport,
 } from '../../control/state/index.ts';
-import { type Doc, isSame, KEYS, keyOf, keyOfHash, shardOfText } from './documents.ts';
+import { type Doc, docText, isSame, KEYS, keyOf, keyOfHash, shardOfText } from './documents.ts';
 import type { ModelNode, TaskWork } from './node.ts';
 import type { World } from './world.ts';
 
@@ -329,6 +329,10 @@ export class RecoveryCalls {
         return;
       }
       const all = new Set([...source.keys(), ...target.keys()]);
+      this.#world.trace(
+        () =>
+          `recovery ${recovery} compared ${hashes === null ? 'all' : hashes.map((hash) => keyOfHash(hash).text)}: ${[...all].map((hash) => `${keyOfHash(hash).text} ${docText(source.get(hash))} | ${docText(target.get(hash))}`).join('; ')}`,
+      );
       const different = [...all].filter((hash) => !isSame(source.get(hash), target.get(hash)));
       if (different.length > 0) this.#world.coverage.hit('recovery compared: not equal');
       this.#submit((now) => ({

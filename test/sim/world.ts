@@ -277,8 +277,10 @@ export class World {
           `copy ${effect.indexId.slice(-4)}/${effect.shard} on ${effect.nodeId}: ${effect.from} -> ${effect.to} (${effect.reason})`,
       );
     } else if (effect.kind === 'nodeLostData') this.coverage.hit('node known to have lost data');
+    else if (effect.kind === 'internalGranted') this.trace(() => `step ${effect.seq} granted`);
     else if (effect.kind === 'internalEnded') {
       this.coverage.hit(`internal step ended: ${effect.outcome}`);
+      this.trace(() => `step ${effect.seq} ends: ${effect.outcome}`);
     }
   }
 
