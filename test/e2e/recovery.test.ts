@@ -108,6 +108,8 @@ e2e.test(
     await node(1).kill();
     node(1).restore();
     await node(1).start();
+    // The first to use the node has it looked at.
+    await write('PUT', '/indexes/cars/documents', [{ id: 8, color: 'silver' }]);
     await equal();
     const list = await fetchJson(node(1), 'GET', '/indexes');
     const names = (list['results'] as { uid: string }[]).map(({ uid }) => uid).sort();
