@@ -5,6 +5,7 @@
  * for recovery they do not do for searches.
  */
 import {
+  type CopyPlace,
   copiesOf,
   copyKey,
   headOf,
@@ -63,16 +64,21 @@ function waitingCopies(state: State): Waiting[] {
       if (!state.downNodes.has(nodeId)) unread.add(nodeId);
       continue;
     }
-    if (index.needs[nodeId] !== undefined || isChanging(state, index)) continue;
-    // A sidecar with an older view may still read the copy: what is written to it now is in no order.
-    if (!isShrinkConfirmed(state, index, [shard])) continue;
-    if ((state.recovery.pauses.get(key)?.untilMs ?? 0) > state.nowMs) continue;
+    if (!mayBeFilled(state, { index, shard, nodeId }, key)) continue;
     const covers = sources(state, index, shard).length;
     if (covers > 0) found.push({ key, index, shard, nodeId, covers });
     else for (const id of unreadSources(state, index, shard)) unread.add(id);
   }
   for (const nodeId of unread) state.emit({ kind: 'readNode', nodeId });
   return found;
+}
+
+/** Whether nothing about the copy itself keeps it from being filled now. */
+function mayBeFilled(state: State, { index, shard, nodeId }: CopyPlace, key: string): boolean {
+  if (index.needs[nodeId] !== undefined || isChanging(state, index)) return false;
+  // A sidecar with an older view may still read the copy: what is written to it now is in no order.
+  if (!isShrinkConfirmed(state, index, [shard])) return false;
+  return (state.recovery.pauses.get(key)?.untilMs ?? 0) <= state.nowMs;
 }
 
 /** Nodes a copy of the shard can be filled from. */
