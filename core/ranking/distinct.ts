@@ -51,6 +51,8 @@ export class DistinctFilter {
   readonly seen = new Set<string>();
   /** Values that survivors hold, counted once for each survivor. */
   survivorValueCount = 0;
+  /** Hits left out. */
+  rejectedCount = 0;
   /** True once a hit with several values came by: the node may have dropped too much. */
   hasSeveralValues = false;
   /** Values of rejected hits that hold several. */
@@ -66,6 +68,7 @@ export class DistinctFilter {
     const values = distinctValues(hit, this.#field);
     if (values.length > 1) this.hasSeveralValues = true;
     if (values.some((value) => this.seen.has(value))) {
+      this.rejectedCount += 1;
       if (values.length > 1) this.#rejected.push(values);
       return false;
     }

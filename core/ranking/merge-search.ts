@@ -220,18 +220,25 @@ class SearchMerge {
 
   #total(ranked: Ranked, counted: readonly SearchAnswer[]): number {
     const totals = this.#window.isPaged ? this.#answers('totals') : [];
-    const values = this.#distinctValues(ranked);
-    if (ranked.filter !== undefined && values.length > 0 && !this.#plan.hasThreshold) {
-      const counts = this.#distinctCounts(values);
-      const candidates = sumTotals(values);
-      return this.#window.isPaged
-        ? exhaustiveDistinctTotal(candidates, counts)
-        : estimatedDistinctTotal(candidates, counts, ranked.filter);
-    }
-    const list = this.#answers('distinct-list');
-    if (ranked.filter !== undefined && list.length > 0) return this.#countDistinct(list);
+    if (ranked.filter !== undefined) return this.#distinctTotal(ranked, ranked.filter, counted);
     const isSplit = this.#plan.semanticRatio !== undefined;
     return sumTotals(totals.length > 0 && !isSplit ? totals : counted);
+  }
+
+  #distinctTotal(ranked: Ranked, filter: DistinctFilter, counted: readonly SearchAnswer[]): number {
+    const list = this.#answers('distinct-list');
+    if (list.length > 0) return this.#countDistinct(list);
+    const values = this.#distinctValues(ranked);
+    // What nodes have left over, without what was left out between them.
+    const left = Math.max(0, sumTotals(counted) - filter.rejectedCount);
+    if (values.length === 0 || this.#plan.hasThreshold) return left;
+    const counts = this.#distinctCounts(values);
+    const candidates = sumTotals(values);
+    const total = this.#window.isPaged
+      ? exhaustiveDistinctTotal(candidates, counts)
+      : estimatedDistinctTotal(candidates, counts, filter);
+    // Documents with several values are counted under each: where they are many, too much is taken off.
+    return total < ranked.hits.length ? left : total;
   }
 
   /** Hits left over from all that nodes listed; what they hold beyond is added as they count it. */
@@ -240,7 +247,7 @@ class SearchMerge {
     const heads = new HeadMerge(this.#lists(answers), compareHits);
     let count = 0;
     for (let hit = heads.next(); hit !== undefined; hit = heads.next()) {
-      if (filter === undefined || filter.accepts(hit)) count += 1;
+      if (filter?.accepts(hit) !== false) count += 1;
     }
     const listed = answers.reduce((sum, { hits }) => sum + hits.length, 0);
     return count + Math.max(0, sumTotals(answers) - listed);

@@ -129,8 +129,8 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
       requests.push({ purpose: 'universe-values', body: { ...values, hybrid } });
     }
   }
-  const isCountable = !shape.hasThreshold && isFilterable(distinct ?? '', index.settings);
-  if (distinct !== undefined && window.isPaged && !isCountable && !isSplit) {
+  // Facets of the distinct field count a document with several values under each of them.
+  if (distinct !== undefined && window.isPaged && !isSplit) {
     const {
       facets: _facets,
       attributesToHighlight: _marks,

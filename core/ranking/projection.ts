@@ -19,6 +19,8 @@ export interface Projection {
   readonly displayed: readonly string[] | undefined;
   readonly keepsScore: boolean;
   readonly keepsDetails: boolean;
+  /** Of the details only the similarity, as the one rule there is. */
+  readonly isBySimilarity?: boolean;
   readonly keepsGeoDistance: boolean;
   /** `_vectors` was asked for and may be shown; else it is a field like others. */
   readonly keepsVectors: boolean;

@@ -61,7 +61,7 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
   const { id, embedder, filter } = body;
   const hitsTotalMax = readHitsTotalMax(index.settings);
   const window = readWindow({ offset: body['offset'], limit: body['limit'] }, hitsTotalMax);
-  const projection = searchProjection(body, index.settings);
+  const projection = { ...searchProjection(body, index.settings), isBySimilarity: true };
   // No document is left out for another: an index that is distinct is made so by what all differ in.
   const isDistinct = typeof index.settings['distinctAttribute'] === 'string';
   const semantic = {

@@ -5,7 +5,7 @@
 
 import { type ByteWriter, isText, Members } from '../json/slice.ts';
 import { RESERVED_PREFIX } from '../reserved/index.ts';
-import { RULE_SORT, RULE_VERSION, type Rule } from './details.ts';
+import { RULE_SORT, RULE_VECTOR, RULE_VERSION, type Rule } from './details.ts';
 import type { Hit } from './hits.ts';
 import type { Projection } from './projection.ts';
 import { chooseMember, isCovered, type MemberChoice, writeSelected } from './select.ts';
@@ -79,7 +79,7 @@ export function writeHit(writer: ByteWriter, hit: Hit, projection: Projection): 
       writePositions(writer, bytes, members.valueStart, projection.displayed ?? []);
     } else if (choice === 'details') {
       runs.startRewritten(members);
-      writeDetails(writer, hit, projection.displayed);
+      writeDetails(writer, hit, projection);
     } else if (choice === 'formatted') {
       writeFormatted(writer, members, runs, projection.formattedFields);
     } else {
@@ -203,15 +203,16 @@ function writePositions(
  * Score details without our version rule. A sort rule on a field that is not displayed shows as
  * `<hidden-rule-N>`; geo rules show the first point of the bucket that the merge rebuilt.
  */
-function writeDetails(
-  writer: ByteWriter,
-  hit: Hit,
-  displayed: readonly string[] | undefined,
-): void {
+function writeDetails(writer: ByteWriter, hit: Hit, projection: Projection): void {
+  const { displayed, isBySimilarity } = projection;
   writer.byte(OPEN_BRACE);
   let isFirst = true;
   for (const [place, rule] of hit.rules.entries()) {
     if (rule.kind === RULE_VERSION) continue;
+    if (isBySimilarity === true) {
+      if (rule.kind === RULE_VECTOR) writeSimilarity(writer, hit, rule);
+      continue;
+    }
     if (!isFirst) writer.byte(COMMA);
     isFirst = false;
     const leader = hit.geoLeaders?.[place];
@@ -227,6 +228,12 @@ function writeDetails(
     writer.copy(leader?.bytes ?? hit.bytes, shown.valueStart, shown.valueEnd);
   }
   writer.byte(CLOSE_BRACE);
+}
+
+/** The one rule of a search for similar documents is its first. */
+function writeSimilarity(writer: ByteWriter, hit: Hit, rule: Rule): void {
+  const value = hit.bytes.toString('utf8', rule.valueStart, rule.valueEnd);
+  writer.text(`"vectorSort":${value.replace(/"order":\d+/, '"order":0')}`);
 }
 
 function isHiddenSort(

@@ -32,18 +32,28 @@ export function loadCalls(plan: LoadPlan): Call[] {
   return [...features, ...plan.indexes.flatMap(indexCalls)];
 }
 
-/** Makes the indexes. `onStep` hears of each finished step. */
+/** Makes the indexes. The steps come in the order of the calls. */
 export async function load(server: Server, plan: LoadPlan): Promise<LoadStep[]> {
+  const features = loadCalls({ ...plan, indexes: [] });
+  const steps = await performAll(server, features);
+  // indexes do not wait for each other, their writes do
+  const made = await Promise.all(
+    plan.indexes.map((index) => performAll(server, indexCalls(index))),
+  );
+  return [...steps, ...made.flat()];
+}
+
+async function performAll(server: Server, calls: readonly Call[]): Promise<LoadStep[]> {
   const steps: LoadStep[] = [];
-  for (const call of loadCalls(plan)) steps.push(await perform(server, call));
+  for (const call of calls) steps.push(await perform(server, call));
   return steps;
 }
 
 /** Removes the indexes of a scenario and waits. */
 export async function unload(server: Server, plan: LoadPlan): Promise<void> {
-  for (const { uid } of plan.indexes) {
-    await perform(server, { method: 'DELETE', path: `/indexes/${uid}` });
-  }
+  await Promise.all(
+    plan.indexes.map(({ uid }) => perform(server, { method: 'DELETE', path: `/indexes/${uid}` })),
+  );
 }
 
 /**

@@ -29,6 +29,10 @@ export async function explainDocuments(
   if (one.differences.some(({ pointer }) => !pointer.startsWith('/results'))) {
     return no('more than the order of the documents differs');
   }
+  const own = await pageOfOwnList(one, arena, uid, params);
+  if (own !== undefined && !isSameList(own, listAt(one.reference.tree, 'results'))) {
+    return { class: 'engine', why: 'a page of the node is not cut from its own list' };
+  }
   if (!evidence.isChurned(uid)) return no('out of order, though no document was replaced');
   const candidates = await candidatesOf(arena, uid, params);
   if (candidates === undefined) return no('the documents could not be fetched');
@@ -45,6 +49,26 @@ export async function explainDocuments(
   const fault = faultOf({ candidates, hits: list, limit: ALL_DOCUMENTS });
   if (fault !== undefined) return no(fault);
   return { class: 'ties', why: 'documents of equal sort values change places' };
+}
+
+/** What the page would be, cut from the reference's list from its first document on. */
+async function pageOfOwnList(
+  one: Case,
+  arena: Arena,
+  uid: string,
+  params: Obj,
+): Promise<readonly Tree[] | undefined> {
+  const offset = Number(params['offset'] ?? 0);
+  const limit = Number(params['limit'] ?? LIMIT_DEFAULT);
+  if (offset === 0 || params['sort'] === undefined) return undefined;
+  const path = `/indexes/${uid}/documents/fetch`;
+  const body = { ...params, offset: 0, limit: offset + limit };
+  const whole = await arena.reference.send({ method: 'POST', path, body });
+  // the gateway's page must then be cut from its own list as the node's should be
+  const mine = await arena.target.send({ method: 'POST', path, body });
+  const page = listAt(mine.tree, 'results').slice(offset);
+  if (!isSameList(page, listAt(one.target.tree, 'results'))) return undefined;
+  return whole.status === 200 ? listAt(whole.tree, 'results').slice(offset) : undefined;
 }
 
 /** All documents in the reference's order with their sort values. */

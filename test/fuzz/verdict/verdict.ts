@@ -8,6 +8,7 @@
  * - `vocabulary`: a keyword search whose scores depend on the words that a node knows.
  * - `spelling`: facet values equal after normalization are shown in another original spelling.
  * - `mixed-key`: a facet value that is a number in one document and a text in another.
+ * - `engine`: a page of a sorted list of documents that the node itself does not cut from its own list.
  * - `seen-fields`: a member whose name holds dots, which a node formats or not by the fields it has seen.
  * - `several-vectors`: similar documents where some have several vectors for the embedder.
  * - `unsteady`: a vector search that the node itself answers otherwise when it is built anew from the
@@ -22,6 +23,7 @@ export const CLASSES = [
   'vocabulary',
   'spelling',
   'mixed-key',
+  'engine',
   'seen-fields',
   'several-vectors',
   'unsteady',

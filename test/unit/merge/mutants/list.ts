@@ -140,7 +140,7 @@ const totals: readonly Mutant[] = [
     },
     {
       name: 'an estimate under distinct is exhaustive',
-      find: ': estimatedDistinctTotal(candidates, counts, ranked.filter)',
+      find: ': estimatedDistinctTotal(candidates, counts, filter)',
       replace: ': exhaustiveDistinctTotal(candidates, counts)',
     },
   ]),
