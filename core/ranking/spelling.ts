@@ -51,26 +51,38 @@ const CANDIDATE_PARAMETERS = [
   'rankingScoreThreshold',
 ] as const;
 
+/** How the oldest candidates are asked for. */
+interface SpellingManner {
+  /** Nodes list candidates by the order of their writes: then the first one is enough. */
+  readonly isByAge: boolean;
+  /** Fields whose equality is switched off cannot be filtered by: all candidates are looked through. */
+  readonly isFiltered: boolean;
+}
+
+const LISTED = 'spellings';
 const purposeOf = (place: number): string => `spelling ${place}`;
 
-/**
- * Searches that bring the oldest candidate of each value; purposes name places in the list. `isByAge`
- * tells that nodes list candidates by the order of their writes: then the first one is enough.
- */
+/** Searches that bring the oldest candidates: one for each value, or one for all. */
 export function spellingRequests(
   body: JsonObject,
   apart: readonly SpelledApart[],
-  isByAge: boolean,
+  manner: SpellingManner,
 ): PurposeRequest<string>[] {
   const base: Record<string, unknown> = {};
   for (const name of CANDIDATE_PARAMETERS) if (body[name] !== undefined) base[name] = body[name];
+  if (!manner.isFiltered) {
+    const fields = [...new Set(apart.map(({ field }) => field)), VERSION_FIELD];
+    if (body['filter'] !== undefined) base['filter'] = body['filter'];
+    const all = { ...base, attributesToRetrieve: fields, limit: CANDIDATES_MAX };
+    return [{ purpose: LISTED, body: all }];
+  }
   return apart.map(({ field, normalized }, place) => ({
     purpose: purposeOf(place),
     body: {
       ...base,
       filter: composeFilter(body['filter'], inFilter(field, [normalized])),
       attributesToRetrieve: [field, VERSION_FIELD],
-      limit: isByAge ? 1 : CANDIDATES_MAX,
+      limit: manner.isByAge ? 1 : CANDIDATES_MAX,
     },
   }));
 }
@@ -81,20 +93,26 @@ export function readSpellings(
   answers: ReadonlyMap<string, readonly Uint8Array[]>,
 ): Spellings {
   const spellings = new Spellings();
+  const listed = readAnswers(answers.get(LISTED)).flatMap(({ hits }) => hits);
   for (const [place, value] of apart.entries()) {
-    const oldest = oldestOf(readAnswers(answers.get(purposeOf(place))).flatMap(({ hits }) => hits));
-    const shown = oldest === undefined ? undefined : spelledIn(oldest, value);
+    const own = readAnswers(answers.get(purposeOf(place))).flatMap(({ hits }) => hits);
+    const shown = spelledByOldest(answers.has(LISTED) ? listed : own, value);
     if (shown !== undefined) spellings.set(value, shown);
   }
   return spellings;
 }
 
-function oldestOf(hits: readonly Hit[]): Hit | undefined {
+function spelledByOldest(hits: readonly Hit[], value: SpelledApart): string | undefined {
   let oldest: Hit | undefined;
+  let shown: string | undefined;
   for (const hit of hits) {
-    if (oldest === undefined || compareVersions(hit, oldest) < 0) oldest = hit;
+    if (oldest !== undefined && compareVersions(hit, oldest) >= 0) continue;
+    const spelled = spelledIn(hit, value);
+    if (spelled === undefined) continue;
+    oldest = hit;
+    shown = spelled;
   }
-  return oldest;
+  return shown;
 }
 
 const QUOTE = 0x22;

@@ -31,12 +31,18 @@ export async function findSpellings(
   question: SpellingQuestion,
 ): Promise<Spellings | undefined> {
   const { entry, covering, body, apart } = question;
-  const requests = spellingRequests(body, apart, isListedByAge(entry, body));
+  const isByAge = isListedByAge(entry, body);
   const path = indexPath(entry.uid, 'search');
-  const result = await fanOut(context, { entry, path, requests, covering }, (answers) =>
-    readSpellings(apart, answers),
-  ).catch(() => undefined);
-  return result?.kind === 'answered' ? result.merged : undefined;
+  for (const isFiltered of [true, false]) {
+    const requests = spellingRequests(body, apart, { isByAge, isFiltered });
+    const result = await fanOut(context, { entry, path, requests, covering }, (answers) =>
+      readSpellings(apart, answers),
+    ).catch(() => undefined);
+    if (result?.kind === 'answered') return result.merged;
+    // Refused: the field cannot be filtered by.
+    if (result === undefined) return undefined;
+  }
+  return undefined;
 }
 
 /** Without words and without a rule of the user, what orders documents is when they were written. */

@@ -87,14 +87,34 @@ test('a facet search likewise', () => {
 
 test('only candidates are asked for, and all of them where nodes list others first', () => {
   const body = { q: 'sea', filter: 'year > 1', sort: ['year:asc'], limit: 3 };
-  const [request] = spellingRequests(body, APART, false);
+  const [request] = spellingRequests(body, APART, { isByAge: false, isFiltered: true });
   assert.equal(request?.body, {
     q: 'sea',
     filter: ['year > 1', '"kind" IN ["drama"]'],
     attributesToRetrieve: ['kind', '_miroir_version'],
     limit: 1000,
   });
-  assert.is(spellingRequests(body, APART, true)[0]?.body['limit'], 1);
+  assert.is(
+    spellingRequests(body, APART, { isByAge: true, isFiltered: true })[0]?.body['limit'],
+    1,
+  );
+});
+
+test('where the field cannot be filtered by, the oldest that holds the value is looked for', () => {
+  const body = { filter: 'year > 1' };
+  const [request] = spellingRequests(body, APART, { isByAge: true, isFiltered: false });
+  assert.equal(request?.body, {
+    filter: 'year > 1',
+    attributesToRetrieve: ['kind', '_miroir_version'],
+    limit: 1000,
+  });
+  const hits = [
+    { kind: 'Sea', ...version(1) },
+    { kind: 'drama', ...version(5) },
+    { kind: ['DRAMA'], ...version(4) },
+  ];
+  const found = readSpellings(APART, new Map([[request?.purpose ?? '', [listed(hits)]]]));
+  assert.is(found.of({ field: 'kind', normalized: 'drama' }), 'DRAMA');
 });
 
 /** Similar documents of two nodes, with these similarities; the document itself is on the first. */

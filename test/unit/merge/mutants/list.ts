@@ -244,8 +244,8 @@ const facets: readonly Mutant[] = [
   ...inFile('spelling', [
     {
       name: 'the youngest document spells a facet value',
-      find: 'compareVersions(hit, oldest) < 0',
-      replace: 'compareVersions(hit, oldest) > 0',
+      find: 'compareVersions(hit, oldest) >= 0',
+      replace: 'compareVersions(hit, oldest) <= 0',
       by: SPELLINGS,
     },
   ]),
