@@ -106,7 +106,7 @@ export const ERRORS = {
   // Miroir's own
   miroir_no_quorum: own(
     system(503),
-    'Too few copies of some shard took the write, so it does not stand. Nothing of it will be shown as succeeded. Try again.',
+    'Too few copies of some shard took the write for it to be acknowledged. The message says whether nodes may have it all the same; its task tells what became of it.',
   ),
   miroir_shard_unavailable: own(
     system(503),
@@ -120,7 +120,10 @@ export const ERRORS = {
     system(503),
     'The gateway has no worker to serve the request, or the worker holds no view of the cluster yet.',
   ),
-  miroir_storage_full: own(system(503), 'A node or the gateway has no space left for the write.'),
+  miroir_storage_full: own(
+    system(503),
+    'The gateway or the control service has no space left for the write. Nothing of it was written; searches go on.',
+  ),
   miroir_overloaded: own(system(503), 'More requests wait than are allowed to. Try again later.'),
   miroir_node_timeout: own(
     system(504),
@@ -145,7 +148,7 @@ export const ERRORS = {
   ),
   miroir_write_abandoned: own(
     system(503),
-    'Error of a task whose write was given up before it reached the nodes. It changed nothing. Send it again.',
+    'As the error of a task: the write was given up before it reached the nodes, and changed nothing. As an answer: the write took too long to be confirmed, and the message says whether nodes may have it.',
   ),
 } as const satisfies Record<string, ErrorRow>;
 
