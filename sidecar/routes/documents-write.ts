@@ -40,6 +40,7 @@ function writeContext(context: RouteContext, indexUid: string): WriteContext {
       return entry === undefined ? filter : evenFilter(context, entry, filter);
     },
     mayCreateIndex: mayCreateIndex(access, indexUid),
+    nodeFailed: (nodeId, kind) => services.metrics.node(nodeId).error(kind),
     logger: services.logger,
     clock: systemClock,
   };

@@ -41,6 +41,8 @@ export interface WriteContext {
   readonly evenFilter: (filter: unknown) => Promise<unknown>;
   /** The caller's key holds indexes.create for this index. */
   readonly mayCreateIndex: boolean;
+  /** Counts a send that a node did not take, by the kind of its failure. */
+  readonly nodeFailed: (nodeId: NodeId, kind: string) => void;
   readonly logger: Logger;
   readonly clock: Clock;
 }

@@ -17,12 +17,13 @@ import type { GatewayReply } from '../http/exchange.ts';
 import { askBegin, type WriteIntent } from './begin.ts';
 import type { WriteContext } from './context.ts';
 import { renewLease } from './renewals.ts';
-import { type NodeShare, sendBody } from './send.ts';
+import { failureKind, type NodeShare, sendBody } from './send.ts';
 import { newSession, type Session, step } from './session.ts';
 import { LOOK_INTERVAL_MS } from './session-lease.ts';
 import { sessionReply, type TaskWords } from './session-reply.ts';
 import type {
   BeginOutcome,
+  PartOutcome,
   PartResult,
   ReportOutcome,
   SessionEffect,
@@ -211,7 +212,7 @@ class Driver {
       signal: cut.signal,
     });
     failpoint('sidecar.after-first-send');
-    if (outcome.kind === 'unknown') this.#warn(outcome.reason, 'a node did not answer a write');
+    this.#noteFailure(nodeId as NodeId, outcome);
     return { kind: 'sendAnswered', nodeId, part, outcome };
   }
 
@@ -230,6 +231,17 @@ class Driver {
       this.#cause = unreachable(error);
       return { kind: 'reportAnswered', outcome: { kind: 'unreachable' } };
     }
+  }
+
+  /** The copy misses the write; what a client did wrong is no failure of the node. */
+  #noteFailure(nodeId: NodeId, outcome: PartOutcome): void {
+    const kind = failureKind(outcome);
+    if (kind === undefined) return;
+    const { context } = this.#options;
+    const reason = outcome.kind === 'unknown' ? outcome.reason : undefined;
+    context.nodeFailed(nodeId, kind);
+    const words = 'a node did not take its part of a write';
+    context.logger.warn({ seq: this.#session.seq, node: nodeId, kind, reason }, words);
   }
 
   #warn(reason: string, words: string): void {

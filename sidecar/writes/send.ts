@@ -97,3 +97,15 @@ function readTaskUid(body: Uint8Array): number | undefined {
   const match = /"taskUid"\s*:\s*(\d{1,15})\b/.exec(Buffer.from(body).toString('utf8'));
   return match?.[1] === undefined ? undefined : Number(match[1]);
 }
+
+/** Codes by which a node says that it has no room: the next write may find some, this one does not. */
+const NO_ROOM = /"code"\s*:\s*"(no_space_left_on_device|too_many_open_files)"/;
+
+/** What went wrong at the node, in a word for a metric; undefined where nothing did. */
+export function failureKind(outcome: PartOutcome): string | undefined {
+  if (outcome.kind === 'enqueued') return undefined;
+  if (outcome.kind === 'unknown') return 'unknown';
+  if (outcome.status === 0) return 'refused';
+  if (outcome.status >= 500) return 'status_5xx';
+  return NO_ROOM.exec(Buffer.from(outcome.body).toString('utf8'))?.[1];
+}

@@ -103,6 +103,7 @@ test('a full disk on one of two copies costs the write nothing but that copy', a
       reply.headers.find(([name]) => name === 'x-miroir-degraded')?.[1],
       'shards=1; reason=refused; node=n0, shards=1; reason=behind; node=n2',
     );
+    assert.equal(stage.failures, ['n0 no_space_left_on_device']);
     const refused = stage.reports[0]?.results.find(({ nodeId }) => nodeId === 'n0')?.outcome;
     assert.is(refused?.$case === 'refused' && refused.value.status, 422);
   });

@@ -41,6 +41,8 @@ export interface Stage {
   readonly renewals: bigint[][];
   /** Nodes whose connection was cut before they answered, in order. */
   readonly cutOff: string[];
+  /** What was counted against nodes. */
+  readonly failures: string[];
   readonly nodeIds: NodeId[];
   /** Answers of control; may be replaced. */
   onBegin: (input: BeginInput) => BeginResponse['outcome'];
@@ -68,6 +70,7 @@ export async function makeStage(nodeCount = 3, copiesPerShard = 1): Promise<Stag
     reports: [],
     renewals: [],
     cutOff: [],
+    failures: [],
     nodeIds,
     keepBodies: true,
     bodyBytes: 0,
@@ -146,6 +149,7 @@ export async function makeStage(nodeCount = 3, copiesPerShard = 1): Promise<Stag
     internalKey: 'internal',
     evenFilter: async (filter) => filter,
     mayCreateIndex: true,
+    nodeFailed: (nodeId, kind) => stage.failures.push(`${nodeId} ${kind}`),
     logger,
     clock: systemClock,
   });
