@@ -35,7 +35,8 @@ export function restoreMarker(state: State, node: NodeRecord, reading: NodeReadi
     return;
   }
   const askedMs = state.markerless.get(node.id) ?? Number.NEGATIVE_INFINITY;
-  if (!node.isAdopted || state.nowMs - askedMs < MARKER_RETRY_MS) return;
+  const isOurs = node.isAdopted || state.recovery.doubted.has(node.id);
+  if (!isOurs || state.nowMs - askedMs < MARKER_RETRY_MS) return;
   state.markerless.set(node.id, state.nowMs);
   state.emit({
     kind: 'writeMarker',

@@ -57,7 +57,7 @@ test('a call that is cut while it waits may come back, and is given up if it doe
   hand.apply({ kind: 'cancelBegin', ticket: back.ticket, now: hand.now });
   hand.tick(3_000);
   assert.is(hand.state.summaries[first + 1]?.status, 'failed');
-  assert.is(hand.begin({ ...addition('movies', '1'), requestNumber: '90' }).reply?.kind, 'settled');
+  assert.is(hand.begin({ ...addition('movies', '1'), requestNumber: '90' }).reply?.kind, 'refusal');
 });
 
 test('a wait without end is refused in time', () => {
