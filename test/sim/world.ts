@@ -223,6 +223,8 @@ export class World {
   /** Whether the index itself is being changed, or was by something the view does not hold. */
   isIndexChanging(uid: string, viewIndex: number): boolean {
     if ((this.control.state.barriersByName.get(uid)?.size ?? 0) > 0) return true;
+    // What ended in memory may not be committed: no view can know of it.
+    if (!this.control.isSettled) return true;
     return (this.#indexChanges.get(uid) ?? -1) > viewIndex;
   }
 
