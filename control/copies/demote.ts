@@ -5,6 +5,7 @@
  */
 import type { State } from '../state/index.ts';
 import { type CopyPlace, inSyncOf, isInSync, setCopyState, stateOf } from './copy.ts';
+import { takeLate } from './late-on-last.ts';
 import {
   abandonFill,
   asMissed,
@@ -75,6 +76,10 @@ export function endSuspicion(state: State, copy: CopyPlace): void {
     if (verdict === 'clean') {
       openNotes(state, copy).reason = '';
       setCopyState(state, copy, { to: 'in-sync', reason: 'nothing was missed' });
+      for (const { copy: touched, missed } of takeLate(state, { index, shard })) {
+        const reason = 'a task came late to it';
+        if (touched.nodeId !== nodeId) demote(state, touched, { to: 'behind', reason, missed });
+      }
       return;
     }
   }

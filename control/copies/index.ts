@@ -27,6 +27,7 @@ export {
   noteOpenSends,
   release,
 } from './demote.ts';
+export { hasLateTasks, rememberLate, takeLate } from './late-on-last.ts';
 export {
   abandonFill,
   asMissed,

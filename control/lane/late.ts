@@ -3,7 +3,7 @@
  * a node that is no target, or the same part twice. The copies it touches may hold what is in no order with
  * the rest, so they count no more and its documents are written anew.
  */
-import { asMissed, demote, type MissedWrite, shardsOn } from '../copies/index.ts';
+import { asMissed, demote, type MissedWrite, rememberLate, shardsOn } from '../copies/index.ts';
 import type { IndexRecord, OpenIntent, State, TailTask } from '../state/index.ts';
 
 /** A late task. */
@@ -36,7 +36,10 @@ export function takeLateTask(state: State, late: LateTask): void {
   for (const shard of shards) {
     if (!placed.has(shard)) continue;
     const reason = `a task of write ${tag.seq} came late`;
-    if (!demote(state, { index, shard, nodeId }, { to: 'behind', reason, missed })) lastCount += 1;
+    const copy = { index, shard, nodeId };
+    if (demote(state, copy, { to: 'behind', reason, missed })) continue;
+    rememberLate(state, copy, missed);
+    lastCount += 1;
   }
   if (lastCount === 0) return;
   const words = `a task came late to ${nodeId}, which holds the last copy of ${lastCount} shards in sync`;

@@ -19,6 +19,7 @@ import {
   openOnShard,
   putBackKeys,
   setCopyState,
+  takeLate,
 } from '../copies/index.ts';
 import type { OpenIntent, RecoveryPhase } from '../state/index.ts';
 import { beginHold, endHold, GAP_MS, holdFailed, isHeld } from './hold.ts';
@@ -155,6 +156,8 @@ function flip(turn: Turn, after: number): void {
   notes.since = after;
   notes.reason = '';
   setCopyState(state, copy, { to: 'in-sync', reason: `recovered from ${worker.place.sourceId}` });
+  // It holds what the source holds.
+  takeLate(state, copy);
   joinWaiting(turn, after);
   endHold(turn);
   state.recovery.pauses.delete(workerKey(worker));

@@ -4,7 +4,7 @@
  * a node is away, or the index itself is about to change.
  */
 import { assertNever } from '../../core/assert.ts';
-import { isInSync, notesOf, stateOf } from '../copies/index.ts';
+import { hasLateTasks, isInSync, notesOf, stateOf } from '../copies/index.ts';
 import type { MachineEvent, Now, Recovery, RecoveryPhase, State } from '../state/index.ts';
 import {
   awaitGap,
@@ -183,6 +183,7 @@ function brokenWords(turn: Turn): string | undefined {
   for (const id of [sourceId, targetId]) {
     if (state.downNodes.has(id)) return `node ${id} does not answer`;
   }
+  if (hasLateTasks(state, sourceId)) return `a task came late to ${sourceId}`;
   if (isChanging(state, index)) return 'the index itself is being changed';
   if (index.headUid !== worker.place.indexUid) return 'the index was renamed';
   const limitMs = WAITS.includes(worker.phase.kind) ? WAIT_LIMIT_MS : ANSWER_LIMIT_MS;

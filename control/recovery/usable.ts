@@ -1,9 +1,12 @@
 /** Whether nodes and indexes are in a state in which recovery may work with them. */
+import { hasLateTasks } from '../copies/index.ts';
 import type { IndexRecord, State } from '../state/index.ts';
 
 /** Whether a node is up, was checked if it lost data, and its tasks were read since it came up. */
 export function isNodeReady(state: State, nodeId: string): boolean {
   if (state.downNodes.has(nodeId) || state.recovery.doubted.has(nodeId)) return false;
+  // What it holds may still be changed out of order.
+  if (hasLateTasks(state, nodeId)) return false;
   const readMs = state.recovery.readings.get(nodeId);
   if (readMs === undefined) return false;
   return readMs >= (state.recovery.upSince.get(nodeId) ?? Number.NEGATIVE_INFINITY);

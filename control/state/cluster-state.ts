@@ -154,6 +154,8 @@ export class State {
   readonly lastReplies = new Map<number, ReportReply>();
   /** Nodes whose marker is being written anew -> when that was asked for, on the steady clock. */
   readonly markerless = new Map<string, number>();
+  /** By copyKey: last in-sync copies that late tasks may have touched, and what those were about. */
+  readonly lateOnLast = new Map<string, { readonly seq: number; readonly hashes: Buffer | null }>();
   /** Places of intents with a send of which nothing is known. */
   readonly unknownSends = new Set<number>();
   /** Places of intents that wait until sidecars confirm a view. */
