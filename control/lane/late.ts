@@ -17,14 +17,19 @@ export interface LateTask {
 
 /** Takes a late task in. Its end is waited for before a copy there is filled. */
 export function takeLateTask(state: State, late: LateTask): void {
-  const { nodeId, found, tag, open } = late;
+  const { nodeId, found, tag } = late;
   state.expectTask(found.uid, { seq: tag.seq, nodeId, step: null, part: null }, found.tag);
-  const index = indexOf(state, late);
-  if (index === undefined) {
+  const indexes = indexesOf(state, late);
+  if (indexes.length === 0) {
     const words = `a task of a write that is over came late to ${nodeId}, for an index that is gone`;
     state.emit({ kind: 'alarm', words, seq: tag.seq });
     return;
   }
+  for (const index of indexes) takeOut(state, late, index);
+}
+
+function takeOut(state: State, late: LateTask, index: IndexRecord): void {
+  const { nodeId, tag, open } = late;
   const placed = new Set(shardsOn(index, nodeId));
   const shards = open?.intent.shards ?? [...placed];
   const missed: MissedWrite =
@@ -46,11 +51,17 @@ export function takeLateTask(state: State, late: LateTask): void {
   state.emit({ kind: 'alarm', words, seq: tag.seq });
 }
 
-function indexOf(state: State, late: LateTask): IndexRecord | undefined {
-  const known = late.open?.intent.indexId;
-  if (known !== undefined) return state.indexes.get(known ?? '');
+/** Where names are being exchanged it depends on the node's queue which index the task meets: all of them. */
+function indexesOf(state: State, late: LateTask): IndexRecord[] {
   const uid = late.found.indexUid ?? '';
-  return state.indexes.get(state.head.get(uid) ?? state.visible.get(uid) ?? '');
+  const ids = new Set([state.head.get(uid), state.visible.get(uid), late.open?.intent.indexId]);
+  for (const seq of state.barriersByName.get(uid) ?? []) {
+    for (const swap of state.open.get(seq)?.intent.swaps ?? []) {
+      if (swap.left !== uid && swap.right !== uid) continue;
+      ids.add(swap.leftId).add(swap.rightId);
+    }
+  }
+  return [...ids].flatMap((id) => state.indexes.get(id ?? '') ?? []);
 }
 
 /** A node may hold documents of shards it owns no copy of: it is asked with a filter until they are purged. */

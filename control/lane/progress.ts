@@ -3,8 +3,15 @@
  * Called for every intent that an event touched, until nothing moves any more; an intent that moves may set
  * others free, and so may a copy that counts no more.
  */
-import { endSuspicion, hasOtherCopies, isShrinkConfirmed, NO_COPY } from '../copies/index.ts';
-import type { Intent, Now, OpenIntent, State } from '../state/index.ts';
+import {
+  endSuspicion,
+  hasOtherCopies,
+  isInSync,
+  isShrinkConfirmed,
+  isUnfinished,
+  NO_COPY,
+} from '../copies/index.ts';
+import type { IndexRecord, Intent, Now, OpenIntent, State } from '../state/index.ts';
 import { awaitsOthers } from '../tasks/index.ts';
 import { hasEnded, hasOpenTargets, hasUnsentSteps, mustWait } from './conflicts.ts';
 import { decide } from './finality.ts';
@@ -80,9 +87,20 @@ function mayFinish(state: State, intent: Intent): boolean {
   if (intent.isFinal || !hasEnded(intent)) return false;
   if (hasEarlierBarrier(state, intent) || awaitsOthers(state, intent)) return false;
   const index = state.indexes.get(intent.indexId ?? '');
+  if (index !== undefined && hasRemainderUnderWay(index, intent)) return false;
   if (index === undefined || isShrinkConfirmed(state, index, intent.shards)) return true;
   state.unconfirmed.add(intent.seq);
   return false;
+}
+
+/** Parts of a write that did not arrive whole are still worked on where they will be read. */
+function hasRemainderUnderWay(index: IndexRecord, intent: Intent): boolean {
+  return Object.entries(intent.targets).some(
+    ([nodeId, target]) =>
+      target.state === 'partial' &&
+      isUnfinished(target) &&
+      target.shards.some((shard) => isInSync(index, shard, nodeId)),
+  );
 }
 
 function endSuspicions(state: State, indexId: string): void {
