@@ -1,7 +1,6 @@
 /**
  * POST /indexes/{uid}/fields: every field some copy that may be read has seen, each once, without the
- * gateway's own. What
- * nodes are not told (displayedAttributes, and the order of facets where answers are merged) is put back
+ * gateway's own. What nodes are not told (displayedAttributes, and the order of facets where answers are merged) is put back
  * before the list is filtered by it and cut into pages.
  */
 
@@ -43,6 +42,8 @@ export async function postFields(context: RouteContext): Promise<GatewayReply> {
   const reached = new Set<NodeId>();
   for (const [place, outcome] of outcomes.entries()) {
     if (outcome.kind !== 'answered' || outcome.status >= 500) continue;
+    // It has just lost its data, and this view does not say so yet: another copy tells.
+    if (outcome.status === 404 && nodeIds.length > 1) continue;
     if (outcome.status !== 200) return relayRefusal(context, entry, { answer: outcome, untouched });
     reached.add(nodeIds[place] as NodeId);
     const { results } = decodeObject(outcome.body);
@@ -50,6 +51,10 @@ export async function postFields(context: RouteContext): Promise<GatewayReply> {
     for (const field of results as Field[]) {
       if (!isReservedName(field.name)) fields.set(field.name, toClientField(field, entry));
     }
+  }
+  const gone = outcomes.find((outcome) => outcome.kind === 'answered' && outcome.status === 404);
+  if (reached.size === 0 && gone?.kind === 'answered') {
+    return relayRefusal(context, entry, { answer: gone, untouched });
   }
   const excluded = new Set(nodeIds.filter((id) => !reached.has(id)));
   const { uncovered } = coverFor(context, entry, { excluded });

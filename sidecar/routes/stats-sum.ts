@@ -35,6 +35,8 @@ export function addIndexStats(
     parts.reduce((total, part) => total + (pick(part) ?? 0), 0);
   const once = (pick: (part: NodeIndexStats) => number | undefined): number =>
     Math.round(counted.reduce((total, { part, share }) => total + (pick(part) ?? 0) * share, 0));
+  // A copy that is being filled indexes too, which is no client's matter: those that are counted tell.
+  const indexing = counted.length === 0 ? parts : counted.map(({ part }) => part);
   const storedCount = sum((part) => part.numberOfDocuments);
   const storedBytes = sum((part) => part.avgDocumentSize * part.numberOfDocuments);
   const has = (name: keyof NodeIndexStats): boolean =>
@@ -43,7 +45,7 @@ export function addIndexStats(
     numberOfDocuments: documentCount ?? once((part) => part.numberOfDocuments),
     rawDocumentDbSize: sum((part) => part.rawDocumentDbSize),
     avgDocumentSize: storedCount === 0 ? 0 : Math.floor(storedBytes / storedCount),
-    isIndexing: parts.some((part) => part.isIndexing),
+    isIndexing: indexing.some((part) => part.isIndexing),
     ...(has('internalDatabaseSizes')
       ? { internalDatabaseSizes: addByName(parts.map((part) => part.internalDatabaseSizes ?? {})) }
       : {}),

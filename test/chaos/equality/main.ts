@@ -30,6 +30,8 @@ const program = new Command('equality of copies')
   .option('--spread <spread>', 'as of npm start', 'all')
   .option('--seed <seed>', 'a whole number', '1')
   .option('--count <requests>', 'how many requests', '2000')
+  .option('--shards <shards>', 'shards of an index', '32')
+  .option('--calm', 'leave the nodes alone')
   .option('--fuzz <flags>', 'more flags of the fuzzer, separated by spaces', '')
   .parse();
 const options = program.opts<Record<string, string>>();
@@ -49,6 +51,7 @@ async function main(): Promise<number> {
     factor: Number(options['rf']),
     groups: Number(options['groups']),
     spread: options['spread'] ?? 'all',
+    config: { sharding: { shards: Number(options['shards']) } },
   });
   const reference = new EngineProcess({
     found,
@@ -59,7 +62,7 @@ async function main(): Promise<number> {
   try {
     await reference.start();
     const disturbance = { isOver: false, kills: 0, wipes: 0, left: '' };
-    const disturbing = disturb(world, disturbance);
+    const disturbing = options['calm'] === undefined ? disturb(world, disturbance) : undefined;
     const code = await fuzz(world.url, reference.url);
     disturbance.isOver = true;
     await disturbing;
