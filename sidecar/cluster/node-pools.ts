@@ -103,12 +103,14 @@ function isAllowed(gate: NodeGate, terms: CallTerms): boolean {
   return terms.isWrite === true ? gate.isConfirmed : gate.isReadable(terms.position);
 }
 
-async function callThrough(held: Held, call: NodeCall, terms: CallTerms): Promise<NodeOutcome> {
+function callThrough(held: Held, call: NodeCall, terms: CallTerms): Promise<NodeOutcome> {
+  const calling = held.client.call(call);
+  if (terms.position === undefined) return calling;
   const { incarnation } = held.gate;
-  const outcome = await held.client.call(call);
-  const isOther = terms.position !== undefined && incarnation !== held.gate.incarnation;
-  if (isOther && outcome.kind === 'answered') return { kind: 'reset', reason: 'restarted' };
-  return outcome;
+  return calling.then((outcome) => {
+    const isOther = incarnation !== held.gate.incarnation && outcome.kind === 'answered';
+    return isOther ? { kind: 'reset', reason: 'restarted' } : outcome;
+  });
 }
 
 async function close({ client, gate }: Held): Promise<void> {

@@ -44,6 +44,11 @@ function factsOf(entry: IndexEntry): CopyFacts {
   return known;
 }
 
+/** Whether some shard has several copies that may be read. */
+export function hasChoice(entry: IndexEntry): boolean {
+  return factsOf(entry).hasChoice;
+}
+
 /** What narrows a choice; which nodes are spared is known here. */
 export type Narrowing = Pick<CoveringOptions, 'stickyKey' | 'shards' | 'excluded'>;
 
@@ -54,7 +59,7 @@ export function coverFor(
   narrowing: Narrowing = {},
 ): CoveringSet {
   const foreign = entry.foreignNodes ?? NONE;
-  if (!factsOf(entry).hasChoice) return coveringSet(entry.owners, { ...narrowing, foreign });
+  if (!hasChoice(entry)) return coveringSet(entry.owners, { ...narrowing, foreign });
   const { view } = context;
   const groupOf = (nodeId: NodeId): number | undefined => view.nodes.get(nodeId)?.group;
   const spared = sparedIn(context, entry);
@@ -83,8 +88,8 @@ export function healthOf(
   entry: IndexEntry,
   nodeId: NodeId,
 ): CopyHealth | undefined {
-  const { nodeIds, hasChoice } = factsOf(entry);
-  if (!hasChoice) return undefined;
+  if (!hasChoice(entry)) return undefined;
+  const { nodeIds } = factsOf(entry);
   const { copies } = context.services;
   return copies.describe(readKey(context, entry), nodeId, nodeIds, isReadableIn(context));
 }
@@ -125,8 +130,8 @@ export async function askCopies<Item extends Part, Answer>(
   read: CopyRead<Item, Answer>,
 ): Promise<readonly Answer[]> {
   const { services, request } = context;
-  const { nodeIds, hasChoice } = factsOf(read.entry);
-  if (!hasChoice) return [(await read.ask(read.first, request.signal)).answer];
+  const { nodeIds } = factsOf(read.entry);
+  if (!hasChoice(read.entry)) return [(await read.ask(read.first, request.signal)).answer];
   const { copies, metrics } = services;
   const key = readKey(context, read.entry);
   const ask = async (part: Item, signal: AbortSignal): Promise<Answer> => {

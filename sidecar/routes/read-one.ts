@@ -12,7 +12,15 @@ import type { NodeId } from '../../core/types.ts';
 import { UNCONFIRMED } from '../cluster/node-pools.ts';
 import { type Answered, askNode, isWorthRetrying, outcomeError, type Question } from './ask.ts';
 import type { RouteContext } from './context.ts';
-import { askCopies, coverFor, newestView, otherCopies, type Said, stillCounts } from './copies.ts';
+import {
+  askCopies,
+  coverFor,
+  hasChoice,
+  newestView,
+  otherCopies,
+  type Said,
+  stillCounts,
+} from './copies.ts';
 import { tryRead, unreadable } from './unreadable.ts';
 
 /** Which node, and for which shards if not for all. */
@@ -38,7 +46,9 @@ export async function readOne<Value>(
   read: (body: Uint8Array) => Value,
 ): Promise<OneAnswer<Value>> {
   context.trace?.chose(context, target.entry, coveringOf(target));
-  const first = await askLate(context, target, question, read);
+  const first = hasChoice(target.entry)
+    ? await askLate(context, target, question, read)
+    : (await askOne(context, target, question, read)).answer;
   if (first.kind !== 'failed') return first;
   const other = first.isFinal ? undefined : otherRead(context, target, first);
   if (other === undefined) return lastWord(first);
