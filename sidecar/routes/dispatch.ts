@@ -17,12 +17,15 @@ import { unreadable } from './unreadable.ts';
 /** Label of paths that no route has: never the path itself, which a client invents. */
 const UNKNOWN = 'unknown';
 const OWN_PREFIX = '/_miroir/';
+/** A node reads no longer path and query. */
+const TARGET_BYTES_MAX = 65_534;
 
 /** Answers requests by a table of routes. */
 export function makeDispatcher(routes: readonly Route[], services: Services): Handler {
   const router = new Router(routes);
   const tenants = new TenantCheck();
   return async (request) => {
+    if (request.target.length > TARGET_BYTES_MAX) return emptyReply(UNKNOWN, 400);
     const found = router.find(request.method, request.target);
     if (found.kind === 'unknown-path') return unknownPath(request);
     if (found.kind === 'other-method') {

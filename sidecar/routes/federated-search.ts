@@ -24,7 +24,7 @@ import type { IndexEntry } from '../../core/topology.ts';
 import type { IndexUid, NodeId } from '../../core/types.ts';
 import { mayUseIndex } from '../auth/access.ts';
 import type { GatewayReply } from '../http/exchange.ts';
-import { type Answered, askNode, outcomeError, relay } from './ask.ts';
+import { type Answered, askAnyNode, askNode, outcomeError, relay } from './ask.ts';
 import type { RouteContext } from './context.ts';
 import { isCurrent } from './coverage.ts';
 import {
@@ -97,7 +97,10 @@ export async function federatedSearch(
     }),
   );
   if (result.kind === 'refused' || own.length > 0) {
-    const refusals = result.kind === 'refused' ? result.refusals : [];
+    const refusals = [
+      ...(result.kind === 'refused' ? result.refusals : []),
+      ...(await refuseUnopened(context, body, missing)),
+    ];
     const given = body['queries'] as JsonObject[];
     const isSame = given.every((query, at) => (even as JsonObject[])[at] === query);
     const asked = isSame ? undefined : given;
@@ -172,6 +175,29 @@ function wholeCoverage(entries: ReadonlyMap<string, IndexEntry>): HeaderPair {
 function missingIndex(indexUid: string, position: number): OwnRefusal {
   const message = `Inside \`.queries[${position}]\`: ${indexNotFound(indexUid).message}`;
   return { position, error: new MiroirError('index_not_found', message), isOfIndex: true };
+}
+
+/**
+ * What a node finds wrong with queries on indexes that are nowhere, before it looks for the indexes: any
+ * node is as good.
+ */
+async function refuseUnopened(
+  context: RouteContext,
+  body: JsonObject,
+  missing: readonly OwnRefusal[],
+): Promise<FederatedRefusal[]> {
+  if (missing.length === 0) return [];
+  const positions = missing.map(({ position }) => position);
+  const queries = positions.map((position) => (body['queries'] as unknown[])[position]);
+  const { facetsByIndex: _facets, ...federation } = body['federation'] as JsonObject;
+  const asked = { federation, queries };
+  const answer = await askAnyNode(context, {
+    method: 'POST',
+    path: '/multi-search',
+    body: JSON.stringify(asked),
+  });
+  if (answer.status < 400 || decodeObject(answer.body)['code'] === 'index_not_found') return [];
+  return [{ answer, request: { body: asked, indexUid: '', positions, part: 'whole' } }];
 }
 
 interface Refusals {

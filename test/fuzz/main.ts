@@ -35,6 +35,7 @@ interface Options {
   readonly cases: string;
   readonly shrinkSeconds: string;
   readonly examples?: boolean;
+  readonly seconds?: string;
 }
 
 const program = new Command('fuzz:equality')
@@ -58,6 +59,7 @@ const program = new Command('fuzz:equality')
   .option('--cases <count>', 'how many failing cases to print and cut down', '5')
   .option('--shrink-seconds <seconds>', 'how long to cut down one case', '60')
   .option('--examples', 'print an example of each class')
+  .option('--seconds <seconds>', 'begin no corpus after so long; what was asked by then is judged')
   .parse();
 
 try {
@@ -107,8 +109,9 @@ async function runAll(
       // the indexes could not be made alike: the requests count as asked for and not answered
       tally.requestCount += requestCount;
     }
-    if (number % 10 === 0) progress(tally, startedAt);
+    if (number % 4 === 0) progress(tally, startedAt);
     if (options.scenario !== undefined) break;
+    if (Date.now() - startedAt > 1000 * Number(options.seconds ?? Number.POSITIVE_INFINITY)) break;
   }
   const seconds = (Date.now() - startedAt) / 1000;
   console.log(`${tally.requestCount} requests in ${seconds.toFixed(1)} s, seed ${options.seed}`);
