@@ -23,8 +23,9 @@ import {
 } from '../copies/index.ts';
 import type { OpenIntent, RecoveryPhase } from '../state/index.ts';
 import { beginHold, endHold, GAP_MS, holdFailed, isHeld } from './hold.ts';
+import { listUnderHold } from './listing.ts';
 import { dueAfterRecovery } from './markers.ts';
-import { isPressed, writeUnderHold } from './pages.ts';
+import { pressedBy, writeUnderHold } from './pages.ts';
 import { beginWatch, updateWatch } from './watch.ts';
 import {
   endWorker,
@@ -49,7 +50,7 @@ type PhaseOf<Kind> = Extract<RecoveryPhase, { kind: Kind }>;
 /** Compares everything, unless only little changed since that was done. */
 export function beginComparison(turn: Turn): void {
   const { state, worker, index } = turn;
-  if (!isStale(turn)) {
+  if (!isStale(turn) || pressedBy(turn) === 'lists') {
     enter(turn, { kind: 'ready' });
     return;
   }
@@ -79,8 +80,8 @@ export function compared(turn: Turn, different: readonly bigint[]): void {
 export function awaitGap(turn: Turn): void {
   const { state, worker } = turn;
   const isLeft = hasMore(turn);
-  const pressed = isPressed(turn);
-  if (isStale(turn) || (isLeft && !pressed)) {
+  const pressed = pressedBy(turn);
+  if (pressed !== 'lists' && (isStale(turn) || (isLeft && pressed === undefined))) {
     enter(turn, { kind: 'choosing' });
     return;
   }
@@ -89,7 +90,7 @@ export function awaitGap(turn: Turn): void {
     judge(turn, head);
     return;
   }
-  const gapMs = pressed ? worker.phaseMs : worker.phaseMs + GAP_MS;
+  const gapMs = pressed !== undefined ? worker.phaseMs : worker.phaseMs + GAP_MS;
   if (state.nowMs >= Math.max(gapMs, worker.holdAgainMs)) beginHold(turn);
 }
 
@@ -100,7 +101,7 @@ export function awaitHold(turn: Turn): void {
   if (!isHeld(turn, hold)) return;
   if (turn.state.open.get(hold.seq)?.intent.phase !== 'granted') return;
   if (!isStill(turn, hold.after)) return;
-  if (!hold.isWritten && writeUnderHold(turn, hold)) return;
+  if (listUnderHold(turn, hold) || writeUnderHold(turn, hold)) return;
   judge(turn, hold.after);
 }
 
@@ -192,8 +193,12 @@ function joinWaiting(turn: Turn, after: number): void {
 
 function judge(turn: Turn, after: number): void {
   const { worker } = turn;
-  const hashes = new Set([...(worker.recheck ?? []), ...(worker.watch?.hashes ?? [])]);
   enter(turn, { kind: 'judging', after });
+  if (isStale(turn)) {
+    emitCompare(turn, null);
+    return;
+  }
+  const hashes = new Set([...(worker.recheck ?? []), ...(worker.watch?.hashes ?? [])]);
   if (hashes.size === 0) judged(turn, { kind: 'judging', after }, []);
   else emitCompare(turn, [...hashes]);
 }

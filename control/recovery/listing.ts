@@ -1,6 +1,6 @@
 /** The beginning of a recovery: both nodes work off what was before, then both are listed (rules 16, 17). */
 import { lowestOpenUid, notesOf, openNotes } from '../copies/index.ts';
-import type { ShardVersions } from '../state/index.ts';
+import type { RecoveryHold, ShardVersions } from '../state/index.ts';
 import { candidates, deletedSince, methodFor } from './candidates.ts';
 import { appliedOnSource, enter, isSourceSettled, type Turn, targetOf } from './worker.ts';
 
@@ -21,6 +21,7 @@ export function list(turn: Turn): void {
   const { state, worker, index } = turn;
   const { method, words } = methodFor(worker.from, worker.isKeyless);
   worker.method = method;
+  worker.lists += 1;
   worker.laterPages = 0;
   worker.recheck = null;
   worker.watch = null;
@@ -45,16 +46,24 @@ export function list(turn: Turn): void {
  * Writes without a list of documents came while the copy was filled, and both nodes are through with them:
  * what was found before is no longer enough. Ids are compared anew from the first of them on.
  */
-export function listAgain(turn: Turn): void {
+export function listAgain(turn: Turn, upTo = Number.POSITIVE_INFINITY): void {
   const { worker, state } = turn;
   const notes = openNotes(state, targetOf(turn));
-  const low = notes.again?.low ?? worker.from;
-  worker.from = Math.min(worker.from, low);
+  const { again } = notes;
+  worker.from = Math.min(worker.from, again?.low ?? worker.from);
   worker.isKeyless = true;
   // What is set aside must say so too: the worker may end at any moment.
   notes.fill = { head: worker.head, from: worker.from, isKeyless: true };
-  notes.again = null;
+  notes.again = again !== null && again.high > upTo ? { low: upTo + 1, high: again.high } : null;
   list(turn);
+}
+
+/** The same under a hold, for the writes before it: both nodes are through with them. */
+export function listUnderHold(turn: Turn, hold: RecoveryHold): boolean {
+  const again = notesOf(turn.state, targetOf(turn))?.again ?? null;
+  if (again === null || again.low > hold.after) return false;
+  listAgain(turn, hold.after);
+  return true;
 }
 
 /** Both nodes are listed. */
@@ -65,5 +74,5 @@ export function listed(turn: Turn, source: ShardVersions, target: ShardVersions)
   for (const hash of candidates(worker, { source, target }, { reread, deleted })) {
     worker.todo.add(hash);
   }
-  enter(turn, { kind: 'choosing' });
+  enter(turn, { kind: worker.hold === null ? 'choosing' : 'holding' });
 }

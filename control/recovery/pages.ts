@@ -25,6 +25,9 @@ const FIRST_PAGE = 100;
 const PAGE_BYTES = 4 * 1024 * 1024;
 /** Pages of what clients wrote meanwhile before a hold is asked for. */
 const LATER_PAGES = 3;
+/** The same for lists, and for the wait until nodes are through with what asks for one. */
+const LISTS = 3;
+const LATE_MS = 1_000;
 /** Steps of one worker that the target may still work on. */
 const STEPS_MAX = 3;
 /** Readings of a page before its step begins, if clients keep writing to it. */
@@ -39,7 +42,9 @@ export function choosePage(turn: Turn): 'page' | 'wait' | 'list' | 'none' {
   const { state, worker } = turn;
   dropEndedSteps(turn);
   if (worker.steps.size >= STEPS_MAX || !isSourceSettled(turn)) return 'wait';
-  if (isPressed(turn)) return worker.steps.size > 0 ? 'wait' : 'none';
+  // The nodes are never through with what asks for a list: there is always more of it.
+  if (state.nowMs - worker.phaseMs >= LATE_MS) worker.lists = Math.max(worker.lists, LISTS);
+  if (pressedBy(turn) !== undefined) return worker.steps.size > 0 ? 'wait' : 'none';
   const hashes = nextHashes(turn);
   if (hashes.size > 0) {
     if (worker.todo.size === 0) worker.laterPages += 1;
@@ -53,22 +58,27 @@ export function choosePage(turn: Turn): 'page' | 'wait' | 'list' | 'none' {
 }
 
 /**
- * Whether clients keep bringing new documents to write, faster than pages go: the last of them are then
- * written under a hold.
+ * Whether clients bring new work faster than it is done, so that the last of it has to be done under a hold:
+ * documents to write, or writes without a list of documents, for which both nodes are listed anew.
  */
-export function isPressed(turn: Turn): boolean {
+export function pressedBy(turn: Turn): 'documents' | 'lists' | undefined {
   const { worker, state } = turn;
-  if (worker.todo.size > 0 || worker.laterPages < LATER_PAGES) return false;
   const notes = notesOf(state, targetOf(turn));
-  return notes?.again === null && notes.reread.size > 0 && notes.reread.size <= PAGE;
+  if (notes === undefined || worker.todo.size > 0 || notes.reread.size > PAGE) return undefined;
+  if (notes.again !== null) return worker.lists >= LISTS ? 'lists' : undefined;
+  if (worker.laterPages < LATER_PAGES || notes.reread.size === 0) return undefined;
+  return 'documents';
 }
 
 /** Writes what is left while the hold stands; every write before it is applied on the source. */
 export function writeUnderHold(turn: Turn, hold: RecoveryHold): boolean {
+  if (hold.isWritten && turn.worker.todo.size === 0) return false;
   const hashes = nextHashes(turn, PAGE);
-  if (hashes.size === 0) return false;
+  // What writes bring that wait for the end of the hold is written with it, and is theirs again after it.
   hold.isWritten = true;
-  const watch = { hashes: new Set<bigint>(), isAll: false, highest: -1, scannedTo: Infinity };
+  if (hashes.size === 0) return false;
+  const scannedTo = Number.POSITIVE_INFINITY;
+  const watch = { hashes: new Set<bigint>(), isAll: false, highest: -1, scannedTo };
   readPage(turn, { hashes, watch, readings: READINGS_MAX });
   return true;
 }

@@ -24,8 +24,8 @@ import { isChanging, isNodeReady } from './usable.ts';
  * Copies filled at once, and of those from one source. What one copy takes is mostly waiting (for commits,
  * readings, the node's next batch), and a node works off many small pages in one batch.
  */
-const WORKERS_MAX = 64;
-const WORKERS_PER_SOURCE = 32;
+const WORKERS_MAX = 128;
+const WORKERS_PER_SOURCE = 64;
 /** Between two looks for copies to fill. */
 const LOOK_MS = 50;
 
@@ -123,6 +123,7 @@ function start(state: State, { key, index, shard, nodeId }: Waiting): void {
     recheck: null,
     watch: null,
     comparisons: 0,
+    lists: 0,
     laterPages: 0,
     hold: null,
     failedHolds: 0,

@@ -29,6 +29,8 @@ export function updateWatch(
   shard: number,
   watch: WriteWatch,
 ): void {
+  // Under a hold nothing is watched: what begins waits.
+  if (watch.scannedTo === Number.POSITIVE_INFINITY) return;
   const head = headOf(state);
   for (let seq = watch.scannedTo + 1; seq <= head; seq += 1) {
     const open = state.open.get(seq);

@@ -91,6 +91,8 @@ export interface Recovery {
   /** Writes since the comparison of the whole began. */
   watch: WriteWatch | null;
   comparisons: number;
+  /** Times both nodes were listed. */
+  lists: number;
   /** Pages since all candidates were written: what clients wrote meanwhile. */
   laterPages: number;
   hold: RecoveryHold | null;
