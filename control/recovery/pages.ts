@@ -4,10 +4,10 @@
  * written to them between the reading and the step is read again; then the source's tasks are looked at
  * once more, for what was read while a failure was on its way is worth nothing.
  */
-import { notesOf, openNotes, openOnCopy } from '../copies/index.ts';
+import { notesOf, openNotes, openOnCopy, openOnShard } from '../copies/index.ts';
 import type { RecoveryHold, RecoveryPage, RecoveryPhase } from '../state/index.ts';
 import { isHeld } from './hold.ts';
-import { beginWatch, isTouched, updateWatch } from './watch.ts';
+import { beginWatch, hashesOfShard, isTouched, updateWatch } from './watch.ts';
 import {
   appliedOnSource,
   enter,
@@ -74,7 +74,6 @@ export function pressedBy(turn: Turn): 'documents' | 'lists' | undefined {
 export function writeUnderHold(turn: Turn, hold: RecoveryHold): boolean {
   if (hold.isWritten && turn.worker.todo.size === 0) return false;
   const hashes = nextHashes(turn, PAGE);
-  // What writes bring that wait for the end of the hold is written with it, and is theirs again after it.
   hold.isWritten = true;
   if (hashes.size === 0) return false;
   const scannedTo = Number.POSITIVE_INFINITY;
@@ -229,8 +228,11 @@ function watchNow(turn: Turn): RecoveryPage['watch'] {
 function beginStep(turn: Turn, page: RecoveryPage): void {
   const { state, lane, worker, now, index } = turn;
   updateWatch(state, index, worker.place.shard, page.watch);
+  const waiting = waitingKeys(turn);
   for (const hash of page.hashes) {
-    forget(turn, hash);
+    // The copy lacks what waits if the hold ends before it counts.
+    if (waiting.has(hash)) worker.todo.delete(hash);
+    else forget(turn, hash);
     worker.recheck?.add(hash);
   }
   const seq = lane.begin(
@@ -247,6 +249,18 @@ function beginStep(turn: Turn, page: RecoveryPage): void {
     now,
   );
   enter(turn, { kind: 'queued', page, seq });
+}
+
+/** Documents of the writes that wait for the end of the hold. */
+function waitingKeys({ state, index, worker }: Turn): Set<bigint> {
+  const { hold, place } = worker;
+  const keys = new Set<bigint>();
+  if (hold === null) return keys;
+  for (const open of openOnShard(state, index, place.shard)) {
+    if (open.intent.internal !== null || open.intent.seq <= hold.after) continue;
+    for (const hash of hashesOfShard(open.hashes, index, place.shard)) keys.add(hash);
+  }
+  return keys;
 }
 
 /** The document needs no writing any more, unless something new says so. */
