@@ -325,12 +325,10 @@ function newState(world: World, index: ModelIndex, read: ReadRecord, key: string
 function lower(world: World, read: ReadRecord, states: readonly KeyState[]): void {
   for (let hasChanged = true; hasChanged; ) {
     hasChanged = false;
+    // Whatever is in the shortest history of all is in every one.
+    const common = Math.min(...states.map((state) => topSeq(state)));
     for (const state of states) {
-      const top = state.fitting.at(-1) ?? 0;
-      const place = state.versions.findIndex(
-        ({ seq }, at) =>
-          at > 0 && at <= top && isWhole(world, seq) && states.some((other) => lacks(other, seq)),
-      );
+      const place = firstAlone(world, states, { state, common });
       if (place < 0) continue;
       while ((state.fitting.at(-1) ?? -1) >= place) state.fitting.pop();
       hasChanged = true;
@@ -341,6 +339,25 @@ function lower(world: World, read: ReadRecord, states: readonly KeyState[]): voi
       );
     }
   }
+}
+
+function topSeq(state: KeyState): number {
+  return state.versions[state.fitting.at(-1) ?? 0]?.seq ?? -1;
+}
+
+/** The first write in one document's history that another document lacks; -1 if there is none. */
+function firstAlone(
+  world: World,
+  states: readonly KeyState[],
+  of: { readonly state: KeyState; readonly common: number },
+): number {
+  let found = -1;
+  for (let at = of.state.fitting.at(-1) ?? 0; at > 0; at -= 1) {
+    const seq = of.state.versions[at]?.seq ?? -1;
+    if (seq <= of.common) break;
+    if (isWhole(world, seq) && states.some((other) => lacks(other, seq))) found = at;
+  }
+  return found;
 }
 
 /** Parts of a write are tasks of their own: each shows whole, one after another. */

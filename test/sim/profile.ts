@@ -78,7 +78,7 @@ export function drawProfile(random: Random, turns: number): Profile {
     sidecarCount: random.between(1, 2),
     writePauseMs: random.pick([10, 30, 80, 200]),
     turns,
-    hasSteadyWriter: random.chance(0.15),
+    hasSteadyWriter: random.chance(0.1),
     partSize: random.pick([1, 2, 8, 8]),
   };
 }

@@ -164,7 +164,7 @@ class Clients {
     const next = (): void => {
       if (isOver) return;
       isOver = true;
-      clock.in(random.between(5, 60), () => this.steady(place));
+      clock.in(random.between(20, 120), () => this.steady(place));
     };
     sidecar?.write(this.#draw(), next);
     // Its client does not wait for a sidecar that is gone.
