@@ -8,6 +8,7 @@
  */
 import { register } from 'node:module';
 import { Command } from 'commander';
+import { SMALL_BOUNDS } from './bounds.ts';
 import { findBugs } from './bugs/find.ts';
 import { BUGS } from './bugs/list.ts';
 import { Coverage } from './coverage.ts';
@@ -63,9 +64,9 @@ async function allBugs(): Promise<number> {
 async function oneSeed(seed: number): Promise<number> {
   const bug = BUGS.find(({ name }) => name === options.bug);
   if (options.bug !== undefined && bug === undefined) throw new Error(`no bug ${options.bug}`);
-  if (bug !== undefined) {
-    register('../kit/patch-hook.js', import.meta.url, { data: bug.patches });
-  }
+  register('../kit/patch-hook.js', import.meta.url, {
+    data: [...SMALL_BOUNDS, ...(bug?.patches ?? [])],
+  });
   const { runSeed } = await import('./run-seed.ts');
   const result = runSeed(seed, { coverage: new Coverage(), turns: TURNS, isTraced: true });
   const lines = options.trace === true ? result.lines : result.lines.slice(-TRACE_LINES);

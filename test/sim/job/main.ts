@@ -6,6 +6,7 @@
  */
 import { register } from 'node:module';
 import type { Patch } from '../../kit/patch-hook.ts';
+import { SMALL_BOUNDS } from '../bounds.ts';
 
 /** What a job is to do. */
 export interface JobOrder {
@@ -36,9 +37,9 @@ export type JobWord =
     };
 
 const order = JSON.parse(process.argv[2] ?? '{}') as JobOrder;
-if (order.patches.length > 0) {
-  register('../../kit/patch-hook.js', import.meta.url, { data: order.patches });
-}
+register('../../kit/patch-hook.js', import.meta.url, {
+  data: [...SMALL_BOUNDS, ...order.patches],
+});
 const { Coverage } = await import('../coverage.ts');
 const { runSeed } = await import('../run-seed.ts');
 

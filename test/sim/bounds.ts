@@ -1,0 +1,19 @@
+/**
+ * Bounds that are made for large documents and long runs, made small, so that a world of eight documents and
+ * one minute meets them as well: pages of two documents, a marker every few seconds.
+ */
+import type { Patch } from '../kit/patch-hook.ts';
+
+/** Changes to compiled files. */
+export const SMALL_BOUNDS: readonly Patch[] = [
+  {
+    file: 'control/recovery/pages.js',
+    find: 'const PAGE = 1_000;',
+    replace: 'const PAGE = 2;',
+  },
+  {
+    file: 'control/recovery/markers.js',
+    find: 'const PERIOD_MS = 600_000;',
+    replace: 'const PERIOD_MS = 5_000;',
+  },
+];

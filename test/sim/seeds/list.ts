@@ -1,0 +1,23 @@
+/**
+ * Seeds that once broke a rule, with what was wrong. They are played before any others. A change of the
+ * made-up world gives a seed another life, so this is a list of what was learned as much as of tests.
+ */
+
+/** A seed, and what it found. */
+export interface KeptSeed {
+  readonly seed: number;
+  readonly found: string;
+}
+
+/** All of them. */
+export const KEPT_SEEDS: readonly KeptSeed[] = [
+  { seed: 73, found: 'part of a send counted as the whole: a deletion was reported and lost' },
+  { seed: 94, found: '202 for a write that had already ended as failed' },
+  { seed: 78, found: 'a task was final while a part of it still waited in a queue' },
+  { seed: 95, found: 'a copy was filled while a sidecar with an older view still read it' },
+  { seed: 42, found: 'a source that came back without news was never read again' },
+  { seed: 26, found: 'an index was made on a node that had lost its data and was not yet checked' },
+  { seed: 108, found: 'a Begin repeated after it was given up was told that it stands' },
+  { seed: 19, found: 'one node that lost a step on an index failed it everywhere' },
+  { seed: 57, found: 'a document noted for a copy was forgotten around a hold' },
+];
