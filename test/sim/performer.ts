@@ -322,14 +322,23 @@ function labelOf(body: unknown): string {
   return words?.[0] ?? '';
 }
 
+function hasCount({ type, work }: ModelTask): boolean {
+  if (type === 'documentAdditionOrUpdate') return true;
+  return (
+    type === 'documentDeletion' &&
+    work.kind === 'write' &&
+    work.write.kind === 'documentsDeleteById'
+  );
+}
+
 function tailTask(task: ModelTask): TailTask {
   const { uid, tag, work } = task;
   return {
     uid,
     tag,
     indexUid: task.indexUid,
-    documentCount:
-      task.type === 'documentAdditionOrUpdate' && work.kind === 'write' ? work.keys.length : null,
+    // A node says at once how many documents or ids it was given.
+    documentCount: hasCount(task) && work.kind === 'write' ? work.keys.length : null,
     task: task.status === 'enqueued' ? null : nodeTask(task),
   };
 }

@@ -10,7 +10,7 @@ import type {
   ReportReply,
   SendReport,
 } from '../../../../control/state/index.ts';
-import { State } from '../../../../control/state/index.ts';
+import { type PlacementRules, State } from '../../../../control/state/index.ts';
 import { hashPrimaryKey } from '../../../../core/placement/index.ts';
 
 /** The reducer with a hand on it. */
@@ -21,7 +21,7 @@ export class Hand {
   #ticket = 0;
   #request = 0;
 
-  constructor(spread: number | 'all' = 'all') {
+  constructor(spread: number | 'all' = 'all', rules: Partial<PlacementRules> = {}) {
     const nodes = ['n1', 'n2', 'n3'].map((id) => ({
       id,
       url: `http://${id}`,
@@ -42,7 +42,7 @@ export class Hand {
         versionJson: '',
         experimentalFeaturesJson: '',
       },
-      { shardCount: 8, spread, replicationFactor: 1, minCopies: 1, quorum: 'in_sync' },
+      { shardCount: 8, spread, replicationFactor: 1, minCopies: 1, quorum: 'in_sync', ...rules },
     );
   }
 
@@ -157,6 +157,17 @@ export class Hand {
     const ticket = this.#ticket;
     this.apply({ kind: 'report', seq, results, isComplete, ticket, now: this.now });
     return this.reportReply(ticket);
+  }
+
+  /** Uid of the next task of a node. */
+  nextUid(nodeId: string): number {
+    const node = this.state.cluster.nodes.find(({ id }) => id === nodeId);
+    return (node?.lastTaskUid ?? -1) + 1;
+  }
+
+  /** Answer to the newest report, if it was given. */
+  lastReply(): ReportReply | undefined {
+    return this.reportReply(this.#ticket);
   }
 
   reportReply(ticket: number): ReportReply | undefined {
