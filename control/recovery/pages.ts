@@ -99,10 +99,12 @@ function isThrough(turn: Turn, seq: number): boolean {
 /** The page's documents are there. */
 export function pageRead(turn: Turn, phase: PhaseOf<'reading'>, nowhere: readonly bigint[]): void {
   const { page } = phase;
+  const waiting = waitingKeys(turn);
   for (const hash of nowhere) {
     if (isTouched(page.watch, hash)) continue;
     page.hashes.delete(hash);
-    forget(turn, hash);
+    if (waiting.has(hash)) turn.worker.todo.delete(hash);
+    else forget(turn, hash);
   }
   const { hold } = turn.worker;
   if (hold !== null && !isHeld(turn, hold)) return;

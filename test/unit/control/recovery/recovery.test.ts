@@ -213,6 +213,41 @@ test('steady writes do not keep a copy from counting', () => {
   assertEqual(world);
 });
 
+test('a hold that ends too early loses nothing of what waited for it', () => {
+  const world = new World();
+  world.write({ kind: 'put', documents: { 1: 'blue' } });
+  world.run();
+  away(world, { kind: 'put', documents: { 2: 'black' } });
+  let holds = 0;
+  for (let round = 0; round < 40; round += 1) {
+    world.onEffect = (effect) => {
+      if (effect.kind !== 'recoveryRead' || !hasHold(world)) return;
+      // These wait for the hold, which does not last until the copy counts.
+      world.write({ kind: 'update', documents: { 1: `e${round}`, [`n${round}`]: 'new' } });
+      world.nowMs += 2_500;
+      holds += 1;
+    };
+    world.write({ kind: 'update', documents: { [10 + (round % 5)]: `c${round}` } });
+    world.nodes.forEach((node) => {
+      node.work();
+    });
+    world.write({ kind: 'update', documents: { [20 + (round % 5)]: `d${round}` } });
+    world.read('a');
+    world.read('b');
+    world.drain();
+    world.nowMs += 20;
+    world.apply({ kind: 'tick', now: world.now });
+  }
+  world.onEffect = () => {};
+  assert.ok(holds > 0);
+  world.run(80);
+  assertEqual(world);
+});
+
+function hasHold(world: World): boolean {
+  return [...world.state.recovery.workers.values()].some(({ hold }) => hold !== null);
+}
+
 test('an operation on the index ends a recovery, which begins anew after it', () => {
   const world = new World();
   world.write({ kind: 'put', documents: { 1: 'blue' } });
