@@ -190,7 +190,11 @@ export class ModelNode {
     const index = this.indexes.get(uid);
     switch (work.type) {
       case 'indexCreation':
-        if (index !== undefined) return 'index_already_exists';
+        if (index !== undefined) {
+          // An empty one is as good as a new one: whoever finds it goes on with it.
+          if (index.docs.size === 0) index.identity = work.identity;
+          return 'index_already_exists';
+        }
         this.indexes.set(uid, { identity: work.identity, settings: [], docs: new Map() });
         return null;
       case 'settingsUpdate':
