@@ -1,10 +1,5 @@
 /** Copies: their states, what they missed, and what is under way to them. */
-export {
-  isConfirmed,
-  isShrinkConfirmed,
-  shrunkAt,
-  TOPOLOGY_LEASE_MS,
-} from './confirmed.ts';
+export { isShrinkConfirmed } from './confirmed.ts';
 export {
   type CopyPlace,
   copiesOf,
@@ -24,7 +19,6 @@ export {
   demote,
   endSuspicion,
   hold,
-  noteOpenSends,
   release,
 } from './demote.ts';
 export { hasLateTasks, rememberLate, takeLate } from './late-on-last.ts';
@@ -32,7 +26,6 @@ export {
   abandonFill,
   asMissed,
   forgetNotes,
-  hasMissed,
   type MissedWrite,
   note,
   noteEverything,
@@ -40,14 +33,11 @@ export {
   notesOf,
   noteWhileFilling,
   openNotes,
-  placeOf,
   putBackKeys,
   startFill,
 } from './notes.ts';
 export {
   appliedUpTo,
-  hasUnfinished,
-  hasUnknownSend,
   headOf,
   isUnanswered,
   isUnfinished,

@@ -69,12 +69,6 @@ export function hasUnknownSend(state: State, copy: CopyPlace): boolean {
   return false;
 }
 
-/** Whether the node may still have a task to do for this copy, or one on the way. */
-export function hasUnfinished(state: State, copy: CopyPlace): boolean {
-  for (const { target } of openOnCopy(state, copy)) if (isUnfinished(target)) return true;
-  return false;
-}
-
 /**
  * The place in the lane up to which an in-sync copy has applied every client's write to its shard that
  * counts: each is out, applied there, or older than its time as an in-sync copy. -1 if the copy does not

@@ -17,9 +17,6 @@ import { enterLane } from './names.ts';
 import { newTarget, openIntent } from './open-intent.ts';
 import { notePassedOver, tagOf } from './permission.ts';
 
-/** Longest time a shard may be held so that a copy can be compared and take its place. */
-export const SHARD_HOLD_MS = 200;
-
 /**
  * Puts an internal step into the lane, behind everything that began; the caller lets the lane progress
  * afterwards with the place that is given. `internalGranted` follows when it may be sent, or looks at what
@@ -46,22 +43,6 @@ export function beginInternal(
   state.touchIntent(intent);
   enterLane(state, open);
   return intent.seq;
-}
-
-/**
- * Holds new writes to a shard for a moment, at most SHARD_HOLD_MS: an instant without open writes comes even
- * under steady load. To be ended by `endInternal` as soon as it has served.
- */
-export function openShardStep(
-  state: State,
-  at: { readonly indexId: string; readonly shard: number },
-  now: Now,
-): number | undefined {
-  return beginInternal(
-    state,
-    { kind: 'hold', ...at, keyHashes: null, nodeId: null, limitMs: SHARD_HOLD_MS, under: null },
-    now,
-  );
 }
 
 function makeIntent(

@@ -1,4 +1,3 @@
 /** Recovery: copies that are behind catch up, by write-protocol rules 15 to 21. A part of the machine. */
 export { isRecovering, moveRecovery, recoveryEvent } from './machine.ts';
-export { progressOf } from './start.ts';
 export type { LaneSteps } from './worker.ts';

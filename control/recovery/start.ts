@@ -7,10 +7,8 @@
 import {
   type CopyPlace,
   copiesOf,
-  copyKey,
   headOf,
   isShrinkConfirmed,
-  notesOf,
   openSendsOn,
   parseCopyKey,
   setCopyState,
@@ -144,15 +142,4 @@ function leastBusy(state: State, nodeIds: readonly string[]): string | undefined
   }
   const [best] = [...load].sort((a, b) => a[1] - b[1]);
   return best === undefined || best[1] >= WORKERS_PER_SOURCE ? undefined : best[0];
-}
-
-/** What is known of a copy's recovery, for operators; undefined if it is not being filled. */
-export function progressOf(
-  state: State,
-  copy: { readonly index: IndexRecord; readonly shard: number; readonly nodeId: string },
-): string | undefined {
-  const worker = state.recovery.workers.get(copyKey(copy.index.id, copy.shard, copy.nodeId));
-  if (worker === undefined) return undefined;
-  const left = worker.todo.size + (notesOf(state, copy)?.reread.size ?? 0);
-  return `${worker.method} from ${worker.place.sourceId}, ${worker.phase.kind}, ${worker.documentCount} documents written, ${left} to go`;
 }

@@ -14,12 +14,11 @@ export type * from './events.ts';
 export type * from './now.ts';
 export type * from './records.ts';
 export type * from './recovery-events.ts';
-export {
-  type Recovery,
-  type RecoveryHold,
-  type RecoveryPage,
-  type RecoveryPause,
-  type RecoveryPhase,
-  RecoveryState,
-  type WriteWatch,
+export type {
+  Recovery,
+  RecoveryHold,
+  RecoveryPage,
+  RecoveryPause,
+  RecoveryPhase,
+  WriteWatch,
 } from './recovery-state.ts';
