@@ -73,7 +73,7 @@ export class ModelPerformer implements Performer {
       }
       case 'nodeLostData':
         this.#world.note(effect);
-        this.#recovery.removeOthers(effect.nodeId);
+        this.#recovery.mending.removeOthers(effect.nodeId);
         return;
       case 'alarm':
         this.#world.alarm(effect.words, effect.seq);
@@ -93,7 +93,7 @@ export class ModelPerformer implements Performer {
 
   close(): void {
     this.#isClosed = true;
-    this.#recovery.isClosed = true;
+    this.#recovery.mending.isClosed = true;
   }
 
   #hasOutstanding(node: ModelNode): boolean {
@@ -224,7 +224,7 @@ export class ModelPerformer implements Performer {
       }
       if (!this.#adopting.has(nodeId)) {
         this.#adopting.add(nodeId);
-        this.#recovery.writeMarker(nodeId, 0, () => this.#adopting.delete(nodeId));
+        this.#recovery.mending.writeMarker(nodeId, 0, () => this.#adopting.delete(nodeId));
       }
       return false;
     }

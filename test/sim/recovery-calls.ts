@@ -1,24 +1,19 @@
 /**
- * Recovery's effects on model nodes: lists, reads and compares the documents of a shard, writes pages, makes
- * indexes what the catalog says, writes markers. As the real code does it over HTTP, in small.
+ * Recovery's effects on model nodes: lists, reads and compares the documents of a shard, writes
+ * pages. As the real code does it over HTTP, in small.
  */
 import type {
   Effect,
-  MachineEvent,
-  Now,
   RecoveryEffect,
   RecoveryPlace,
   SendReport,
 } from '../../control/state/index.ts';
 import { type Doc, docText, isSame, KEYS, keyOf, keyOfHash, shardOfText } from './documents.ts';
+import { MendCalls, type Submit } from './mend-calls.ts';
 import type { ModelNode, TaskWork } from './node.ts';
 import type { World } from './world.ts';
 
-const MEND_LOOK_MS = 20;
-const MEND_LIMIT_MS = 60_000;
-
 type EffectOf<Kind> = Extract<RecoveryEffect, { kind: Kind }>;
-type Submit = (make: (now: Now) => MachineEvent) => void;
 
 /** What one worker keeps between its effects. */
 interface Kept {
@@ -32,11 +27,13 @@ export class RecoveryCalls {
   readonly #world: World;
   readonly #submit: Submit;
   readonly #kept = new Map<number, Kept>();
-  isClosed = false;
+  /** Its calls to nodes, and what is done to whole indexes. */
+  readonly mending: MendCalls;
 
   constructor(world: World, submit: Submit) {
     this.#world = world;
     this.#submit = submit;
+    this.mending = new MendCalls(world, submit);
   }
 
   /** False if the effect is not one of recovery's. */
@@ -67,10 +64,10 @@ export class RecoveryCalls {
         this.#world.trace(() => `recovery ${effect.recovery} ends: ${effect.reason}`);
         return true;
       case 'mendIndex':
-        this.#mend(effect);
+        this.mending.mend(effect);
         return true;
       case 'writeMarker':
-        this.writeMarker(effect.nodeId, effect.seq, (isDone) => {
+        this.mending.writeMarker(effect.nodeId, effect.seq, (isDone) => {
           if (!isDone) return;
           const { nodeId, seq } = effect;
           this.#world.coverage.hit('marker written');
@@ -82,45 +79,6 @@ export class RecoveryCalls {
     }
   }
 
-  /** Puts the marker on the node; `done` is told whether it is there. */
-  writeMarker(nodeId: string, seq: number, done: (isDone: boolean) => void): void {
-    const node = this.#world.node(nodeId);
-    const work = { kind: 'marker', marker: String(seq) } as const;
-    this.#enqueue(node, { type: 'documentAdditionOrUpdate', uid: '_miroir_node', work }, (uid) => {
-      if (uid === undefined) done(false);
-      else this.#whenDone(node, uid, done);
-    });
-  }
-
-  /** Indexes that a node brought back and should not have are removed. */
-  removeOthers(nodeId: string): void {
-    const node = this.#world.node(nodeId);
-    this.#ask(
-      nodeId,
-      () => [...node.indexes.keys()],
-      (found) => {
-        if (found === undefined) return;
-        const kept = new Set<string>();
-        for (const index of this.#world.control.state.indexes.values()) {
-          if (!index.nodeIds.includes(nodeId)) continue;
-          if (index.headUid !== null) kept.add(index.headUid);
-          if (index.visibleUid !== null) kept.add(index.visibleUid);
-        }
-        for (const uid of found) {
-          if (kept.has(uid)) continue;
-          const work = {
-            kind: 'step',
-            type: 'indexDeletion',
-            body: null,
-            identity: '',
-            label: '',
-          } as const;
-          this.#enqueue(node, { type: 'indexDeletion', uid, work }, () => {});
-        }
-      },
-    );
-  }
-
   #keptOf(recovery: number): Kept {
     const kept = this.#kept.get(recovery) ?? { named: new Set(), page: new Map() };
     this.#kept.set(recovery, kept);
@@ -129,23 +87,6 @@ export class RecoveryCalls {
 
   #fail(recovery: number, reason: string): void {
     this.#submit((now) => ({ kind: 'recoveryFailed', recovery, reason, now }));
-  }
-
-  /** Asks a node for something of the shard; `done` gets undefined if it did not answer. */
-  #ask<Answer>(
-    nodeId: string,
-    perform: (node: ModelNode) => Answer,
-    done: (answer: Answer | undefined) => void,
-  ): void {
-    const node = this.#world.node(nodeId);
-    this.#world.network.call({
-      node,
-      isWrite: false,
-      perform: () => perform(node),
-      done: (outcome) => {
-        if (!this.isClosed) done(outcome.kind === 'answered' ? outcome.answer : undefined);
-      },
-    });
   }
 
   #list(effect: EffectOf<'recoveryList'>, fromSeq: number): void {
@@ -179,8 +120,8 @@ export class RecoveryCalls {
       const of = (wanted: boolean) => answers.find(([own]) => own === wanted)?.[1];
       done(of(true), of(false));
     };
-    this.#ask(place.sourceId, perform, take(true));
-    this.#ask(place.targetId, perform, take(false));
+    this.mending.ask(place.sourceId, perform, take(true));
+    this.mending.ask(place.targetId, perform, take(false));
   }
 
   #read(effect: EffectOf<'recoveryRead'>): void {
@@ -216,7 +157,7 @@ export class RecoveryCalls {
     const { place, recovery, hashes } = effect;
     const { named, page } = this.#keptOf(recovery);
     const known = hashes.filter((hash) => named.has(hash));
-    this.#ask(
+    this.mending.ask(
       place.sourceId,
       (node) => {
         const docs = node.indexes.get(place.indexUid)?.docs;
@@ -287,7 +228,7 @@ export class RecoveryCalls {
           }).uid;
         },
         done: (outcome) => {
-          if (this.isClosed) return;
+          if (this.mending.isClosed) return;
           const common = { nodeId: node.id, part, partCount: parts.length };
           if (outcome.kind === 'answered' && outcome.answer !== undefined) {
             results.push({ ...common, outcome: { kind: 'enqueued', uid: outcome.answer } });
@@ -343,90 +284,6 @@ export class RecoveryCalls {
         now,
       }));
     });
-  }
-
-  #mend(effect: EffectOf<'mendIndex'>): void {
-    const { indexId, nodeId, need, indexUid, settings, settingsVersion } = effect;
-    const node = this.#world.node(nodeId);
-    const label = (settings as { stopWords?: string[] }).stopWords?.[0] ?? '';
-    const step = (type: string): TaskWork => ({
-      kind: 'step',
-      type,
-      body: null,
-      identity: indexId,
-      label,
-    });
-    const types =
-      need === 'rebuild'
-        ? ['indexDeletion', 'indexCreation', 'settingsUpdate']
-        : ['settingsUpdate'];
-    const answer = (isDone: boolean): void => {
-      this.#world.coverage.hit(`index mended: ${need} ${isDone}`);
-      this.#submit((now) => ({
-        kind: 'indexMended',
-        indexId,
-        nodeId,
-        indexUid,
-        settingsVersion,
-        isDone,
-        reason: '',
-        now,
-      }));
-    };
-    const next = (at: number): void => {
-      const type = types[at];
-      if (type === undefined) {
-        answer(true);
-        return;
-      }
-      this.#enqueue(node, { type, uid: indexUid, work: step(type) }, (uid) => {
-        if (uid === undefined) {
-          answer(false);
-          return;
-        }
-        this.#whenDone(node, uid, (isDone) => {
-          if (isDone) next(at + 1);
-          else answer(false);
-        });
-      });
-    };
-    next(0);
-  }
-
-  #enqueue(
-    node: ModelNode,
-    task: { readonly type: string; readonly uid: string; readonly work: TaskWork },
-    done: (uid: number | undefined) => void,
-  ): void {
-    this.#ask(
-      node.id,
-      () =>
-        this.#world.enqueue(node, {
-          type: task.type,
-          indexUid: task.uid,
-          tag: null,
-          seq: Number.NaN,
-          work: task.work,
-          isLate: false,
-        }).uid,
-      done,
-    );
-  }
-
-  #whenDone(node: ModelNode, uid: number, done: (isDone: boolean) => void): void {
-    const { clock } = this.#world;
-    const { incarnation } = node;
-    const startedMs = clock.nowMs;
-    const look = (): void => {
-      if (this.isClosed) return;
-      const task = node.tasks[uid];
-      if (node.incarnation !== incarnation || clock.nowMs - startedMs > MEND_LIMIT_MS) done(false);
-      else if (task?.status === 'succeeded') done(true);
-      else if (task?.status === 'failed')
-        done(task.errorCode === 'index_not_found' && task.type === 'indexDeletion');
-      else clock.in(MEND_LOOK_MS, look);
-    };
-    look();
   }
 
   #versions(node: ModelNode, place: RecoveryPlace, fromSeq: number): Map<bigint, bigint> {

@@ -3,38 +3,25 @@
  * control's process with the production machine. Everything is drawn from the seed, so that a seed that
  * fails fails again.
  */
-import { decodeJson, PREFIX } from '../../control/machine/index.ts';
 import type { Effect, Intent, MachineEvent, NodeReading } from '../../control/state/index.ts';
 import type { Change } from '../../control/store/index.ts';
 import { COPY_STATES } from '../../core/topology.ts';
-import type { Index } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { Clock } from './clock.ts';
 import { ControlHost, type Publication } from './control-host.ts';
 import type { Coverage } from './coverage.ts';
-import { shardOfText } from './documents.ts';
 import { Hazards } from './hazards.ts';
 import { History, type WriteRecord } from './history.ts';
 import { Network } from './network.ts';
+import { newCluster } from './new-cluster.ts';
 import { ModelNode, type ModelTask, type TaskRequest } from './node.ts';
 import { ModelPerformer } from './performer.ts';
 import { drawProfile, type FaultRates, heal, type Profile } from './profile.ts';
 import { Random } from './random.ts';
+import { StatusOrder, shortOfCopies, Violation } from './rules.ts';
 import { SidecarHost } from './sidecar-host.ts';
+import { appliedKeys, touchedBy } from './touched.ts';
 
-const CLUSTER_ID = '0123456789abcdef';
 const NO_COPY = 0xffff;
-const STATUS_RANKS = ['enqueued', 'processing', 'succeeded'];
-
-/** A rule was broken. `rule` names it, in the words that failures are counted by. */
-export class Violation extends Error {
-  override name = 'Violation';
-  readonly rule: string;
-
-  constructor(rule: string, words: string) {
-    super(`${rule}: ${words}`);
-    this.rule = rule;
-  }
-}
 
 /** A copy of a shard. */
 export interface CopyPlace {
@@ -71,9 +58,7 @@ export class World {
     readonly intent: Intent | null;
   }[] = [];
   readonly #writeOfCaller = new Map<string, number>();
-  readonly #statuses = new Map<number, string>();
-  /** What watchers were told of each name. */
-  readonly #view = new Map<string, string>();
+  readonly #statuses = new StatusOrder();
   #freshIndexes = 0;
   #nextSeq = 0;
   #isFailed = false;
@@ -94,31 +79,7 @@ export class World {
     this.#nodesById = new Map(this.nodes.map((node) => [node.id, node]));
     for (const node of this.nodes) node.marker = '0';
     this.control = new ControlHost(this, {
-      cluster: {
-        clusterId: CLUSTER_ID,
-        nodes: this.nodes.map((node) => ({
-          id: node.id,
-          url: `http://${node.id}`,
-          group: node.group,
-          weight: 1,
-          isAdopted: true,
-          lastTaskUid: -1,
-          lastTag: null,
-          markerSeq: -1,
-          seenUid: -1,
-        })),
-        keys: [],
-        masterKeyHashHex: '',
-        versionJson: '',
-        experimentalFeaturesJson: '',
-      },
-      placement: {
-        shardCount: profile.shardCount,
-        spread: 'all',
-        replicationFactor: profile.replicationFactor,
-        minCopies: profile.minCopies,
-        quorum: profile.quorum === 'fixed' ? 'fixed' : 'in_sync',
-      },
+      ...newCluster(this.nodes, profile),
       makePerformer: (host) => new ModelPerformer(this, host.life, host.state.open.keys()),
     });
     this.sidecars = Array.from(
@@ -247,26 +208,11 @@ export class World {
 
   /** The client of a write is told 202: enough copies must have it. */
   onAccepted(seq: number): void {
-    const { minCopies, quorum, replicationFactor } = this.profile;
+    const { minCopies, quorum } = this.profile;
     const intent = this.history.bySeq.get(seq)?.intent;
     if (intent == null || (minCopies === 1 && quorum === 'adaptive')) return;
-    for (const shard of intent.shards) {
-      const taken = Object.entries(intent.targets).filter(
-        ([, target]) => target.state === 'enqueued' && target.shards.includes(shard),
-      );
-      const groups = new Map<number, number>();
-      for (const [nodeId] of taken) {
-        const { group } = this.node(nodeId);
-        groups.set(group, (groups.get(group) ?? 0) + 1);
-      }
-      const needed = quorum === 'fixed' ? Math.floor(replicationFactor / 2) + 1 : 0;
-      const most = Math.max(0, ...groups.values());
-      if (taken.length >= minCopies && most >= needed) continue;
-      this.fail(
-        'b: too few copies for a 202',
-        `task ${seq} shard ${shard}: ${taken.length} copies`,
-      );
-    }
+    const words = shortOfCopies(intent, this.profile, (nodeId) => this.node(nodeId).group);
+    if (words !== undefined) this.fail('b: too few copies for a 202', `task ${seq} ${words}`);
     this.coverage.hit('202 checked against its quorum');
   }
 
@@ -322,14 +268,16 @@ export class World {
       if (words !== undefined) this.fail('a: order of what clients saw', words);
     }
     this.#begun.length = 0;
-    for (const { key, value } of changes) this.#checkStatus(key, value);
+    for (const { key, value } of changes) {
+      const words = this.#statuses.check(key, value);
+      if (words !== undefined) this.fail('I7: a status went back', words);
+    }
     for (const effect of effects) if (effect.kind === 'taskFinished') this.#onFinal(effect, index);
     for (const event of events) if (event.kind === 'nodeTail') this.#onTail(event.reading, index);
   }
 
   /** Watchers hear of a commit. */
   publish(publication: Publication): void {
-    for (const [uid, entry] of publication.entries) this.#view.set(uid, viewText(entry));
     for (const sidecar of this.sidecars ?? []) sidecar.takePublication(publication);
   }
 
@@ -348,18 +296,6 @@ export class World {
     for (const seq of this.history.bySeq.keys()) {
       if (state.summaries[seq] === undefined) this.fail('I7: a task is gone', `task ${seq}`);
     }
-  }
-
-  #checkStatus(key: string, value: Uint8Array | undefined): void {
-    if (!key.startsWith(PREFIX.task) || value === undefined) return;
-    const { uid, status } = decodeJson<{ uid: number; status: string }>(value as Buffer);
-    const rank = STATUS_RANKS.indexOf(status);
-    const known = this.#statuses.get(uid);
-    this.#statuses.set(uid, status);
-    if (known === undefined || known === status) return;
-    const knownRank = STATUS_RANKS.indexOf(known);
-    if (knownRank >= 0 && (rank < 0 || rank > knownRank)) return;
-    this.fail('I7: a status went back', `task ${uid}: ${known} -> ${status}`);
   }
 
   #onFinal(effect: Extract<Effect, { kind: 'taskFinished' }>, index: number): void {
@@ -384,6 +320,7 @@ export class World {
    */
   #keepParts(record: WriteRecord): void {
     const { write, seq, intent, outcomes } = record;
+    const { shardCount } = this.profile;
     if (intent?.indexId == null || write.keys.length <= write.partSize) return;
     const copies = this.copiesOf(intent.indexId);
     for (const [shard, outcome] of outcomes) {
@@ -394,7 +331,7 @@ export class World {
       // One that was filled from another meanwhile has no task of its own.
       const kept = counting
         .filter(({ nodeId }) => this.node(nodeId).tasks.some((task) => task.seq === seq))
-        .map(({ nodeId }) => this.#appliedKeys(nodeId, seq ?? -1, shard));
+        .map(({ nodeId }) => appliedKeys(this.node(nodeId), seq ?? -1, { shard, shardCount }));
       if (new Set(kept.map((keys) => keys.join())).size > 1) {
         this.fail(
           'c: a write that failed left different parts',
@@ -406,23 +343,12 @@ export class World {
     }
   }
 
-  #appliedKeys(nodeId: string, seq: number, shard: number): string[] {
-    const keys: string[] = [];
-    for (const task of this.node(nodeId).tasks) {
-      if (task.seq !== seq || task.work.kind !== 'write' || task.status !== 'succeeded') continue;
-      for (const key of task.work.keys) {
-        if (shardOfText(key, this.profile.shardCount) === shard) keys.push(key);
-      }
-    }
-    return keys.sort();
-  }
-
   #onTail(reading: NodeReading, index: number): void {
     const shown = this.hazards.seen(reading.nodeId, this.readAt.get(reading) ?? 0, index);
     for (const task of shown) {
       if (!task.isLate || task.status !== 'succeeded') continue;
       this.coverage.hit('late request seen by the tail');
-      for (const place of this.#touched(this.node(reading.nodeId), task)) {
+      for (const place of touchedBy(this.node(reading.nodeId), task, this.profile.shardCount)) {
         const copies = this.copiesOf(place.indexId).filter((copy) => copy.shard === place.shard);
         const own = copies.find((copy) => copy.nodeId === reading.nodeId);
         const isRead = own?.state === 'in-sync' || own?.state === 'held';
@@ -439,7 +365,7 @@ export class World {
     if (next === undefined) return;
     const isOwnFailure =
       next.work.kind !== 'step' && this.random.chance(this.rates.taskFailure * 0.06);
-    const places = this.#touched(node, next);
+    const places = touchedBy(node, next, this.profile.shardCount);
     const task = node.work(this.clock.nowMs, isOwnFailure ? 'no_space_left_on_device' : null);
     if (task === undefined) return;
     this.trace(() => `${node.id} ends ${task.uid} of ${task.seq}: ${task.errorCode ?? 'ok'}`);
@@ -460,28 +386,4 @@ export class World {
       }
     }
   }
-
-  /** Shards, with the keys there, that a document task is about. */
-  #touched(
-    node: ModelNode,
-    task: ModelTask,
-  ): { readonly indexId: string; readonly shard: number; readonly keys: string[] }[] {
-    const indexId = node.indexes.get(task.indexUid)?.identity;
-    const { work } = task;
-    if (indexId === undefined || work.kind === 'step' || work.kind === 'marker') return [];
-    const keys = work.kind === 'write' ? work.keys : [...work.puts.keys(), ...work.deletes];
-    const byShard = new Map<number, string[]>();
-    for (const key of keys) {
-      const shard = shardOfText(key, this.profile.shardCount);
-      byShard.set(shard, [...(byShard.get(shard) ?? []), key]);
-    }
-    return [...byShard].map(([shard, own]) => ({ indexId, shard, keys: own }));
-  }
-}
-
-/** What a published entry says, to be compared after a restart. */
-function viewText(entry: Index | undefined): string {
-  return entry === undefined
-    ? 'absent'
-    : `${entry.id} ${entry.visible} ${entry.owners.toString('hex')} ${entry.copyStates.toString('hex')} ${entry.foreignNodeIds.join()}`;
 }

@@ -7,7 +7,8 @@
 import * as assert from 'uvu/assert';
 import type { Effect } from '../../../../control/state/index.ts';
 import { suite } from '../../../kit/suite.ts';
-import { World, type Write } from './world.ts';
+import { World } from './world.ts';
+import type { Write } from './writes.ts';
 
 const { test, run } = suite('recovery');
 

@@ -12,66 +12,12 @@ import {
   type Effect,
   type IndexRecord,
   type MachineEvent,
-  type NodeTask,
   State,
-  type TailTask,
 } from '../../../../control/state/index.ts';
-import { firstVersionOf } from '../../../../core/documents/index.ts';
 import { hashPrimaryKey } from '../../../../core/placement/index.ts';
 import type { CopyState } from '../../../../core/topology.ts';
-
-/** A document of a model node. */
-export interface Document {
-  readonly version: bigint;
-  readonly color: string;
-}
-
-type Change = (documents: Map<string, Document>) => void;
-
-interface QueuedTask {
-  readonly uid: number;
-  readonly tag: string | null;
-  readonly change: Change;
-  readonly mayFail: boolean;
-  status: 'enqueued' | 'succeeded' | 'failed';
-}
-
-/** A model node. */
-export class ModelNode {
-  readonly documents = new Map<string, Document>();
-  tasks: QueuedTask[] = [];
-  isUp = true;
-  /** The next client's task fails. */
-  failsNext = false;
-  marker: 'ours' | 'absent' | 'older' = 'ours';
-
-  enqueue(tag: string | null, change: Change, mayFail = false): number {
-    const uid = (this.tasks.at(-1)?.uid ?? -1) + 1;
-    this.tasks.push({ uid, tag, change, mayFail, status: 'enqueued' });
-    return uid;
-  }
-
-  /** Works off its queue. */
-  work(): void {
-    for (const task of this.tasks) {
-      if (task.status !== 'enqueued') continue;
-      if (task.mayFail && this.failsNext) {
-        this.failsNext = false;
-        task.status = 'failed';
-        continue;
-      }
-      task.change(this.documents);
-      task.status = 'succeeded';
-    }
-  }
-}
-
-/** What a client writes. */
-export type Write =
-  | { readonly kind: 'put' | 'update'; readonly documents: Readonly<Record<string, string>> }
-  | { readonly kind: 'delete'; readonly ids: readonly string[] }
-  | { readonly kind: 'deleteColor'; readonly color: string }
-  | { readonly kind: 'paint'; readonly from: string; readonly to: string };
+import { type Document, ModelNode, toTailTask } from './model-node.ts';
+import { changeOf, EMPTY, inputOf, type Write } from './writes.ts';
 
 /** Cluster of two nodes (or as many as named) with one index in as many copies, one shard. */
 export class World {
@@ -384,86 +330,3 @@ export class World {
     return names;
   }
 }
-
-function toTailTask(task: QueuedTask): TailTask {
-  const { uid, tag, status } = task;
-  const base = { uid, tag, indexUid: 'cars', documentCount: null };
-  if (status === 'enqueued') return { ...base, task: null };
-  const ended: NodeTask = {
-    uid,
-    status,
-    batchUid: uid,
-    startedAt: '2026-11-23T20:00:00Z',
-    finishedAt: '2026-11-23T20:00:01Z',
-    details: {},
-    error:
-      status === 'failed' ? { message: 'no', code: 'internal', type: 'internal', link: '' } : null,
-  };
-  return { ...base, task: ended };
-}
-
-function inputOf(write: Write): Partial<BeginInput> {
-  switch (write.kind) {
-    case 'put':
-    case 'update': {
-      const ids = Object.keys(write.documents);
-      const kind = write.kind === 'put' ? 'documentsReplace' : 'documentsUpdate';
-      return { kind, keyHashes: toHashes(ids), documentCount: ids.length, primaryKey: 'id' };
-    }
-    case 'delete':
-      return { kind: 'documentsDeleteById', keyHashes: toHashes(write.ids) };
-    case 'deleteColor':
-      return { kind: 'documentsDeleteByFilter', touchesAllShards: true };
-    default:
-      return { kind: 'documentsEdit', touchesAllShards: true };
-  }
-}
-
-function changeOf(write: Write, seq: number): Change {
-  const version = firstVersionOf(seq);
-  return (documents) => {
-    switch (write.kind) {
-      case 'put':
-      case 'update':
-        for (const [id, color] of Object.entries(write.documents)) {
-          documents.set(id, { version, color });
-        }
-        return;
-      case 'delete':
-        for (const id of write.ids) documents.delete(id);
-        return;
-      case 'deleteColor':
-        for (const [id, { color }] of documents) if (color === write.color) documents.delete(id);
-        return;
-      default:
-        for (const [id, { color }] of documents) {
-          if (color === write.from) documents.set(id, { version, color: write.to });
-        }
-    }
-  };
-}
-
-function toHashes(ids: readonly string[]): Buffer {
-  const hashes = Buffer.alloc(ids.length * 8);
-  for (const [at, id] of ids.entries()) hashes.writeBigUInt64LE(hashPrimaryKey(id), at * 8);
-  return hashes;
-}
-
-const EMPTY: BeginInput = {
-  sidecarId: 's',
-  requestNumber: '1',
-  kind: 'documentsReplace',
-  indexUid: 'cars',
-  keyHashes: Buffer.alloc(0),
-  touchesAllShards: false,
-  customMetadata: null,
-  details: null,
-  primaryKey: null,
-  isPrimaryKeyExplicit: false,
-  mayCreateIndex: true,
-  failure: null,
-  failureCreatesIndex: false,
-  body: null,
-  documentCount: 0,
-  skipsCreation: false,
-};

@@ -1,0 +1,166 @@
+/**
+ * What the simulation does to a whole index on a model node outside of any lane: makes it what the catalog says, removes
+ * what should not be there, writes the node's marker. Each waits for its task as the real code does.
+ */
+import type { MachineEvent, Now, RecoveryEffect } from '../../control/state/index.ts';
+import type { ModelNode, TaskWork } from './node.ts';
+import type { World } from './world.ts';
+
+const MEND_LOOK_MS = 20;
+const MEND_LIMIT_MS = 60_000;
+
+/** Hands an event to the machine. */
+export type Submit = (make: (now: Now) => MachineEvent) => void;
+
+/** Performs them for one process of control. */
+export class MendCalls {
+  readonly #world: World;
+  readonly #submit: Submit;
+  isClosed = false;
+
+  constructor(world: World, submit: Submit) {
+    this.#world = world;
+    this.#submit = submit;
+  }
+
+  /** Puts the marker on the node; `done` is told whether it is there. */
+  writeMarker(nodeId: string, seq: number, done: (isDone: boolean) => void): void {
+    const node = this.#world.node(nodeId);
+    const work = { kind: 'marker', marker: String(seq) } as const;
+    this.#enqueue(node, { type: 'documentAdditionOrUpdate', uid: '_miroir_node', work }, (uid) => {
+      if (uid === undefined) done(false);
+      else this.#whenDone(node, uid, done);
+    });
+  }
+
+  /** Indexes that a node brought back and should not have are removed. */
+  removeOthers(nodeId: string): void {
+    const node = this.#world.node(nodeId);
+    this.ask(
+      nodeId,
+      () => [...node.indexes.keys()],
+      (found) => {
+        if (found === undefined) return;
+        const kept = new Set<string>();
+        for (const index of this.#world.control.state.indexes.values()) {
+          if (!index.nodeIds.includes(nodeId)) continue;
+          if (index.headUid !== null) kept.add(index.headUid);
+          if (index.visibleUid !== null) kept.add(index.visibleUid);
+        }
+        for (const uid of found) {
+          if (kept.has(uid)) continue;
+          const work = {
+            kind: 'step',
+            type: 'indexDeletion',
+            body: null,
+            identity: '',
+            label: '',
+          } as const;
+          this.#enqueue(node, { type: 'indexDeletion', uid, work }, () => {});
+        }
+      },
+    );
+  }
+
+  /** Makes the index what the catalog says. */
+  mend(effect: Extract<RecoveryEffect, { kind: 'mendIndex' }>): void {
+    const { indexId, nodeId, need, indexUid, settings, settingsVersion } = effect;
+    const node = this.#world.node(nodeId);
+    const label = (settings as { stopWords?: string[] }).stopWords?.[0] ?? '';
+    const step = (type: string): TaskWork => ({
+      kind: 'step',
+      type,
+      body: null,
+      identity: indexId,
+      label,
+    });
+    const types =
+      need === 'rebuild'
+        ? ['indexDeletion', 'indexCreation', 'settingsUpdate']
+        : ['settingsUpdate'];
+    const answer = (isDone: boolean): void => {
+      this.#world.coverage.hit(`index mended: ${need} ${isDone}`);
+      this.#submit((now) => ({
+        kind: 'indexMended',
+        indexId,
+        nodeId,
+        indexUid,
+        settingsVersion,
+        isDone,
+        reason: '',
+        now,
+      }));
+    };
+    const next = (at: number): void => {
+      const type = types[at];
+      if (type === undefined) {
+        answer(true);
+        return;
+      }
+      this.#enqueue(node, { type, uid: indexUid, work: step(type) }, (uid) => {
+        if (uid === undefined) {
+          answer(false);
+          return;
+        }
+        this.#whenDone(node, uid, (isDone) => {
+          if (isDone) next(at + 1);
+          else answer(false);
+        });
+      });
+    };
+    next(0);
+  }
+
+  /** Asks a node for something; `done` gets undefined if it did not answer. */
+  ask<Answer>(
+    nodeId: string,
+    perform: (node: ModelNode) => Answer,
+    done: (answer: Answer | undefined) => void,
+  ): void {
+    const node = this.#world.node(nodeId);
+    this.#world.network.call({
+      node,
+      isWrite: false,
+      perform: () => perform(node),
+      done: (outcome) => {
+        if (!this.isClosed) done(outcome.kind === 'answered' ? outcome.answer : undefined);
+      },
+    });
+  }
+
+  #enqueue(
+    node: ModelNode,
+    task: { readonly type: string; readonly uid: string; readonly work: TaskWork },
+    done: (uid: number | undefined) => void,
+  ): void {
+    this.ask(
+      node.id,
+      () =>
+        this.#world.enqueue(node, {
+          type: task.type,
+          indexUid: task.uid,
+          tag: null,
+          seq: Number.NaN,
+          work: task.work,
+          isLate: false,
+        }).uid,
+      done,
+    );
+  }
+
+  #whenDone(node: ModelNode, uid: number, done: (isDone: boolean) => void): void {
+    const { clock } = this.#world;
+    const { incarnation } = node;
+    const startedMs = clock.nowMs;
+    const look = (): void => {
+      if (this.isClosed) return;
+      const task = node.tasks[uid];
+      if (node.incarnation !== incarnation || clock.nowMs - startedMs > MEND_LIMIT_MS) done(false);
+      else if (task?.status === 'succeeded') done(true);
+      else if (task?.status === 'failed')
+        done(task.errorCode === 'index_not_found' && task.type === 'indexDeletion');
+      else clock.in(MEND_LOOK_MS, look);
+    };
+    look();
+  }
+}
