@@ -86,8 +86,15 @@ function fromFlags(flags: Readonly<Record<string, unknown>>): Given[] {
 
 /** Text of a variable or flag as the option's type; what does not convert stays and is refused later. */
 function convertText(text: string, schema: SchemaNode, source: string, path: string): unknown {
-  if (schema.items === undefined) return convertScalar(text, schema);
-  if (!text.trimStart().startsWith('[')) return text.split(',').map((url) => ({ url: url.trim() }));
+  const { items } = schema;
+  if (items === undefined) return convertScalar(text, schema);
+  const isOfTexts = items.type === 'string';
+  // A list of addresses may begin with a bracket too: `[::1]:7701`.
+  const isYaml = isOfTexts ? /^\s*\[.*\]\s*$/s.test(text) : text.trimStart().startsWith('[');
+  if (!isYaml) {
+    const words = text.split(',').map((word) => word.trim());
+    return isOfTexts ? words : words.map((url) => ({ url }));
+  }
   try {
     return parseYaml(text) as unknown;
   } catch (error) {

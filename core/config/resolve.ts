@@ -28,6 +28,8 @@ export function resolveDerived(value: Record<string, unknown>, machine: Machine)
   if (writes?.['spool_dir'] === '') writes['spool_dir'] = machine.temporaryDir;
   if (control?.['address'] === '')
     control['address'] = String(control['listen']).replace(/^(0\.0\.0\.0|\[::\]):/, '127.0.0.1:');
+  if (control !== undefined && (control['addresses'] as string[]).length === 0)
+    control['addresses'] = [control['address']];
   for (const node of nodes) {
     const url = String(node['url']).replace(/\/$/, '');
     node['url'] = url;

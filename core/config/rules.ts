@@ -21,7 +21,14 @@ export const SCHEMA_RULES: readonly BrokenRule[] = [
 
 /** The first rule that the configuration breaks, or undefined. */
 export function brokenRule(config: MiroirConfig): BrokenRule | undefined {
-  for (const rule of [uniqueNodes, nodesInGroups, enoughNodes, minCopies, onePerPort]) {
+  for (const rule of [
+    uniqueNodes,
+    nodesInGroups,
+    enoughNodes,
+    minCopies,
+    onePerPort,
+    uniqueReplicas,
+  ]) {
     const broken = rule(config);
     if (broken !== undefined) return broken;
   }
@@ -88,4 +95,12 @@ function onePerPort(config: MiroirConfig): BrokenRule | undefined {
   if (config.control.listen.endsWith(`:${port}`))
     return { keys: ['control', 'listen'], problem: `port ${port} is already \`listen.port\`` };
   return undefined;
+}
+
+function uniqueReplicas(config: MiroirConfig): BrokenRule | undefined {
+  const { addresses } = config.control;
+  const position = addresses.findIndex((address, at) => addresses.indexOf(address) < at);
+  if (position === -1) return undefined;
+  const problem = `\`${addresses[position]}\` is there twice`;
+  return { keys: ['control', 'addresses', String(position)], problem };
 }

@@ -64,6 +64,7 @@ const SCHEDULE: Shape = {
   pattern: '^every [1-9][0-9]{0,5}(s|m|h|d)$',
   expected: 'a text such as `every 6h`',
 };
+const CONTROL_REPLICAS_MAX = 7;
 const LOOPBACK = '^(127\\.[0-9.]+|localhost|\\[::1\\]):[0-9]+$';
 const ENV_NAME: Shape = { pattern: '^[A-Za-z_][A-Za-z0-9_]*$', expected: 'the name of a variable' };
 
@@ -238,6 +239,12 @@ const control = Type.Object(
       'Where sidecars find control. Default: `control.listen`, or this host if that is every address.',
       { ...HOST_PORT, pattern: `^$|${HOST_PORT.pattern}` },
     ),
+    addresses: Type.Array(Type.String({ ...HOST_PORT, maxLength: 300 }), {
+      default: [],
+      maxItems: CONTROL_REPLICAS_MAX,
+      description:
+        'Where each replica of control is found, by sidecars and by the other replicas. Default: only `control.address`.',
+    }),
     insecure: flag(
       false,
       'Allows `control.listen` on other than loopback addresses although the connection is not encrypted: only inside a private network.',

@@ -74,6 +74,7 @@ export async function partsConfig(config: MiroirConfig, folder: DataFolder): Pro
       data_dir: folder.partDir('control'),
       listen: address,
       address,
+      addresses: [address],
       insecure: false,
     },
     // The starter has read the secrets; the parts get them by environment, each only what it needs.

@@ -14,7 +14,7 @@ export function configReference(): string {
     '`MIROIR_<PATH>` wins over the file, a flag over the variable; an empty variable is unset. Unknown keys are',
     'refused. Sizes are bytes, or texts such as `100MB` (decimal) and `64MiB` (binary). Relative paths start',
     'at the folder the program runs in. Secrets are never in the file: it names a file or a variable that holds',
-    'them. `MIROIR_NODES` takes a comma-separated list of urls, or the list as JSON.',
+    'them. `MIROIR_NODES` and `MIROIR_CONTROL_ADDRESSES` take a comma-separated list, or the list as JSON.',
     '',
     '```yaml',
     'listen: { host: 0.0.0.0, port: 7700 }',
@@ -30,6 +30,7 @@ export function configReference(): string {
     '- Ids and urls of nodes are unique.',
     '- `nodes[].group` is below `replication.groups`; each group has at least `replication.factor` nodes.',
     '- `writes.min_copies` is at most `replication.factor`.',
+    '- No address is twice in `control.addresses`.',
     '- `control.listen` on other than loopback addresses needs `control.insecure: true`.',
     '- `listen.port`, the port of `control.listen` and `telemetry.metrics_port` differ.',
   ].join('\n')}\n`;

@@ -119,6 +119,7 @@ test('every option can be set by its variable', () => {
     'anti_entropy.schedule': ['every 30m', 'every 30m'],
     'control.listen': ['127.0.0.1:0', '127.0.0.1:0'],
     'control.address': ['control:7701', 'control:7701'],
+    'control.addresses': ['a:1,b:1', ['a:1', 'b:1']],
     'control.engine': ['local', 'local'],
     'telemetry.log_level': ['debug', 'debug'],
     'telemetry.metrics_host': ['0.0.0.0', '0.0.0.0'],
@@ -254,10 +255,27 @@ test('rules between options', () => {
     ['writes: { min_copies: 2 }', /writes\.min_copies: 2 copies can never be in sync/],
     ['telemetry: { metrics_port: 7700 }', /metrics_port: 7700 is already `listen\.port`/],
     ['control: { listen: "127.0.0.1:7700" }', /control\.listen: port 7700 is already/],
+    [
+      'control: { addresses: ["a:1", "b:1", "a:1"] }',
+      /control\.addresses\.2: `a:1` is there twice/,
+    ],
+    ['control: { addresses: ["a"] }', /control\.addresses\.0: "a" is not HOST:PORT/],
   ];
   for (const [text, expected] of cases) assert.match(refusedText(text), expected, text);
   const open = 'control: { listen: "0.0.0.0:7701", insecure: true }';
   assert.is(loadConfig({ machine, file: yaml(open) }).control.address, '127.0.0.1:7701');
+});
+
+test('replicas of control are a list, or the one address there is', () => {
+  const addressesOf = (env: Record<string, string>) =>
+    loadConfig({ machine, env }).control.addresses;
+  assert.equal(addressesOf({ MIROIR_CONTROL_ADDRESS: 'c:1' }), ['c:1']);
+  assert.equal(addressesOf({ MIROIR_CONTROL_ADDRESSES: 'c:1, d:2' }), ['c:1', 'd:2']);
+  assert.equal(addressesOf({ MIROIR_CONTROL_ADDRESSES: '[::1]:1,[::1]:2' }), [
+    '[::1]:1',
+    '[::1]:2',
+  ]);
+  assert.equal(addressesOf({ MIROIR_CONTROL_ADDRESSES: '["c:1", "d:2"]' }), ['c:1', 'd:2']);
 });
 
 test('secrets come from file or variable, and never show in an error', () => {
