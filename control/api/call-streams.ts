@@ -13,6 +13,7 @@ import type {
   TalkRequest,
   TalkResponse,
 } from '../../proto/gen/miroir/write/v1/write.ts';
+import type { CallError } from './services.ts';
 
 /** What a handler needs of a call; one that came by itself has more. */
 export interface Call<Request> {
@@ -63,6 +64,12 @@ export class CallStreams {
     this.#isClosing = true;
     for (const talk of this.#talks) talk.close();
   }
+
+  /** Ends each stream at once. */
+  abort(error: CallError): void {
+    this.#isClosing = true;
+    for (const talk of this.#talks) talk.abort(error);
+  }
 }
 
 class Talk {
@@ -91,6 +98,11 @@ class Talk {
   close(): void {
     this.#isClosing = true;
     this.#endIfDone();
+  }
+
+  abort(error: CallError): void {
+    this.#isClosing = true;
+    this.#stream.emit('error', error);
   }
 
   #endIfDone(): void {

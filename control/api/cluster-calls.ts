@@ -8,6 +8,7 @@ import type {
   ConfirmResponse,
 } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import type { Effect, MachineEvent, Now } from '../state/index.ts';
+import type { CallError } from './services.ts';
 import { toPosition } from './view-messages.ts';
 
 const WAITING_MAX = 10_000;
@@ -20,12 +21,18 @@ export interface ClusterCallsOptions {
   readonly viewPosition: () => Position;
 }
 
+/** A call that waits. */
+interface Waiting {
+  readonly onEffect: (effect: ClusterReply) => void;
+  readonly fail: (error: CallError) => void;
+}
+
 type ClusterReply = Extract<Effect, { kind: 'confirmReply' | 'confirmNodeReply' }>;
 
 /** Calls that wait for an effect, by ticket. */
 export class ClusterCalls {
   readonly #options: ClusterCallsOptions;
-  readonly #waiting = new Map<number, (effect: ClusterReply) => void>();
+  readonly #waiting = new Map<number, Waiting>();
   #ticket = 0;
 
   constructor(options: ClusterCallsOptions) {
@@ -36,7 +43,14 @@ export class ClusterCalls {
   answer(effect: ClusterReply): void {
     const waiting = this.#waiting.get(effect.ticket);
     this.#waiting.delete(effect.ticket);
-    waiting?.(effect);
+    waiting?.onEffect(effect);
+  }
+
+  /** Ends every call that waits. */
+  abort(error: CallError): void {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { fail } of waiting) fail(error);
   }
 
   /** Handles Confirm. */
@@ -78,7 +92,7 @@ export class ClusterCalls {
       return undefined;
     }
     this.#ticket += 1;
-    this.#waiting.set(this.#ticket, onEffect);
+    this.#waiting.set(this.#ticket, { onEffect, fail: answer });
     return this.#ticket;
   }
 }

@@ -1,6 +1,11 @@
 /** The gRPC face of control. */
+export { batchHandlers } from './batch-service.ts';
 export { ClusterCalls } from './cluster-calls.ts';
+export { clusterHandlers } from './cluster-service.ts';
+export { keyHandlers } from './key-service.ts';
 export { type Api, ListenError, startApi } from './server.ts';
+export { LEADS_NO_MORE, type Services } from './services.ts';
+export { taskHandlers } from './task-service.ts';
 export type { Secrets } from './view-messages.ts';
 export { WatchHub } from './watch-hub.ts';
 export { WriteService } from './write-service.ts';

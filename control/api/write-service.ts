@@ -11,6 +11,7 @@ import type {
 } from '../../proto/gen/miroir/write/v1/write.ts';
 import type { Effect, MachineEvent, Now } from '../state/index.ts';
 import { type Call, type CallHandlers, CallStreams } from './call-streams.ts';
+import type { CallError } from './services.ts';
 import { BadMessage, toBeginInput, toBeginResponse, toSendReports } from './write-messages.ts';
 
 const WAITING_MAX = 20_000;
@@ -30,10 +31,16 @@ export interface WriteServiceOptions {
   readonly isStorageFull: () => boolean;
 }
 
+/** A call that waits. */
+interface Waiting {
+  readonly onEffect: (effect: Effect) => void;
+  readonly fail: (error: CallError) => void;
+}
+
 /** Calls that wait for an effect, by ticket. */
 export class WriteService {
   readonly #options: WriteServiceOptions;
-  readonly #waiting = new Map<number, (effect: Effect) => void>();
+  readonly #waiting = new Map<number, Waiting>();
   readonly #calls: CallHandlers = {
     begin: (call, answer) => this.#begin(call, answer),
     renew: (call, answer) => this.#renew(call, answer),
@@ -61,7 +68,15 @@ export class WriteService {
   answer(effect: Extract<Effect, { ticket: number }>): void {
     const waiting = this.#waiting.get(effect.ticket);
     this.#waiting.delete(effect.ticket);
-    waiting?.(effect);
+    waiting?.onEffect(effect);
+  }
+
+  /** Ends every call that waits, and the streams. */
+  abort(error: CallError): void {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { fail } of waiting) fail(error);
+    this.#streams.abort(error);
   }
 
   #begin(call: Call<BeginRequest>, answer: sendUnaryData<BeginResponse>): void {
@@ -142,7 +157,7 @@ export class WriteService {
     const ticket = this.#ticket;
     try {
       const event = makeEvent(ticket);
-      this.#waiting.set(ticket, onEffect);
+      this.#waiting.set(ticket, { onEffect, fail: answer });
       onWaiting(ticket);
       this.#options.submit(event);
     } catch (error) {

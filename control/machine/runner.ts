@@ -17,6 +17,11 @@ export interface RunnerOptions {
   readonly state: State;
   /** Resolves when the changes are on disk. */
   readonly commit: (changes: readonly Change[]) => Promise<Position>;
+  /**
+   * Resolves when it is known that nobody else decides since this was called; for effects of what changed
+   * nothing. Undefined where nobody else can.
+   */
+  readonly verify?: () => Promise<void>;
   /** Of the last commit. */
   readonly position: () => Position;
   readonly perform: (effect: Effect) => void;
@@ -35,15 +40,32 @@ export interface ViewChange {
   readonly isClusterChanged: boolean;
 }
 
+/** The machine took no more before what was waited for was durable. */
+export class MachineStopped extends Error {
+  override name = 'MachineStopped';
+
+  constructor() {
+    super('the machine was stopped');
+  }
+}
+
+interface Waiting {
+  readonly target: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** The running machine. */
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #queue: MachineEvent[] = [];
-  readonly #waiting: { readonly target: number; readonly resolve: () => void }[] = [];
+  readonly #waiting: Waiting[] = [];
   #submittedCount = 0;
   #doneCount = 0;
   #isRunning = false;
-  #isBroken = false;
+  /** It takes nothing any more. */
+  #isStopped = false;
+  #ended: Promise<void> = Promise.resolve();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -56,7 +78,7 @@ export class Runner {
 
   /** Takes an event; its effects follow when it is durable. */
   submit(event: MachineEvent): void {
-    if (this.#isBroken) return;
+    if (this.#isStopped) return;
     this.#queue.push(event);
     this.#submittedCount += 1;
     this.#start();
@@ -67,19 +89,34 @@ export class Runner {
     this.#start();
   }
 
-  /** Resolves when everything submitted so far is durable, before anything later touches the state. */
+  /**
+   * Resolves when everything submitted so far is durable, before anything later touches the state. Rejects
+   * with MachineStopped.
+   */
   settled(): Promise<void> {
+    if (this.#isStopped) return Promise.reject(new MachineStopped());
     if (!this.#isRunning) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting.push({ target: this.#submittedCount, resolve });
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ target: this.#submittedCount, resolve, reject });
     });
   }
 
+  /**
+   * Takes and performs nothing more, whatever becomes of a commit under way; resolves when that has ended.
+   * The state is of no use afterwards: it may hold what was never committed.
+   */
+  stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#queue.length = 0;
+    for (const { reject } of this.#waiting.splice(0)) reject(new MachineStopped());
+    return this.#ended;
+  }
+
   #start(): void {
-    if (this.#isRunning) return;
+    if (this.#isRunning || this.#isStopped) return;
     this.#isRunning = true;
     // Events of the same turn of the event loop go into one commit.
-    queueMicrotask(() => void this.#run());
+    this.#ended = Promise.resolve().then(() => this.#run());
   }
 
   async #run(): Promise<void> {
@@ -88,9 +125,10 @@ export class Runner {
         await this.#commitBatch(this.#queue.splice(0, BATCH_MAX));
         // What was read while the batch was under way is told before the next one begins.
         await new Promise((resolve) => setImmediate(resolve));
-      } while (this.#queue.length > 0);
+      } while (this.#queue.length > 0 && !this.#isStopped);
     } catch (error) {
-      this.#isBroken = true;
+      if (this.#isStopped) return;
+      void this.stop();
       this.#options.onBroken(error);
     } finally {
       this.#isRunning = false;
@@ -109,7 +147,7 @@ export class Runner {
   }
 
   async #commitBatch(events: readonly MachineEvent[]): Promise<void> {
-    const { state, commit, perform, publish } = this.#options;
+    const { state, commit, verify, perform, publish } = this.#options;
     state.commitIndex = Number(this.#options.position().index) + 1;
     for (const event of events) step(state, event);
     const changes = takeChanges(state);
@@ -121,7 +159,11 @@ export class Runner {
     state.isClusterViewChanged = false;
     if (changes.length > 0) {
       const position = await commit(changes);
+      if (this.#isStopped) return;
       if (uids.size > 0 || isClusterChanged) publish({ position, uids, isClusterChanged });
+    } else if (effects.length > 0 && verify !== undefined) {
+      await verify();
+      if (this.#isStopped) return;
     }
     for (const effect of effects) perform(effect);
     this.#options.afterBatch();

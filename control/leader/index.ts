@@ -1,0 +1,2 @@
+/** The leader's part of control. */
+export { LeaderApp } from './app.ts';

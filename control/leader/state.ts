@@ -1,0 +1,34 @@
+/** The state that a leader begins with: what is on disk, or a new cluster's. */
+import { randomBytes } from 'node:crypto';
+import type { MiroirConfig } from '../../core/config/index.ts';
+import { loadCluster, loadState } from '../machine/index.ts';
+import type { State } from '../state/index.ts';
+import type { Store } from '../store/index.ts';
+import { newCluster, withConfig } from '../topology/index.ts';
+import { readNow } from './now.ts';
+
+/** Reads the state, with the nodes and rules of the configuration. */
+export function readState(
+  config: MiroirConfig,
+  store: Pick<Store, 'get' | 'range' | 'position'>,
+): State {
+  const stored = loadCluster(store);
+  const cluster =
+    stored === undefined
+      ? newCluster(config, randomBytes(8).toString('hex'))
+      : withConfig(stored, config);
+  const state = loadState(store, cluster, {
+    placement: {
+      shardCount: config.sharding.shards,
+      spread: config.sharding.spread,
+      replicationFactor: config.replication.factor,
+      minCopies: config.writes.min_copies,
+      quorum: config.writes.quorum,
+    },
+    now: readNow(),
+    commitIndex: Number(store.position.index) + 1,
+  });
+  // Addresses may be others than those recorded.
+  state.isClusterTouched = true;
+  return state;
+}
