@@ -9,7 +9,7 @@ import type { WriteService } from './api/index.ts';
 import type { Runner } from './machine/index.ts';
 import { type ControlNode, runStep, Tail } from './nodes/index.ts';
 import { RecoveryPerformer } from './recovery-performer.ts';
-import type { Effect, NodeReading, Now, State } from './state/index.ts';
+import { ANY_MARK, type Effect, type NodeReading, type Now, type State } from './state/index.ts';
 import { readMarker } from './topology/index.ts';
 
 const COUNT_PAUSE_MS = 200;
@@ -189,7 +189,7 @@ export class Performer {
         const record = state.cluster.nodes.find(({ id }) => id === node.id);
         return {
           lastUid: record?.lastTaskUid ?? -1,
-          lastTag: record?.lastTag ?? null,
+          lastMark: record?.lastMark ?? ANY_MARK,
           seenUid: record?.seenUid ?? -1,
           outstanding: state.outstanding.get(node.id)?.keys() ?? [],
         };

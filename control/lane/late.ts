@@ -4,7 +4,13 @@
  * the rest, so they count no more and its documents are written anew.
  */
 import { asMissed, demote, type MissedWrite, rememberLate, shardsOn } from '../copies/index.ts';
-import type { IndexRecord, OpenIntent, State, TailTask } from '../state/index.ts';
+import {
+  type IndexRecord,
+  markOf,
+  type OpenIntent,
+  type State,
+  type TailTask,
+} from '../state/index.ts';
 
 /** A late task. */
 export interface LateTask {
@@ -18,7 +24,7 @@ export interface LateTask {
 /** Takes a late task in. Its end is waited for before a copy there is filled. */
 export function takeLateTask(state: State, late: LateTask): void {
   const { nodeId, found, tag } = late;
-  state.expectTask(found.uid, { seq: tag.seq, nodeId, step: null, part: null }, found.tag);
+  state.expectTask(found.uid, { seq: tag.seq, nodeId, step: null, part: null }, markOf(found));
   const indexes = indexesOf(state, late);
   if (indexes.length === 0) {
     const words = `a task of a write that is over came late to ${nodeId}, for an index that is gone`;

@@ -5,8 +5,9 @@
  */
 import { demote, headOf, noteEverything, shardsOn } from '../copies/index.ts';
 import {
-  ANY_TAG,
+  ANY_MARK,
   type IndexRecord,
+  markOf,
   type NodeReading,
   type NodeRecord,
   type State,
@@ -72,7 +73,7 @@ export function loseData(state: State, node: NodeRecord, reading: NodeReading): 
   }
   node.lastTaskUid = reading.highestUid;
   const last = reading.tasks.at(-1);
-  node.lastTag = last?.uid === reading.highestUid ? last.tag : ANY_TAG;
+  node.lastMark = last?.uid === reading.highestUid ? markOf(last) : ANY_MARK;
   node.seenUid = reading.highestUid;
   state.touchedNodes.add(node.id);
   state.emit({ kind: 'nodeLostData', nodeId: node.id, reason });

@@ -1,6 +1,6 @@
 /** What became of control's own calls. */
 import { primaryKeyFixed } from '../catalog/index.ts';
-import type { Intent, MachineEvent, State } from '../state/index.ts';
+import { type Intent, type MachineEvent, markOf, type State } from '../state/index.ts';
 import { excuseStep } from './excuse.ts';
 import { progress, startSteps } from './progress.ts';
 
@@ -14,7 +14,9 @@ export function stepDone(state: State, event: Extract<MachineEvent, { kind: 'ste
     step.state = 'enqueued';
     step.uid = outcome.uid;
     const { nodeId } = step;
-    state.expectTask(outcome.uid, { seq: event.seq, nodeId, step: event.step, part: null }, null);
+    const reference = { seq: event.seq, nodeId, step: event.step, part: null };
+    const mark = markOf({ tag: null, enqueuedAt: outcome.enqueuedAt });
+    state.expectTask(outcome.uid, reference, mark);
   } else {
     step.state = 'refused';
     step.refusal = outcome.error;

@@ -2,7 +2,7 @@
 import { assert, assertNever } from '../../core/assert.ts';
 import { confirm, watchOpened } from '../copies/index.ts';
 import { type LaneSteps, moveRecovery, recoveryEvent } from '../recovery/index.ts';
-import type { MachineEvent, Now, State } from '../state/index.ts';
+import { ANY_MARK, type MachineEvent, type Now, type State } from '../state/index.ts';
 import { begin } from './begin.ts';
 import { confirmNode } from './confirm-node.ts';
 import { beginInternal, endInternal } from './internal.ts';
@@ -116,7 +116,7 @@ function adopt(state: State, event: Extract<MachineEvent, { kind: 'nodeAdopted' 
   node.isAdopted = true;
   if (event.lastTaskUid > node.lastTaskUid) {
     node.lastTaskUid = event.lastTaskUid;
-    node.lastTag = null;
+    node.lastMark = ANY_MARK;
     node.seenUid = event.lastTaskUid;
   }
   state.isClusterTouched = true;

@@ -3,16 +3,18 @@
  * lost data, new tags, results, sends that surely never arrived, and callers that wait for a reading.
  */
 import { assert } from '../../core/assert.ts';
-import type {
-  Intent,
-  MachineEvent,
-  NodeReading,
-  NodeTask,
-  State,
-  Step,
-  TailTask,
-  TaskRecord,
-  TaskReference,
+import {
+  ANY_MARK,
+  type Intent,
+  type MachineEvent,
+  markOf,
+  type NodeReading,
+  type NodeTask,
+  type State,
+  type Step,
+  type TailTask,
+  type TaskRecord,
+  type TaskReference,
 } from '../state/index.ts';
 import { startOf, updateTask } from '../tasks/index.ts';
 import { closeUnknowns } from './closing.ts';
@@ -142,9 +144,10 @@ function noteSeen(
     node.seenUid = highest;
     state.touchedNodes.add(node.id);
   }
-  if (last === undefined || last.uid <= node.lastTaskUid) return;
+  if (last === undefined || last.uid < node.lastTaskUid) return;
+  if (last.uid === node.lastTaskUid && node.lastMark !== ANY_MARK) return;
   node.lastTaskUid = last.uid;
-  node.lastTag = last.tag;
+  node.lastMark = markOf(last);
   state.touchedNodes.add(node.id);
 }
 

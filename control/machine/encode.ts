@@ -89,8 +89,8 @@ export function takeChanges(state: State): Change[] {
   for (const id of drain(state.touchedNodes)) {
     const node = state.cluster.nodes.find((item) => item.id === id);
     if (node === undefined) continue;
-    const { lastTaskUid, lastTag, seenUid } = node;
-    put(PREFIX.nodeUid + id, encodeJson({ lastTaskUid, lastTag, seenUid }));
+    const { lastTaskUid, lastMark, seenUid } = node;
+    put(PREFIX.nodeUid + id, encodeJson({ lastTaskUid, lastMark, seenUid }));
   }
   for (const id of drain(state.touchedIndexes)) {
     const index = state.indexes.get(id);

@@ -2,7 +2,7 @@
 import { demote, hasOtherCopies, shardsOn, stateOf } from '../copies/index.ts';
 import { closeSends, enterLane, isBefore, LEASE_MS, openIntent, progress } from '../lane/index.ts';
 import {
-  ANY_TAG,
+  ANY_MARK,
   type ClusterRecord,
   type Intent,
   type NameGroup,
@@ -45,12 +45,12 @@ export function loadCluster(store: StoredState): ClusterRecord | undefined {
 }
 
 /** Data of before copies knows the number alone: what is there has been judged. */
-function decodeNodeUids(bytes: Buffer): Pick<NodeRecord, 'lastTaskUid' | 'lastTag' | 'seenUid'> {
-  const stored = decodeJson<number | Pick<NodeRecord, 'lastTaskUid' | 'lastTag' | 'seenUid'>>(
+function decodeNodeUids(bytes: Buffer): Pick<NodeRecord, 'lastTaskUid' | 'lastMark' | 'seenUid'> {
+  const stored = decodeJson<number | Pick<NodeRecord, 'lastTaskUid' | 'lastMark' | 'seenUid'>>(
     bytes,
   );
   if (typeof stored !== 'number') return stored;
-  return { lastTaskUid: stored, lastTag: ANY_TAG, seenUid: stored };
+  return { lastTaskUid: stored, lastMark: ANY_MARK, seenUid: stored };
 }
 
 /** Builds the state. Effects of what is taken up again are left in it. */
@@ -172,13 +172,13 @@ function expectTasks(state: State, intent: Intent): void {
   for (const [place, step] of intent.steps.entries()) {
     if (step.uid === null || isEnded(step.task)) continue;
     const { nodeId } = step;
-    state.expectTask(step.uid, { seq: intent.seq, nodeId, step: place, part: null }, null);
+    state.expectTask(step.uid, { seq: intent.seq, nodeId, step: place, part: null }, ANY_MARK);
   }
   for (const [nodeId, target] of Object.entries(intent.targets)) {
     for (const [part, { uid, task }] of Object.entries(target.parts)) {
       if (isEnded(task)) continue;
       const reference = { seq: intent.seq, nodeId, step: null, part: Number(part) };
-      state.expectTask(uid, reference, null);
+      state.expectTask(uid, reference, ANY_MARK);
     }
   }
 }

@@ -30,7 +30,9 @@ export async function runStep(placed: PlacedStep): Promise<StepOutcome | undefin
   for (let pauseMs = PAUSE_MIN_MS; !signal.aborted; pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)) {
     if (mayBeSent) {
       const found = await findStep(placed);
-      if (typeof found === 'number') return { kind: 'enqueued', uid: found };
+      if (typeof found === 'object') {
+        return { kind: 'enqueued', uid: found.uid, enqueuedAt: found.enqueuedAt };
+      }
       if (found === 'absent') mayBeSent = false;
     }
     if (!mayBeSent) {
@@ -56,13 +58,18 @@ function readAnswer(answer: NodeAnswer): StepOutcome | undefined {
   if (status === 401 || status === 403 || status === 408 || status === 429) return undefined;
   const body = parse(text);
   if ((status === 202 || status === 200) && typeof body?.['taskUid'] === 'number') {
-    return { kind: 'enqueued', uid: body['taskUid'] };
+    const { enqueuedAt } = body;
+    return {
+      kind: 'enqueued',
+      uid: body['taskUid'],
+      enqueuedAt: typeof enqueuedAt === 'string' ? enqueuedAt : null,
+    };
   }
   if (status < 400 || status >= 500 || body === undefined) return undefined;
   return { kind: 'refused', error: body as unknown as TaskError };
 }
 
-async function findStep(placed: PlacedStep): Promise<number | 'absent' | 'unknown'> {
+async function findStep(placed: PlacedStep): Promise<RawTask | 'absent' | 'unknown'> {
   const { step, intent, node, signal } = placed;
   const floor = intent.floors[step.nodeId] ?? -1;
   const onIndex =
@@ -73,7 +80,7 @@ async function findStep(placed: PlacedStep): Promise<number | 'absent' | 'unknow
   const known = new Set(intent.steps.map((other) => (other.nodeId === node.id ? other.uid : null)));
   const body = intent.bodies[step.body];
   const found = tasks.find((task) => !known.has(task.uid) && isSameCall(step, task, body));
-  return found?.uid ?? 'absent';
+  return found ?? 'absent';
 }
 
 /** Swaps and cancelations of others may be in the list as well; they are told apart by what they name. */

@@ -5,7 +5,13 @@
  * up to the newest; outstanding tasks far below it are asked for by uid. Readings without news are not told.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { NodeReading, NodeTask, TailTask } from '../state/index.ts';
+import {
+  ANY_MARK,
+  markOf,
+  type NodeReading,
+  type NodeTask,
+  type TailTask,
+} from '../state/index.ts';
 import type { ControlNode } from './node.ts';
 import { lastTaskUid, listTasksFrom, type RawTask, readTasks, toNodeTask } from './task-list.ts';
 
@@ -21,7 +27,7 @@ const SAME_LIST_MAX = 200;
 export interface KnownTasks {
   readonly lastUid: number;
   /** Of that task; `*` if only its uid is known. */
-  readonly lastTag: string | null;
+  readonly lastMark: string;
   readonly seenUid: number;
   /** Tasks whose end is not known. */
   readonly outstanding: Iterable<number>;
@@ -107,8 +113,8 @@ export class Tail {
   }
 
   #known(): KnownList {
-    const { lastUid, lastTag, seenUid, outstanding } = this.#options.known();
-    return { lastUid, lastTag, seenUid, outstanding: [...outstanding].sort((a, b) => a - b) };
+    const { lastUid, lastMark, seenUid, outstanding } = this.#options.known();
+    return { lastUid, lastMark, seenUid, outstanding: [...outstanding].sort((a, b) => a - b) };
   }
 
   /** How many outstanding tasks ended; undefined if the node did not answer. */
@@ -189,7 +195,8 @@ function judgeLast(known: KnownList, tasks: readonly TailTask[]): NodeReading['l
   if (known.lastUid < 0) return 'present';
   const last = tasks.find(({ uid }) => uid === known.lastUid);
   if (last === undefined) return 'absent';
-  return known.lastTag === '*' || last.tag === known.lastTag ? 'present' : 'other';
+  const isSame = known.lastMark === ANY_MARK || markOf(last) === known.lastMark;
+  return isSame ? 'present' : 'other';
 }
 
 function isEnd(task: NodeTask | null): boolean {
@@ -201,6 +208,7 @@ function toTailTask(raw: RawTask): TailTask {
   return {
     uid: raw.uid,
     tag: raw.customMetadata ?? null,
+    enqueuedAt: raw.enqueuedAt,
     indexUid: raw.indexUid,
     documentCount: typeof count === 'number' ? count : null,
     task: toNodeTask(raw) ?? null,

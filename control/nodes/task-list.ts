@@ -14,6 +14,7 @@ export interface RawTask {
   readonly type: string;
   readonly details?: JsonObject;
   readonly error: TaskError | null;
+  readonly enqueuedAt: string;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
   readonly customMetadata?: string;

@@ -4,7 +4,14 @@
  * written to them between the reading and the step is read again; then the source's tasks are looked at
  * once more, for what was read while a failure was on its way is worth nothing.
  */
-import { notesOf, openNotes, openOnCopy, openOnShard } from '../copies/index.ts';
+import {
+  headOf,
+  isUnfinished,
+  notesOf,
+  openNotes,
+  openOnCopy,
+  openOnShard,
+} from '../copies/index.ts';
 import type { RecoveryHold, RecoveryPage, RecoveryPhase } from '../state/index.ts';
 import { isHeld } from './hold.ts';
 import { beginWatch, hashesOfShard, isTouched, updateWatch } from './watch.ts';
@@ -45,10 +52,11 @@ export function choosePage(turn: Turn): 'page' | 'wait' | 'list' | 'none' {
   // The nodes are never through with what asks for a list: there is always more of it.
   if (state.nowMs - worker.phaseMs >= LATE_MS) worker.lists = Math.max(worker.lists, LISTS);
   if (pressedBy(turn) !== undefined) return worker.steps.size > 0 ? 'wait' : 'none';
+  if (!isWorkedOff(turn, worker.drainSeq)) return 'wait';
   const hashes = nextHashes(turn);
   if (hashes.size > 0) {
     if (worker.todo.size === 0) worker.laterPages += 1;
-    readPage(turn, { hashes, watch: watchNow(turn), readings: 0 });
+    readPage(turn, { hashes, watch: watchNow(turn), readings: 0, coming: new Set() });
     return 'page';
   }
   if (worker.steps.size > 0) return 'wait';
@@ -78,20 +86,20 @@ export function writeUnderHold(turn: Turn, hold: RecoveryHold): boolean {
   if (hashes.size === 0) return false;
   const scannedTo = Number.POSITIVE_INFINITY;
   const watch = { hashes: new Set<bigint>(), isAll: false, highest: -1, scannedTo };
-  readPage(turn, { hashes, watch, readings: READINGS_MAX });
+  readPage(turn, { hashes, watch, readings: READINGS_MAX, coming: new Set() });
   return true;
 }
 
 /** Whether the source applied, and the target worked off, everything up to a place in the lane. */
 function isThrough(turn: Turn, seq: number): boolean {
-  if (appliedOnSource(turn) < seq) return false;
+  return appliedOnSource(turn) >= seq && isWorkedOff(turn, seq);
+}
+
+/** Whether the target worked off every client's write up to a place in the lane. */
+function isWorkedOff(turn: Turn, seq: number): boolean {
   for (const { open, target } of openOnCopy(turn.state, targetOf(turn))) {
     if (open.intent.internal !== null || open.intent.seq > seq) continue;
-    const isOpen = target.state === 'pending' || target.state === 'unknown';
-    const isWorking = Object.values(target.parts).some(
-      ({ task }) => task === null || task.status === 'processing',
-    );
-    if (isOpen || isWorking) return false;
+    if (isUnfinished(target)) return false;
   }
   return true;
 }
@@ -103,6 +111,11 @@ export function pageRead(turn: Turn, phase: PhaseOf<'reading'>, nowhere: readonl
   for (const hash of nowhere) {
     if (isTouched(page.watch, hash)) continue;
     page.hashes.delete(hash);
+    if (page.coming.has(hash)) {
+      // What the target has yet to work on may bring it: it is looked for again then.
+      turn.worker.drainSeq = headOf(turn.state);
+      continue;
+    }
     if (waiting.has(hash)) turn.worker.todo.delete(hash);
     else forget(turn, hash);
   }
@@ -212,6 +225,7 @@ function nextHashes(turn: Turn, size = pageSize(turn)): Set<bigint> {
 function readPage(turn: Turn, page: RecoveryPage): void {
   const { state, worker } = turn;
   page.readings += 1;
+  page.coming = comingKeys(turn, page.hashes);
   state.emit({
     kind: 'recoveryRead',
     recovery: worker.id,
@@ -220,6 +234,20 @@ function readPage(turn: Turn, page: RecoveryPage): void {
     isNewPage: true,
   });
   enter(turn, { kind: 'reading', page });
+}
+
+/** Documents that tasks in the target's queue, or on their way to it, may bring or take. */
+function comingKeys(turn: Turn, hashes: ReadonlySet<bigint>): Set<bigint> {
+  const { state, index, worker } = turn;
+  const coming = new Set<bigint>();
+  for (const { open, target } of openOnCopy(state, targetOf(turn))) {
+    if (!isUnfinished(target)) continue;
+    if (open.intent.scope !== 'keys') return new Set(hashes);
+    for (const hash of hashesOfShard(open.hashes, index, worker.place.shard)) {
+      if (hashes.has(hash)) coming.add(hash);
+    }
+  }
+  return coming;
 }
 
 function watchNow(turn: Turn): RecoveryPage['watch'] {

@@ -121,6 +121,7 @@ function start(state: State, { key, index, shard, nodeId }: Waiting): void {
     recheck: null,
     watch: null,
     comparisons: 0,
+    drainSeq: -1,
     lists: 0,
     laterPages: 0,
     hold: null,

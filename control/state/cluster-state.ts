@@ -55,8 +55,17 @@ export interface WaitingReader {
   readonly sinceMs: number;
 }
 
-/** Stands for the tag of a last task of which only the uid is known. */
-export const ANY_TAG = '*';
+/** Stands for the mark of a last task of which only the uid is known. */
+export const ANY_MARK = '*';
+
+/** What tells a node's task from any other that has its uid after a loss of data. */
+export function markOf(task: {
+  readonly tag: string | null;
+  readonly enqueuedAt: string | null;
+}): string {
+  if (task.tag !== null) return task.tag;
+  return task.enqueuedAt === null ? ANY_MARK : `@${task.enqueuedAt}`;
+}
 
 /** Where a node's task belongs. */
 export interface TaskReference {
@@ -245,8 +254,8 @@ export class State {
     return index === undefined ? undefined : { index, isVisible: visibleId !== undefined };
   }
 
-  /** Notes that a node's task, with this tag, belongs to an intent. */
-  expectTask(uid: number, reference: TaskReference, tag: string | null): void {
+  /** Notes that a node's task, with this mark, belongs to an intent. */
+  expectTask(uid: number, reference: TaskReference, mark: string): void {
     let ofNode = this.outstanding.get(reference.nodeId);
     if (ofNode === undefined) {
       ofNode = new Map();
@@ -256,7 +265,7 @@ export class State {
     const node = this.cluster.nodes.find((item) => item.id === reference.nodeId);
     if (node !== undefined && uid > node.lastTaskUid) {
       node.lastTaskUid = uid;
-      node.lastTag = tag;
+      node.lastMark = mark;
       this.touchedNodes.add(node.id);
     }
   }

@@ -36,6 +36,8 @@ export interface BeginInput {
 export interface TailTask {
   readonly uid: number;
   readonly tag: string | null;
+  /** As the node writes it: tells tasks without a tag apart. Null if that is not known. */
+  readonly enqueuedAt: string | null;
   readonly indexUid: string | null;
   /** Documents it brings, as the node counts them; null for other tasks. */
   readonly documentCount: number | null;
@@ -53,7 +55,7 @@ export interface NodeReading {
   readonly startedAtMs: number;
   /** `unread` if it was not asked for in this reading. */
   readonly marker: 'ours' | 'absent' | 'foreign' | 'older' | 'unread';
-  /** The task that was last known (`lastTaskUid`): there with its tag, gone, or another one. */
+  /** The task that was last known (`lastTaskUid`): there with its mark, gone, or another one. */
   readonly lastKnown: 'present' | 'absent' | 'other';
   /** Highest task uid of the node; -1 if it has none. */
   readonly highestUid: number;
@@ -123,7 +125,7 @@ export interface ReportReply {
 
 /** What a control step came to. */
 export type StepOutcome =
-  | { readonly kind: 'enqueued'; readonly uid: number }
+  | { readonly kind: 'enqueued'; readonly uid: number; readonly enqueuedAt: string | null }
   | { readonly kind: 'refused'; readonly error: TaskError };
 
 /** What may happen. */

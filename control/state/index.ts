@@ -1,6 +1,7 @@
 /** The state as plain data, its events and effects. Knows nobody. */
 export {
-  ANY_TAG,
+  ANY_MARK,
+  markOf,
   type NameGroup,
   type OpenIntent,
   type PlacementRules,

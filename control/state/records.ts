@@ -288,8 +288,8 @@ export interface NodeRecord {
   isAdopted: boolean;
   /** Highest task uid known; -1 before the first. */
   lastTaskUid: number;
-  /** Tag of that task; null if it has none. */
-  lastTag: string | null;
+  /** Of that task: its tag, or when it was enqueued; `*` if neither is known. */
+  lastMark: string;
   /** Place in the lane that its marker says; -1 before the first that says one. */
   markerSeq: number;
   /** Highest task uid whose tag the tail has judged; -1 before the first. */

@@ -23,6 +23,8 @@ export interface RecoveryPage {
   watch: WriteWatch;
   /** Readings before its step began. */
   readings: number;
+  /** Of its documents those that the target was still to work on when the reading began. */
+  coming: ReadonlySet<bigint>;
 }
 
 /** What a worker is doing. Each ends by an event, by a change of the state, or by its time limit. */
@@ -91,6 +93,8 @@ export interface Recovery {
   /** Writes since the comparison of the whole began. */
   watch: WriteWatch | null;
   comparisons: number;
+  /** The target works off its queue up to this place in the lane before the next page; -1 for no wait. */
+  drainSeq: number;
   /** Times both nodes were listed. */
   lists: number;
   /** Pages since all candidates were written: what clients wrote meanwhile. */

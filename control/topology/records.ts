@@ -1,6 +1,6 @@
 /** The cluster's record: made at the first start from the configuration, compared with it at later ones. */
 import type { MiroirConfig } from '../../core/config/index.ts';
-import type { ClusterRecord } from '../state/index.ts';
+import { ANY_MARK, type ClusterRecord } from '../state/index.ts';
 
 /** The configuration does not fit the recorded cluster. `message` is one clear line. */
 export class TopologyError extends Error {
@@ -19,7 +19,7 @@ export function newCluster(config: MiroirConfig, clusterId: string): ClusterReco
       weight: node.weight,
       isAdopted: false,
       lastTaskUid: -1,
-      lastTag: null,
+      lastMark: ANY_MARK,
       markerSeq: -1,
       seenUid: -1,
     })),

@@ -20,7 +20,7 @@ export function newCluster(
         weight: 1,
         isAdopted: true,
         lastTaskUid: -1,
-        lastTag: null,
+        lastMark: '*',
         markerSeq: -1,
         seenUid: -1,
       })),

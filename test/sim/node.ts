@@ -47,6 +47,8 @@ export interface ModelTask {
   readonly type: string;
   readonly indexUid: string;
   readonly tag: string | null;
+  /** When it was taken in, as the node writes it. */
+  readonly enqueuedAt: string;
   /** Place in the lane of the write it belongs to; for the checks only. */
   readonly seq: number;
   readonly work: TaskWork;
@@ -91,11 +93,12 @@ export class ModelNode {
   }
 
   /** Puts a task at the end of the queue. */
-  enqueue(request: TaskRequest): ModelTask {
+  enqueue(request: TaskRequest, nowMs: number): ModelTask {
     const uid = this.tasks.length;
     const task: ModelTask = {
       ...request,
       uid,
+      enqueuedAt: String(nowMs),
       status: 'enqueued',
       errorCode: null,
       endedAtMs: 0,

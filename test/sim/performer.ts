@@ -2,7 +2,14 @@
  * Performs control's effects on model nodes: its own calls on indexes, readings of the nodes' task lists,
  * and the health of nodes. The real code for each of these speaks HTTP; here it is the same in small.
  */
-import type { Effect, NodeReading, NodeTask, TailTask } from '../../control/state/index.ts';
+import {
+  ANY_MARK,
+  type Effect,
+  markOf,
+  type NodeReading,
+  type NodeTask,
+  type TailTask,
+} from '../../control/state/index.ts';
 import type { Performer } from './control-host.ts';
 import type { ModelNode, ModelTask } from './node.ts';
 import { RecoveryCalls } from './recovery-calls.ts';
@@ -26,7 +33,7 @@ interface Follower {
 /** What is known of a node before a reading. */
 interface KnownTasks {
   readonly lastUid: number;
-  readonly lastTag: string | null;
+  readonly lastMark: string;
   readonly seenUid: number;
   /** Ascending. */
   readonly outstanding: readonly number[];
@@ -171,7 +178,7 @@ export class ModelPerformer implements Performer {
     const record = state.cluster.nodes.find((item) => item.id === node.id);
     return {
       lastUid: record?.lastTaskUid ?? -1,
-      lastTag: record?.lastTag ?? null,
+      lastMark: record?.lastMark ?? '*',
       seenUid: record?.seenUid ?? -1,
       outstanding: [...(state.outstanding.get(node.id)?.keys() ?? [])].sort((x, y) => x - y),
     };
@@ -252,7 +259,7 @@ export class ModelPerformer implements Performer {
     const node = this.#world.node(nodeId);
     const body: unknown = found.body < 0 ? null : JSON.parse(intent.bodies[found.body] ?? 'null');
     const floor = intent.floors[nodeId] ?? -1;
-    network.call<number>({
+    network.call<ModelTask>({
       node,
       isWrite: false,
       perform: () => {
@@ -268,7 +275,7 @@ export class ModelPerformer implements Performer {
                 (task.work.kind === 'step' &&
                   JSON.stringify(task.work.body) === JSON.stringify(body))),
           );
-          if (sent !== undefined) return sent.uid;
+          if (sent !== undefined) return sent;
         }
         const isOwn = found.taskIndexUid === intent.indexUid;
         return this.#world.enqueue(node, {
@@ -284,16 +291,16 @@ export class ModelPerformer implements Performer {
             identity: isOwn && intent.indexId !== null ? intent.indexId : 'filler',
             label: labelOf(body),
           },
-        }).uid;
+        });
       },
       done: (outcome) => {
         if (outcome.kind === 'answered') {
-          const uid = outcome.answer;
+          const { uid, enqueuedAt } = outcome.answer;
           this.#submit((now) => ({
             kind: 'stepDone',
             seq,
             step: place,
-            outcome: { kind: 'enqueued', uid },
+            outcome: { kind: 'enqueued', uid, enqueuedAt },
             now,
           }));
           return;
@@ -336,6 +343,7 @@ function tailTask(task: ModelTask): TailTask {
   return {
     uid,
     tag,
+    enqueuedAt: task.enqueuedAt,
     indexUid: task.indexUid,
     // A node says at once how many documents or ids it was given.
     documentCount: hasCount(task) && work.kind === 'write' ? work.keys.length : null,
@@ -349,12 +357,12 @@ function takeReading(
   known: KnownTasks,
   of: Pick<NodeReading, 'marker' | 'startedAtMs'>,
 ): NodeReading {
-  const { outstanding, lastUid, lastTag, seenUid } = known;
+  const { outstanding, lastUid, lastMark, seenUid } = known;
   const newest = Math.max(0, Math.min(seenUid + 1, lastUid));
   const from = Math.min(newest, outstanding[0] ?? newest);
   const tasks = node.tasks.slice(from);
   const last = from <= lastUid ? node.tasks[lastUid] : undefined;
-  const isSame = last !== undefined && (lastTag === '*' || last.tag === lastTag);
+  const isSame = last !== undefined && (lastMark === ANY_MARK || markOf(last) === lastMark);
   return {
     nodeId: node.id,
     startedAtMs: of.startedAtMs,

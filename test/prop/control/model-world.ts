@@ -67,7 +67,7 @@ export class World {
         weight: 1,
         isAdopted: true,
         lastTaskUid: -1,
-        lastTag: null,
+        lastMark: '*',
         markerSeq: -1,
         seenUid: -1,
       })),
@@ -217,7 +217,7 @@ export class World {
       this.crash();
       return;
     }
-    const outcome = { kind: 'enqueued', uid } as const;
+    const outcome = { kind: 'enqueued', uid, enqueuedAt: null } as const;
     this.#apply({ kind: 'stepDone', seq, step: place, outcome, now: this.#now() });
   }
 
@@ -234,6 +234,7 @@ export class World {
         uid,
         tag,
         indexUid,
+        enqueuedAt: null,
         documentCount: null,
         task:
           status === 'enqueued'

@@ -201,6 +201,12 @@ const READINGS: readonly Bug[] = [
   ]),
   ...inFile('control/state/cluster-state.js', [
     {
+      name: 'untagged-alike',
+      hole: 'tasks without a tag are taken for one another after a loss of data',
+      find: 'return task.enqueuedAt === null ? ANY_MARK : `@${task.enqueuedAt}`;',
+      replace: 'return ANY_MARK;',
+    },
+    {
       name: 'acks-unrecorded',
       hole: 'the last task of a node is known from readings only',
       find: 'if (node !== undefined && uid > node.lastTaskUid) {',

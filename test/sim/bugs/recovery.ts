@@ -80,6 +80,12 @@ export const RECOVERY_BUGS: readonly Bug[] = [
       replace: 'if (true) {',
     },
     {
+      name: 'queue-not-looked-at',
+      hole: 'a document on neither node is forgotten though it may be in the queue of the copy',
+      find: 'if (page.coming.has(hash)) {',
+      replace: 'if (false) {',
+    },
+    {
       name: 'relist-too-soon',
       hole: 'the lists are made anew before both nodes are through with the writes they are made for',
       find: "return isThrough(turn, again.high) ? 'list' : 'wait';",

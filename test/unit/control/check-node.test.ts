@@ -38,7 +38,7 @@ function cluster(isAdopted = false): ClusterRecord {
         weight: 1,
         isAdopted,
         lastTaskUid: -1,
-        lastTag: null,
+        lastMark: '*',
         markerSeq: -1,
         seenUid: -1,
       },

@@ -29,7 +29,7 @@ export class Hand {
       weight: 1,
       isAdopted: true,
       lastTaskUid: -1,
-      lastTag: null,
+      lastMark: '*',
       markerSeq: -1,
       seenUid: -1,
     }));
@@ -92,7 +92,7 @@ export class Hand {
       calls.push({ nodeId, method, path, body: intent.bodies[found.body] });
       const node = this.state.cluster.nodes.find((item) => item.id === nodeId);
       const uid = (node?.lastTaskUid ?? 0) + 1;
-      const outcome = { kind: 'enqueued', uid } as const;
+      const outcome = { kind: 'enqueued', uid, enqueuedAt: null } as const;
       this.apply({ kind: 'stepDone', seq: effect.seq, step: place, outcome, now: this.now });
     }
     return calls;
@@ -205,7 +205,13 @@ export class Hand {
   }
 }
 
-const NO_TAIL_TASK = { tag: null, indexUid: null, documentCount: null, task: null };
+const NO_TAIL_TASK = {
+  tag: null,
+  enqueuedAt: null,
+  indexUid: null,
+  documentCount: null,
+  task: null,
+};
 
 const EMPTY: BeginInput = {
   sidecarId: 's',

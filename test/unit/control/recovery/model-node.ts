@@ -52,7 +52,7 @@ export class ModelNode {
 /** A task as control's reading of the node shows it. */
 export function toTailTask(task: QueuedTask): TailTask {
   const { uid, tag, status } = task;
-  const base = { uid, tag, indexUid: 'cars', documentCount: null };
+  const base = { uid, tag, enqueuedAt: null, indexUid: 'cars', documentCount: null };
   if (status === 'enqueued') return { ...base, task: null };
   const ended: NodeTask = {
     uid,

@@ -46,7 +46,7 @@ export class World {
           weight: 1,
           isAdopted: true,
           lastTaskUid: -1,
-          lastTag: null,
+          lastMark: '*',
           markerSeq: -1,
           seenUid: -1,
         })),
@@ -176,7 +176,11 @@ export class World {
     const last = record?.lastTaskUid ?? -1;
     const known = node.tasks.find(({ uid }) => uid === last);
     const lastKnown =
-      known === undefined ? 'absent' : known.tag === record?.lastTag ? 'present' : 'other';
+      known === undefined || record === undefined
+        ? 'absent'
+        : record.lastMark === '*' || known.tag === record.lastMark
+          ? 'present'
+          : 'other';
     const missingUids = [...(this.state.outstanding.get(nodeId)?.keys() ?? [])].filter(
       (uid) => !node.tasks.some((task) => task.uid === uid),
     );
@@ -264,7 +268,7 @@ export class World {
     const place = steps.findIndex((item) => item.nodeId === nodeId && item.state === 'unsent');
     if (place < 0 || !this.node(nodeId).isUp) return;
     const uid = this.node(nodeId).enqueue(null, () => {});
-    const outcome = { kind: 'enqueued', uid } as const;
+    const outcome = { kind: 'enqueued', uid, enqueuedAt: null } as const;
     this.apply({ kind: 'stepDone', seq, step: place, outcome, now: this.now });
   }
 
