@@ -125,7 +125,7 @@ export class World {
 
   /** Puts a task into a node's queue; the node works on it some time later. */
   enqueue(node: ModelNode, request: TaskRequest): ModelTask {
-    const task = node.enqueue(request);
+    const task = node.enqueue(request, this.clock.nowMs);
     this.trace(
       () => `${node.id} takes ${task.uid} ${task.type} of ${task.seq}${task.isLate ? ' LATE' : ''}`,
     );
