@@ -3,6 +3,7 @@
  * this replica leads. `startControl` resolves when it serves; problems that a person must solve reject with
  * one clear line (see main.ts).
  */
+import { randomBytes } from 'node:crypto';
 import { type MiroirConfig, readSecret } from '../core/config/index.ts';
 import { failpoint } from '../core/failpoint.ts';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
@@ -44,6 +45,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     const store = new Store({
       folder: folder.path,
       nowSeconds: Date.now() / 1_000,
+      freshId: () => randomBytes(16).toString('hex'),
       onPoisoned: options.onBroken,
     });
     return await serve(options, folder, store);

@@ -44,7 +44,7 @@ export interface LeaderAppOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** What is committed. */
-  readonly store: Pick<Store, 'get' | 'range' | 'position'>;
+  readonly store: Pick<Store, 'epoch' | 'get' | 'range' | 'position'>;
   /** Resolves when the changes are committed; rejects if they never will be by this leader. */
   readonly commit: (changes: readonly Change[]) => Promise<Position>;
   /** See RunnerOptions. */
@@ -85,7 +85,7 @@ export class LeaderApp {
       state: this.#state,
       secrets: () => secretsOf(masterKey()),
       steadyMs: () => performance.now(),
-      position: () => store.position,
+      position: () => ({ ...store.position, epoch: store.epoch }),
     });
     this.#writes = new WriteService({
       isStorageFull: options.isStorageFull,

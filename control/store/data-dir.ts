@@ -5,7 +5,7 @@
 import { mkdirSync, openSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { UnusableStore } from './store.ts';
+import { UnusableStore } from './errors.ts';
 
 const LOCK_NAME = 'lock.sock';
 const SOCKET_PATH_MAX = 100;

@@ -7,20 +7,21 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UnusableStore } from './store.ts';
+import { DATA_NAME, environmentFolder } from './environment.ts';
+import { UnusableStore } from './errors.ts';
 
-const DATA_NAME = 'data.mdb';
 const CLEAN_NAME = 'clean';
 const EXAMINE_LIMIT_MS = 120_000;
 
-/** Throws UnusableStore if the folder's file cannot be trusted. Removes the note of a clean stop. */
+/** Throws UnusableStore if the data folder's file cannot be trusted. Removes the note of a clean stop. */
 export async function examineFolder(folder: string): Promise<void> {
-  const file = join(folder, DATA_NAME);
-  const note = join(folder, CLEAN_NAME);
+  const environment = environmentFolder(folder);
+  const file = join(environment, DATA_NAME);
+  const note = join(environment, CLEAN_NAME);
   const isClean = existsSync(note) && readFileSync(note, 'utf8') === describe(file);
   rmSync(note, { force: true });
   if (isClean || !existsSync(file)) return;
-  const fault = await examineApart(folder);
+  const fault = await examineApart(environment);
   if (fault !== undefined) {
     throw new UnusableStore(
       `data folder ${folder} is damaged (${fault}); restore it from a backup`,
@@ -30,7 +31,8 @@ export async function examineFolder(folder: string): Promise<void> {
 
 /** Notes that the store was closed as it should be. */
 export function noteCleanStop(folder: string): void {
-  writeFileSync(join(folder, CLEAN_NAME), describe(join(folder, DATA_NAME)));
+  const environment = environmentFolder(folder);
+  writeFileSync(join(environment, CLEAN_NAME), describe(join(environment, DATA_NAME)));
 }
 
 function describe(file: string): string {
@@ -39,10 +41,10 @@ function describe(file: string): string {
   return `${size} ${mtimeMs} ${ino}`;
 }
 
-function examineApart(folder: string): Promise<string | undefined> {
+function examineApart(environment: string): Promise<string | undefined> {
   const program = fileURLToPath(new URL('./examine-main.js', import.meta.url));
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [program, folder], {
+    const child = spawn(process.execPath, [program, environment], {
       stdio: ['ignore', 'ignore', 'pipe'],
       timeout: EXAMINE_LIMIT_MS,
       killSignal: 'SIGKILL',

@@ -1,7 +1,9 @@
 /** The state on disk. */
 export { DamagedValue } from './codec.ts';
 export { type DataDir, holdDataDir } from './data-dir.ts';
+export { UnusableSnapshot, UnusableStore } from './errors.ts';
 export { examineFolder, noteCleanStop } from './examine.ts';
 export { FreeSpace } from './free-space.ts';
-export type { Change } from './log-entry.ts';
-export { Store, type StoreOptions, UnusableStore } from './store.ts';
+export { type InstallOptions, installSnapshot } from './install.ts';
+export { type Change, decodeEntry, encodeEntry, followsChain, readHead } from './log-entry.ts';
+export { type LogWrite, Store, type StoreOptions } from './store.ts';

@@ -60,6 +60,11 @@ export function encodeEntry(
   return { bytes, chain };
 }
 
+/** Epoch and chain of an entry. The chain shares its memory. */
+export function readHead(bytes: Buffer): { readonly epoch: bigint; readonly chain: Uint8Array } {
+  return { epoch: bytes.readBigUInt64LE(0), chain: bytes.subarray(8, 24) };
+}
+
 /** Reads an entry. */
 export function decodeEntry(bytes: Buffer): LogEntry {
   const changes: Change[] = [];
@@ -76,7 +81,7 @@ export function decodeEntry(bytes: Buffer): LogEntry {
       at += length;
     }
   }
-  return { epoch: bytes.readBigUInt64LE(0), chain: bytes.subarray(8, 24), changes };
+  return { ...readHead(bytes), changes };
 }
 
 /** Whether an entry follows one whose chain was `previous`. */

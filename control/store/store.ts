@@ -1,207 +1,268 @@
 /**
- * The state on disk: one LMDB environment with the state's keys, the log of changes and a few words about
- * itself. The only place that knows lmdb, with the guards that were found necessary:
+ * The state on disk: one LMDB environment (environment.ts) with the state's keys, the log of changes and a
+ * few words about itself (meta.ts).
  *
- * - one writer process (data-dir.ts); no overlapping sync, no write map, no cache; a fixed map size;
- * - values are bytes with a checksum; a commit counts only when the file was flushed;
- * - any error of a commit or a checksum poisons the store: the process must end, for what is in memory is
- *   ahead of what is on disk;
- * - data written by a newer version is refused.
+ * - One process has it (data-dir.ts), one write is under way at a time.
+ * - Values have a checksum; a write counts only when the file was flushed.
+ * - Any error of a write or a checksum poisons the store: the process must end, for what is in memory is
+ *   ahead of what is on disk.
  *
- * One commit is one transaction and one log entry; position = (epoch, index of the entry).
+ * A change of the state is an entry of the log. A replica alone writes entry and state in one transaction
+ * (`commit`); several replicas first write the entry, and the state when all that must have it do (`write`).
  */
-import { type Database, open, type RootDatabase } from 'lmdb';
 import { assert } from '../../core/assert.ts';
 import type { Position } from '../../core/topology.ts';
 import { openValue, sealValue } from './codec.ts';
-import { type Change, encodeEntry, FIRST_CHAIN } from './log-entry.ts';
-
-/** Version of what is stored under which key. Raised with each change older programs cannot read. */
-export const SCHEMA_VERSION = 1;
-
-const MAP_BYTES = 64 * 1024 ** 3;
-const LOG_ENTRIES_MAX = 4_096;
-const LOG_BYTES_MAX = 16 * 1024 * 1024;
-const META_KEY = 'store';
-
-interface Meta {
-  readonly schema: number;
-  readonly epoch: string;
-  readonly index: string;
-  readonly chain: string;
-  readonly logStart: string;
-  readonly logBytes: number;
-}
-
-/** Data of a newer version, or a file that is no store. `message` is one clear line. */
-export class UnusableStore extends Error {
-  override name = 'UnusableStore';
-}
+import {
+  type Environment,
+  environmentFolder,
+  openEnvironment,
+  removeOtherEnvironments,
+} from './environment.ts';
+import { type IndexedEntry, placeAt, readEntries, readEntry, trimmedBase } from './log.ts';
+import { type Change, decodeEntry, encodeEntry, followsChain, readHead } from './log-entry.ts';
+import {
+  emptyMeta,
+  type LogPlace,
+  META_KEY,
+  type Meta,
+  parseMeta,
+  readRawMeta,
+  sealMeta,
+} from './meta.ts';
+import { migrate } from './migrations.ts';
+import { type SnapshotOptions, takeSnapshot } from './snapshot.ts';
 
 /** How a store is opened. */
 export interface StoreOptions {
+  /** The data folder. */
   readonly folder: string;
-  /** Seconds since 1970: the new epoch is this or one more than the last, whichever is higher. */
+  /** Seconds since 1970: `epoch` is this or one more than the last, whichever is higher. */
   readonly nowSeconds: number;
+  /** A random id in lowercase hex, for a copy of the data that has none yet. */
+  readonly freshId: () => string;
   /** Called once, at the first error that leaves memory and disk apart. Must end the process. */
   readonly onPoisoned: (error: unknown) => void;
 }
 
+/** One write of the log. */
+export interface LogWrite {
+  /** No entry of a lower epoch is taken from now on. */
+  readonly fence?: bigint;
+  /** Entries from here on are thrown away first; the state must not hold them yet. */
+  readonly truncateFrom?: bigint;
+  /** Encoded entries that follow the last one. */
+  readonly entries: readonly Buffer[];
+  /** The state is brought up to this entry, or to the last one if there are fewer. */
+  readonly commitIndex: bigint;
+}
+
+interface Append extends LogWrite {
+  /** The changes of the only entry, where they need not be read from it. */
+  readonly changes?: readonly Change[];
+}
+
 /** The open store. */
 export class Store {
-  readonly #root: RootDatabase<Buffer, string>;
-  readonly #state: Database<Buffer, string>;
-  readonly #log: Database<Buffer, number>;
+  /** Epoch for entries of `commit`: higher than that of any entry at opening. */
+  readonly epoch: bigint;
+  readonly #environment: Environment;
   readonly #onPoisoned: (error: unknown) => void;
-  readonly #epoch: bigint;
-  #index: bigint;
-  #chain: Uint8Array;
-  #logStart: bigint;
-  #logBytes: number;
+  #meta: Meta;
   #isPoisoned = false;
-  #isCommitting = false;
+  #isWriting = false;
 
   /** Opens or creates. Throws UnusableStore or DamagedValue. */
   constructor(options: StoreOptions) {
     this.#onPoisoned = options.onPoisoned;
-    this.#root = open<Buffer, string>({
-      path: options.folder,
-      noSubdir: false,
-      encoding: 'binary',
-      mapSize: MAP_BYTES,
-      overlappingSync: false,
-      maxDbs: 8,
-    });
-    this.#state = this.#root.openDB<Buffer, string>('state', { encoding: 'binary' });
-    this.#log = this.#root.openDB<Buffer, number>('log', { encoding: 'binary' });
-    const meta = this.#readMeta();
-    const lastEpoch = BigInt(meta?.epoch ?? 0);
+    removeOtherEnvironments(options.folder);
+    this.#environment = openEnvironment(environmentFolder(options.folder));
+    migrate(this.#environment, options.freshId);
+    const raw = readRawMeta(this.#environment);
+    this.#meta = raw === undefined ? emptyMeta(options.freshId()) : parseMeta(raw);
+    if (raw === undefined) this.#environment.root.putSync(META_KEY, sealMeta(this.#meta));
+    const { fence, last } = this.#meta;
+    const highest = max(fence, last.epoch);
     const now = BigInt(Math.floor(options.nowSeconds));
-    this.#epoch = lastEpoch >= now ? lastEpoch + 1n : now;
-    this.#index = BigInt(meta?.index ?? 0);
-    this.#chain = meta === undefined ? FIRST_CHAIN : Buffer.from(meta.chain, 'hex');
-    this.#logStart = BigInt(meta?.logStart ?? 1);
-    this.#logBytes = meta?.logBytes ?? 0;
+    this.epoch = highest >= now ? highest + 1n : now;
   }
 
-  /** Of the last commit that was flushed. */
+  /** Names this copy of the data; a copy that was refilled or restored has another. */
+  get storeId(): string {
+    return this.#meta.storeId;
+  }
+
+  /** Lowest epoch of which entries may be taken. */
+  get fence(): bigint {
+    return this.#meta.fence;
+  }
+
+  /** Of the last entry of the log that was flushed. */
   get position(): Position {
-    return { epoch: this.#epoch, index: this.#index };
+    const { epoch, index } = this.#meta.last;
+    return { epoch, index };
+  }
+
+  /** Of the last entry. */
+  get chain(): Uint8Array {
+    return this.#meta.last.chain;
+  }
+
+  /** The state holds the entries up to this one. */
+  get appliedIndex(): bigint {
+    return this.#meta.appliedIndex;
+  }
+
+  /** Epoch and chain of an entry; undefined if it is trimmed or not there yet. Index 0 comes before all. */
+  placeAt(index: bigint): LogPlace | undefined {
+    return this.#guard(() => placeAt(this.#environment.log, this.#meta, index));
+  }
+
+  /** Entries from `index` on, up to about `bytesMax` bytes, at least one if there is one. */
+  entriesFrom(index: bigint, bytesMax: number): IndexedEntry[] | 'trimmed' {
+    return this.#guard(() => readEntries(this.#environment.log, this.#meta, index, bytesMax));
   }
 
   /** One value, checked; undefined if there is none. Valid until the next call into the store. */
   get(key: string): Buffer | undefined {
-    const sealed = this.#state.get(key);
-    return sealed === undefined ? undefined : this.#open(key, sealed);
+    const sealed = this.#environment.state.get(key);
+    return sealed === undefined ? undefined : this.#guard(() => openValue(key, sealed));
   }
 
   /** All keys that begin with `prefix` (ASCII; empty for all), in order. */
   *range(prefix: string): Generator<{ readonly key: string; readonly value: Buffer }> {
     const limits = prefix === '' ? {} : { start: prefix, end: endOf(prefix) };
-    for (const { key, value } of this.#state.getRange(limits)) {
-      yield { key, value: this.#open(key, value) };
-    }
-  }
-
-  /** Entries of the log that are still kept, oldest first, as bytes for log-entry.ts. */
-  *logEntries(): Generator<{ readonly index: bigint; readonly bytes: Buffer }> {
-    for (const { key, value } of this.#log.getRange({})) {
-      yield { index: BigInt(key), bytes: this.#open(`log ${key}`, value) };
+    for (const { key, value } of this.#environment.state.getRange(limits)) {
+      yield { key, value: this.#guard(() => openValue(key, value)) };
     }
   }
 
   /**
-   * Writes all changes and their log entry in one transaction; resolves when they are on disk. One commit
-   * at a time. Rejects only after the store is poisoned.
+   * The state at `appliedIndex`, as one stream of chunks from one read transaction (snapshot.ts). Ends with
+   * an UnusableSnapshot when reading it takes longer than a minute: begin anew then.
+   */
+  snapshot(options: SnapshotOptions): AsyncGenerator<Buffer> {
+    return takeSnapshot(this.#environment, options);
+  }
+
+  /**
+   * Writes all changes as one entry, and into the state, in one transaction; resolves when they are on disk.
+   * Only for a replica whose log holds nothing that is not applied. Rejects only after the store is poisoned.
    */
   async commit(changes: readonly Change[]): Promise<Position> {
-    assert(!this.#isCommitting, 'one commit at a time');
-    assert(!this.#isPoisoned, 'a poisoned store takes no commit');
-    this.#isCommitting = true;
+    const { last, appliedIndex } = this.#meta;
+    assert(appliedIndex === last.index, 'the state holds every entry');
+    const { bytes } = encodeEntry(this.epoch, last.chain, changes);
+    await this.#append({ entries: [bytes], commitIndex: last.index + 1n, changes });
+    return this.position;
+  }
+
+  /** Writes in one transaction; resolves when it is on disk. Rejects only after the store is poisoned. */
+  async write(write: LogWrite): Promise<void> {
+    await this.#append(write);
+  }
+
+  async close(): Promise<void> {
+    await this.#environment.root.close();
+  }
+
+  async #append(append: Append): Promise<void> {
+    assert(!this.#isWriting, 'one write at a time');
+    assert(!this.#isPoisoned, 'a poisoned store takes no write');
+    this.#isWriting = true;
     try {
-      await this.#write(changes);
-      return this.position;
+      const { next, write } = this.#plan(append);
+      const { root } = this.#environment;
+      await root.batch(() => {
+        write();
+        void root.put(META_KEY, sealMeta(next));
+      });
+      await root.flushed;
+      this.#meta = next;
     } catch (error) {
       this.#poison(error);
       throw error;
     } finally {
-      this.#isCommitting = false;
+      this.#isWriting = false;
     }
   }
 
-  async close(): Promise<void> {
-    await this.#root.close();
-  }
-
-  async #write(changes: readonly Change[]): Promise<void> {
-    const index = this.#index + 1n;
-    const entry = encodeEntry(this.#epoch, this.#chain, changes);
-    const trimmed = this.#trimLog(entry.bytes.length, index);
-    const meta: Meta = {
-      schema: SCHEMA_VERSION,
-      epoch: this.#epoch.toString(),
-      index: index.toString(),
-      chain: Buffer.from(entry.chain).toString('hex'),
-      logStart: trimmed.start.toString(),
+  /** What the environment says of itself after the write, and the writes that make it true. */
+  #plan(append: Append): { readonly next: Meta; readonly write: () => void } {
+    const meta = this.#meta;
+    const { state, log } = this.#environment;
+    const { entries } = append;
+    const fence = append.fence ?? meta.fence;
+    assert(fence >= meta.fence, 'a fence only rises');
+    const tail = this.#afterTruncation(append.truncateFrom);
+    const last =
+      append.changes === undefined ? extend(tail.last, entries) : ends(tail.last, entries);
+    assert(last.epoch <= fence || append.changes !== undefined, 'the fence covers every entry');
+    const applied = min(last.index, max(meta.appliedIndex, append.commitIndex));
+    const trimmed = trimmedBase(log, meta, {
+      bytes: tail.logBytes + entries.reduce((sum, bytes) => sum + bytes.length, 0),
+      lastIndex: last.index,
+      keepFrom: min(tail.last.index, applied) + 1n,
+    });
+    const changes = append.changes ?? this.#changesBetween(tail.last.index, entries, applied);
+    const write = (): void => {
+      for (let index = tail.last.index + 1n; index <= meta.last.index; index += 1n) {
+        void log.remove(Number(index));
+      }
+      for (const [place, bytes] of entries.entries()) {
+        void log.put(Number(tail.last.index) + place + 1, sealValue(bytes));
+      }
+      for (let index = meta.base.index + 1n; index <= trimmed.base.index; index += 1n) {
+        void log.remove(Number(index));
+      }
+      for (const { key, value } of changes) {
+        void (value === undefined ? state.remove(key) : state.put(key, sealValue(value)));
+      }
+    };
+    const next: Meta = {
+      ...meta,
+      fence: max(fence, last.epoch),
+      last,
+      base: trimmed.base,
+      appliedIndex: applied,
       logBytes: trimmed.bytes,
     };
-    const written = this.#root.batch(() => {
-      for (const { key, value } of changes) {
-        void (value === undefined
-          ? this.#state.remove(key)
-          : this.#state.put(key, sealValue(value)));
-      }
-      void this.#log.put(Number(index), sealValue(entry.bytes));
-      for (let old = this.#logStart; old < trimmed.start; old += 1n)
-        void this.#log.remove(Number(old));
-      void this.#root.put(META_KEY, sealValue(Buffer.from(JSON.stringify(meta))));
-    });
-    await written;
-    await this.#root.flushed;
-    this.#index = index;
-    this.#chain = entry.chain;
-    this.#logStart = trimmed.start;
-    this.#logBytes = trimmed.bytes;
+    return { next, write };
   }
 
-  /** Where the log begins once an entry of `bytesAdded` is in it; at most a few entries go at a time. */
-  #trimLog(bytesAdded: number, index: bigint): { start: bigint; bytes: number } {
-    let start = this.#logStart;
-    let bytes = this.#logBytes + bytesAdded;
-    while (
-      start < index &&
-      (bytes > LOG_BYTES_MAX || index - start >= BigInt(LOG_ENTRIES_MAX)) &&
-      start - this.#logStart < 64n
-    ) {
-      const old = this.#log.get(Number(start));
-      bytes -= old === undefined ? 0 : old.length - 4;
-      start += 1n;
-    }
-    return { start, bytes: Math.max(bytes, 0) };
+  #afterTruncation(from: bigint | undefined): {
+    readonly last: LogPlace;
+    readonly logBytes: number;
+  } {
+    let { last, logBytes } = this.#meta;
+    if (from === undefined || from > last.index) return { last, logBytes };
+    assert(from > this.#meta.appliedIndex, 'what the state holds is not taken back');
+    const { log } = this.#environment;
+    for (let index = from; index <= last.index; index += 1n)
+      logBytes -= readEntry(log, index).length;
+    const place = placeAt(log, this.#meta, from - 1n);
+    assert(place !== undefined, 'the entry before the truncation is there');
+    last = place;
+    return { last, logBytes };
   }
 
-  #readMeta(): Meta | undefined {
-    const sealed = this.#root.get(META_KEY);
-    if (sealed === undefined) {
-      for (const _ of this.#state.getKeys({ limit: 1 })) {
-        throw new UnusableStore(
-          'the data folder holds values but not the words that describe them',
-        );
-      }
-      return undefined;
+  /** The changes of entries that are to be applied: of the log's up to `lastIndex`, then of the new ones. */
+  #changesBetween(lastIndex: bigint, entries: readonly Buffer[], applied: bigint): Change[] {
+    const changes: Change[] = [];
+    for (let index = this.#meta.appliedIndex + 1n; index <= applied; index += 1n) {
+      const bytes =
+        index <= lastIndex
+          ? readEntry(this.#environment.log, index)
+          : entries[Number(index - lastIndex) - 1];
+      assert(bytes !== undefined, 'an entry that is applied is there');
+      changes.push(...decodeEntry(bytes).changes);
     }
-    const meta = JSON.parse(openValue(META_KEY, sealed).toString('utf8')) as Meta;
-    if (meta.schema > SCHEMA_VERSION) {
-      throw new UnusableStore(
-        `the data folder was written by a newer Miroir (its schema is ${meta.schema}, this program knows ${SCHEMA_VERSION})`,
-      );
-    }
-    return meta;
+    return changes;
   }
 
-  #open(key: string, sealed: Buffer): Buffer {
+  #guard<Result>(read: () => Result): Result {
     try {
-      return openValue(key, sealed);
+      return read();
     } catch (error) {
       this.#poison(error);
       throw error;
@@ -213,6 +274,34 @@ export class Store {
     this.#isPoisoned = true;
     this.#onPoisoned(error);
   }
+}
+
+/** The place after entries that were just encoded onto `last`. */
+function ends(last: LogPlace, entries: readonly Buffer[]): LogPlace {
+  const bytes = entries.at(-1);
+  if (bytes === undefined) return last;
+  const { epoch, chain } = readHead(bytes);
+  return { epoch, index: last.index + BigInt(entries.length), chain: Uint8Array.from(chain) };
+}
+
+/** The same for entries that came from elsewhere: each has to follow the one before. */
+function extend(last: LogPlace, entries: readonly Buffer[]): LogPlace {
+  let { chain, epoch } = last;
+  for (const bytes of entries) {
+    assert(followsChain(chain, bytes), 'each entry follows the one before');
+    const head = readHead(bytes);
+    assert(head.epoch >= epoch, 'epochs only rise along the log');
+    ({ chain, epoch } = head);
+  }
+  return ends(last, entries);
+}
+
+function min(left: bigint, right: bigint): bigint {
+  return left < right ? left : right;
+}
+
+function max(left: bigint, right: bigint): bigint {
+  return left > right ? left : right;
 }
 
 /** The first text after all that begin with `prefix`. */
