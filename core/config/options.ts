@@ -2,7 +2,8 @@
  * The schema as a flat list of options: what the environment table, the reference page, the unknown-key
  * check and the error texts are made from.
  */
-import { configSchema, SIZE_UNIT } from './schema.ts';
+import { configSchema } from './schema.ts';
+import { SIZE_UNIT } from './schema-kit.ts';
 
 /** The parts of JSON Schema that config/schema.ts uses. */
 export interface SchemaNode {

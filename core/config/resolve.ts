@@ -3,7 +3,7 @@
  * machine or on another option are filled in.
  */
 import type { SchemaNode } from './options.ts';
-import { SIZE_UNIT } from './schema.ts';
+import { SIZE_UNIT } from './schema-kit.ts';
 import { parseSize } from './size.ts';
 
 const WORKERS_MIN = 2;

@@ -15,7 +15,7 @@ export const SCHEMA_RULES: readonly BrokenRule[] = [
   {
     keys: ['control', 'listen'],
     problem:
-      'other addresses than loopback need `control.insecure: true`, as the connection is not encrypted',
+      'other addresses than loopback need `control.tls`, or `control.insecure: true` as the connection is not encrypted then',
   },
 ];
 
@@ -28,6 +28,8 @@ export function brokenRule(config: MiroirConfig): BrokenRule | undefined {
     minCopies,
     onePerPort,
     uniqueReplicas,
+    wholeTls,
+    etcdIsNamed,
   ]) {
     const broken = rule(config);
     if (broken !== undefined) return broken;
@@ -103,4 +105,35 @@ function uniqueReplicas(config: MiroirConfig): BrokenRule | undefined {
   if (position === -1) return undefined;
   const problem = `\`${addresses[position]}\` is there twice`;
   return { keys: ['control', 'addresses', String(position)], problem };
+}
+
+/** Certificates come with their keys, and Miroir's own with the ones that sign those of the others. */
+function wholeTls(config: MiroirConfig): BrokenRule | undefined {
+  const { tls, etcd } = config.control;
+  const places = [
+    { path: ['control', 'tls'], files: tls, isMutual: true },
+    { path: ['control', 'etcd'], files: etcd, isMutual: false },
+    { path: ['node_tls'], files: config.node_tls, isMutual: false },
+  ];
+  for (const { path, files, isMutual } of places) {
+    const keys = isMutual ? FILE_KEYS : FILE_KEYS.slice(1);
+    if (FILE_KEYS.every((key) => files[key] === '')) continue;
+    const missing = keys.find((key) => files[key] === '');
+    if (missing === undefined || (!isMutual && keys.every((key) => files[key] === ''))) continue;
+    const problem = `${keys.map((key) => `\`${key}\``).join(', ')} go together`;
+    return { keys: [...path, missing], problem };
+  }
+  return undefined;
+}
+
+const FILE_KEYS = ['ca_file', 'cert_file', 'key_file'] as const;
+
+function etcdIsNamed(config: MiroirConfig): BrokenRule | undefined {
+  const { engine, etcd } = config.control;
+  if (engine === 'etcd' && etcd.endpoints.length === 0)
+    return { keys: ['control', 'etcd', 'endpoints'], problem: 'the engine `etcd` needs some' };
+  if ((etcd.username === '') === (etcd.password_file === '')) return undefined;
+  const missing = etcd.username === '' ? 'username' : 'password_file';
+  const problem = '`username`, `password_file` go together';
+  return { keys: ['control', 'etcd', missing], problem };
 }

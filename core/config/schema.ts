@@ -7,66 +7,23 @@
  * `100MB`; once loaded they are always numbers.
  */
 import Type from 'typebox';
-import { SIZE_PATTERN } from './size.ts';
-
-/** Marks an option that holds a size; its value is converted to bytes when loaded. */
-export const SIZE_UNIT = 'bytes';
-
-const section = { additionalProperties: false, default: {} };
-
-const flag = (value: boolean, description: string) => Type.Boolean({ default: value, description });
-
-/** A rule for texts and what to call what it takes. */
-interface Shape {
-  readonly pattern: string;
-  readonly expected: string;
-}
-
-const text = (value: string, description: string, shape?: Shape) =>
-  Type.String({ default: value, description, maxLength: 4096, ...shape });
-
-interface IntegerOptions {
-  readonly minimum: number;
-  readonly maximum: number;
-  readonly unit?: string;
-}
-
-const integer = (value: number, description: string, options: IntegerOptions) =>
-  Type.Integer({ default: value, description, ...options });
-
-const size = (value: string, description: string) =>
-  Type.Unsafe<number>({
-    anyOf: [
-      { type: 'integer', minimum: 1 },
-      { type: 'string', pattern: SIZE_PATTERN },
-    ],
-    default: value,
-    unit: SIZE_UNIT,
-    description,
-  });
-
-const oneOf = <const Names extends readonly string[]>(
-  names: Names,
-  value: Names[number],
-  description: string,
-) => Type.Unsafe<Names[number]>({ type: 'string', enum: [...names], default: value, description });
-
-const PORT: IntegerOptions = { minimum: 0, maximum: 65_535 };
-const TIMEOUT: IntegerOptions = { minimum: 1, maximum: 3_600_000, unit: 'ms' };
-const HOST_PORT: Shape = {
-  pattern: '^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9._-]+):[0-9]{1,5}$',
-  expected: 'HOST:PORT',
-};
-const IP_ADDRESS: Shape = { pattern: '^[0-9a-fA-F:.]+$', expected: 'an IP address' };
-const SHORT_PATH: Shape = { pattern: '^.{1,80}$', expected: 'a path of 1 to 80 bytes' };
-const SOME_TEXT: Shape = { pattern: '^.+$', expected: 'a text that is not empty' };
-const SCHEDULE: Shape = {
-  pattern: '^every [1-9][0-9]{0,5}(s|m|h|d)$',
-  expected: 'a text such as `every 6h`',
-};
-const CONTROL_REPLICAS_MAX = 7;
-const LOOPBACK = '^(127\\.[0-9.]+|localhost|\\[::1\\]):[0-9]+$';
-const ENV_NAME: Shape = { pattern: '^[A-Za-z_][A-Za-z0-9_]*$', expected: 'the name of a variable' };
+import { control } from './schema-control.ts';
+import {
+  ENV_NAME,
+  flag,
+  IP_ADDRESS,
+  integer,
+  LOOPBACK,
+  oneOf,
+  PORT,
+  SCHEDULE,
+  SHORT_PATH,
+  section,
+  size,
+  TIMEOUT,
+  text,
+} from './schema-kit.ts';
+import { nodeTls } from './schema-tls.ts';
 
 const listen = Type.Object(
   {
@@ -226,34 +183,6 @@ const moves = Type.Object(
   { ...section, description: 'Moving shards between nodes.' },
 );
 
-const control = Type.Object(
-  {
-    data_dir: text('./miroir-data', 'Folder of the cluster state.', SOME_TEXT),
-    listen: text(
-      '127.0.0.1:7701',
-      'Where control listens for sidecars and miroirctl; port 0 takes a free one.',
-      HOST_PORT,
-    ),
-    address: text(
-      '',
-      'Where sidecars find control. Default: `control.listen`, or this host if that is every address.',
-      { ...HOST_PORT, pattern: `^$|${HOST_PORT.pattern}` },
-    ),
-    addresses: Type.Array(Type.String({ ...HOST_PORT, maxLength: 300 }), {
-      default: [],
-      maxItems: CONTROL_REPLICAS_MAX,
-      description:
-        'Where each replica of control is found, by sidecars and by the other replicas. Default: only `control.address`.',
-    }),
-    insecure: flag(
-      false,
-      'Allows `control.listen` on other than loopback addresses although the connection is not encrypted: only inside a private network.',
-    ),
-    engine: oneOf(['local'], 'local', 'Where the cluster state is agreed on: one replica, LMDB.'),
-  },
-  { ...section, description: 'The process that holds the cluster state.' },
-);
-
 const auth = Type.Object(
   {
     master_key_file: text('', 'File that holds the master key; wins over the variable.'),
@@ -294,6 +223,7 @@ export const configSchema = Type.Object(
   {
     listen,
     nodes,
+    node_tls: nodeTls,
     replication,
     sharding,
     writes,
@@ -320,7 +250,21 @@ export const configSchema = Type.Object(
           },
         },
         // biome-ignore lint/suspicious/noThenProperty: the keyword of JSON Schema
-        then: { properties: { control: { properties: { insecure: { const: true } } } } },
+        then: {
+          properties: {
+            control: {
+              anyOf: [
+                { properties: { insecure: { const: true } } },
+                {
+                  required: ['tls'],
+                  properties: {
+                    tls: { required: ['cert_file'], properties: { cert_file: { minLength: 1 } } },
+                  },
+                },
+              ],
+            },
+          },
+        },
       },
     ],
   },

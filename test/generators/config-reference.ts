@@ -31,7 +31,9 @@ export function configReference(): string {
     '- `nodes[].group` is below `replication.groups`; each group has at least `replication.factor` nodes.',
     '- `writes.min_copies` is at most `replication.factor`.',
     '- No address is twice in `control.addresses`.',
-    '- `control.listen` on other than loopback addresses needs `control.insecure: true`.',
+    '- `control.listen` on other than loopback addresses needs `control.tls` or `control.insecure: true`.',
+    '- `ca_file`, `cert_file` and `key_file` of `control.tls` go together; elsewhere `cert_file` and `key_file`.',
+    '- `control.engine: etcd` needs `control.etcd.endpoints`; `username` and `password_file` go together.',
     '- `listen.port`, the port of `control.listen` and `telemetry.metrics_port` differ.',
   ].join('\n')}\n`;
 }

@@ -33,40 +33,33 @@ export function helmValues(): string {
 
 /** The configuration a program gets in the chart when nothing is set. */
 function chartDefaults(): Plain {
-  const defaults: Plain = {};
-  for (const [name, schema] of Object.entries(rootSchema.properties ?? {})) {
-    if (SET_BY_CHART.has(name)) continue;
-    if (schema.properties === undefined) {
-      defaults[name] = schema.default;
-      continue;
-    }
-    const own = CHART_CONFIG[name] ?? {};
-    const options = Object.entries(schema.properties).filter(
-      ([key]) => !SET_BY_CHART.has(`${name}.${key}`),
-    );
-    defaults[name] = Object.fromEntries(
-      options.map(([key, option]) => [key, own[key] ?? option.default]),
-    );
-  }
-  return defaults;
+  return deepMerge(defaultsOf(rootSchema, ''), CHART_CONFIG);
+}
+
+/** Defaults of the options below one place of the schema. */
+function defaultsOf(schema: SchemaNode, path: string): Plain {
+  const options = Object.entries(schema.properties ?? {})
+    .map(([key, child]) => [key, child, path === '' ? key : `${path}.${key}`] as const)
+    .filter(([, , childPath]) => !SET_BY_CHART.has(childPath));
+  return Object.fromEntries(
+    options.map(([key, child, childPath]) => [
+      key,
+      child.properties === undefined ? child.default : defaultsOf(child, childPath),
+    ]),
+  );
 }
 
 function configBlock(): string {
-  const lines: string[] = [];
-  for (const [name, value] of Object.entries(chartDefaults())) {
-    const schema = rootSchema.properties?.[name] ?? {};
-    lines.push(...comment(schema, '  '));
-    if (schema.properties === undefined) {
-      lines.push(`  ${name}: ${scalar(value)}`);
-      continue;
-    }
-    lines.push(`  ${name}:`);
-    for (const [key, option] of Object.entries(value as Plain)) {
-      lines.push(...comment(schema.properties[key] ?? {}, '    '));
-      lines.push(`    ${key}: ${scalar(option)}`);
-    }
-  }
-  return `${lines.join('\n')}\n`;
+  return `${blockLines(rootSchema, chartDefaults(), '  ').join('\n')}\n`;
+}
+
+function blockLines(schema: SchemaNode, values: Plain, indent: string): string[] {
+  return Object.entries(values).flatMap(([key, value]) => {
+    const option = schema.properties?.[key] ?? {};
+    const head = comment(option, indent);
+    if (option.properties === undefined) return [...head, `${indent}${key}: ${scalar(value)}`];
+    return [...head, `${indent}${key}:`, ...blockLines(option, value as Plain, `${indent}  `)];
+  });
 }
 
 function comment(schema: SchemaNode, indent: string): string[] {

@@ -120,7 +120,11 @@ test('every option can be set by its variable', () => {
     'control.listen': ['127.0.0.1:0', '127.0.0.1:0'],
     'control.address': ['control:7701', 'control:7701'],
     'control.addresses': ['a:1,b:1', ['a:1', 'b:1']],
-    'control.engine': ['local', 'local'],
+    'control.engine': ['kubernetes', 'kubernetes'],
+    'control.etcd.endpoints': ['http://a:1, https://b:2', ['http://a:1', 'https://b:2']],
+    'control.kubernetes.namespace': ['search', 'search'],
+    'control.kubernetes.lease': ['shop', 'shop'],
+    'control.tls.cluster': ['shop', 'shop'],
     'telemetry.log_level': ['debug', 'debug'],
     'telemetry.metrics_host': ['0.0.0.0', '0.0.0.0'],
   };
@@ -132,7 +136,8 @@ test('every option can be set by its variable', () => {
     const number = schema.type === 'integer';
     const [text, value] =
       values[path] ?? (boolean ? ['true', true] : number ? ['1', 1] : ['some_text', 'some_text']);
-    const extra = path === 'control.insecure' ? { MIROIR_CONTROL_LISTEN: '0.0.0.0:1' } : {};
+    const extra =
+      path === 'control.insecure' ? { MIROIR_CONTROL_LISTEN: '0.0.0.0:1' } : others(env);
     const config: unknown = loadConfig({ machine, env: { [env]: text, ...extra } });
     const loaded = path
       .split('.')
@@ -146,6 +151,23 @@ test('every option can be set by its variable', () => {
   }
   assert.ok(seen > 30);
 });
+
+/** What must be set together with a variable: the other files of a certificate, the other half of a login. */
+function others(env: string): Record<string, string> {
+  const login = ['USERNAME', 'PASSWORD_FILE'];
+  const files = ['CA_FILE', 'CERT_FILE', 'KEY_FILE'];
+  for (const [section, names] of [
+    ['MIROIR_CONTROL_TLS_', files],
+    ['MIROIR_CONTROL_ETCD_', files],
+    ['MIROIR_NODE_TLS_', files],
+    ['MIROIR_CONTROL_ETCD_', login],
+  ] as const) {
+    if (!names.some((name) => env === section + name)) continue;
+    const rest = names.filter((name) => env !== section + name);
+    return Object.fromEntries(rest.map((name) => [section + name, 'x']));
+  }
+  return {};
+}
 
 test('nodes as a list in a variable', () => {
   const env = { MIROIR_NODES: '[{"url":"http://a:1","id":"n1","weight":2}]' };
@@ -260,10 +282,21 @@ test('rules between options', () => {
       /control\.addresses\.2: `a:1` is there twice/,
     ],
     ['control: { addresses: ["a"] }', /control\.addresses\.0: "a" is not HOST:PORT/],
+    ['control: { tls: { ca_file: a, cert_file: b } }', /tls\.key_file: .* go together/],
+    ['control: { tls: { cert_file: b, key_file: c } }', /tls\.ca_file: .* go together/],
+    ['node_tls: { ca_file: a, key_file: c }', /node_tls\.cert_file: .* go together/],
+    ['control: { engine: etcd }', /control\.etcd\.endpoints: the engine `etcd` needs some/],
+    ['control: { etcd: { username: a } }', /etcd\.password_file: .* go together/],
+    ['control: { etcd: { endpoints: ["a:1"] } }', /etcd\.endpoints\.0: "a:1" is not a URL/],
   ];
   for (const [text, expected] of cases) assert.match(refusedText(text), expected, text);
   const open = 'control: { listen: "0.0.0.0:7701", insecure: true }';
   assert.is(loadConfig({ machine, file: yaml(open) }).control.address, '127.0.0.1:7701');
+  const encrypted = '{ ca_file: a, cert_file: b, key_file: c }';
+  const listening = `control: { listen: "0.0.0.0:7701", tls: ${encrypted} }`;
+  assert.is(loadConfig({ machine, file: yaml(listening) }).control.insecure, false);
+  const trusting = 'node_tls: { ca_file: a }';
+  assert.is(loadConfig({ machine, file: yaml(trusting) }).node_tls.cert_file, '');
 });
 
 test('replicas of control are a list, or the one address there is', () => {
