@@ -7,7 +7,8 @@ import { createConnection, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { UnusableStore } from './errors.ts';
 
-const LOCK_NAME = 'lock.sock';
+/** Name of the socket in the folder. */
+export const LOCK_NAME = 'lock.sock';
 const SOCKET_PATH_MAX = 100;
 
 /** The held folder. */

@@ -1,4 +1,5 @@
 /** The state on disk. */
+export { restoreBackup, verifyBackup, type WrittenBackup, writeBackup } from './backup.ts';
 export { DamagedValue } from './codec.ts';
 export { type DataDir, holdDataDir } from './data-dir.ts';
 export { UnusableSnapshot, UnusableStore } from './errors.ts';
@@ -6,4 +7,5 @@ export { examineFolder, noteCleanStop } from './examine.ts';
 export { FreeSpace } from './free-space.ts';
 export { type InstallOptions, installSnapshot } from './install.ts';
 export { type Change, decodeEntry, encodeEntry, followsChain, readHead } from './log-entry.ts';
+export type { SnapshotHeader } from './snapshot.ts';
 export { type LogWrite, Store, type StoreOptions } from './store.ts';
