@@ -106,7 +106,9 @@ export class CallStream {
 /** However a stream broke, control could not be reached; unless it does not know such streams. */
 function brokenStream(error: ServiceError): ServiceError {
   if (error.code === status.UNIMPLEMENTED) return error;
-  return failure(status.UNAVAILABLE, error.details);
+  // Who refuses it may name the leader in its metadata.
+  const { details, metadata } = error;
+  return Object.assign(failure(status.UNAVAILABLE, details), { metadata });
 }
 
 function failureOf(answer: TalkResponse['answer']): ServiceError {

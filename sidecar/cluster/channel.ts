@@ -11,12 +11,15 @@ import { MiroirError } from '../../core/errors.ts';
 
 const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
 
-/** Options of every channel to control. A view of many thousands of indexes is one message. */
-export function channelOptions(): ChannelOptions {
+/**
+ * Options of every channel to control. A view of many thousands of indexes is one message. Where another
+ * replica may take over, one that hangs is noticed before it could.
+ */
+export function channelOptions(isAlone: boolean): ChannelOptions {
   return {
     'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
     'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
-    'grpc.keepalive_time_ms': 10_000,
+    'grpc.keepalive_time_ms': isAlone ? 10_000 : 2_000,
     'grpc.keepalive_timeout_ms': 2_000,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 1_000,
@@ -39,6 +42,7 @@ export type UnaryMethod<Request, Response> = (
 export interface UnaryLimits {
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
+  readonly metadata?: Metadata;
 }
 
 /**
@@ -57,11 +61,16 @@ export function callUnary<Request, Response>(
       return;
     }
     const deadline = new Date(Date.now() + limits.deadlineMs);
-    const call = method(request, new Metadata(), { deadline }, (error, response) => {
-      signal?.removeEventListener('abort', cancel);
-      if (error === null) resolve(response);
-      else reject(error);
-    });
+    const call = method(
+      request,
+      limits.metadata ?? new Metadata(),
+      { deadline },
+      (error, response) => {
+        signal?.removeEventListener('abort', cancel);
+        if (error === null) resolve(response);
+        else reject(error);
+      },
+    );
     const cancel = (): void => call.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
   });

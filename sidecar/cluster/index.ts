@@ -10,6 +10,7 @@ import type { Logger } from '../../core/telemetry/index.ts';
 import type { ClusterView, Position } from '../../core/topology.ts';
 import type { DescribeCopiesResponse } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { GrpcConfirmClient } from './confirm-client.ts';
+import { type ControlEndpoint, endpointOf } from './control-endpoint.ts';
 import { GrpcKeyClient } from './key-client.ts';
 import { TopologyLease } from './lease.ts';
 import { NodePools } from './node-pools.ts';
@@ -37,6 +38,7 @@ export class Cluster {
   readonly #watch: Watch;
   readonly #confirmations: GrpcConfirmClient;
   readonly #lease: TopologyLease;
+  readonly #endpoint: ControlEndpoint;
   #wasReady = false;
   #held: HeldView | undefined;
   #save: NodeJS.Timeout | undefined;
@@ -50,18 +52,19 @@ export class Cluster {
     this.#logger = options.logger;
     this.#path = options.path;
     this.sidecarId = `w${options.workerIndex}-${randomBytes(8).toString('hex')}`;
-    const { address } = config.control;
-    this.writes = new GrpcWriteClient(address, this.sidecarId, () => this.#watch.lost);
+    const endpoint = endpointOf(config.control.addresses);
+    this.#endpoint = endpoint;
+    this.writes = new GrpcWriteClient(endpoint, this.sidecarId, () => this.#watch.lost);
     const reach = (position: Position): Promise<void> => this.reach(position);
-    this.tasks = new GrpcTaskClient(address, reach);
-    this.keys = new GrpcKeyClient(address, {
+    this.tasks = new GrpcTaskClient(endpoint, reach);
+    this.keys = new GrpcKeyClient(endpoint, {
       reach,
       current: () => {
         assert(this.view !== undefined, 'keys are asked for only with a view');
         return this.view;
       },
     });
-    this.#confirmations = new GrpcConfirmClient(address, this.sidecarId);
+    this.#confirmations = new GrpcConfirmClient(endpoint, this.sidecarId);
     this.nodes = new NodePools({
       gate: (nodeId) => ({
         confirm: () => this.#confirmations.confirmNode(nodeId),
@@ -78,7 +81,7 @@ export class Cluster {
     });
     if (options.held !== undefined) this.#hold(options.held);
     this.#watch = new Watch({
-      address,
+      endpoint,
       sidecarId: this.sidecarId,
       logger: options.logger,
       held: options.held,
@@ -164,6 +167,7 @@ export class Cluster {
 
   #hold(held: HeldView): void {
     this.#held = held;
+    this.#endpoint.see(held.view.position);
     this.nodes.update(held.view.nodes);
     for (const check of [...this.#waiting]) check();
   }

@@ -1,5 +1,4 @@
 /** Calls to control about API keys: bring the key table up to date, and send a change to all nodes. */
-import { credentials } from '@grpc/grpc-js';
 import type { ClusterView, Position } from '../../core/topology.ts';
 import { ClusterServiceClient } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import {
@@ -8,7 +7,9 @@ import {
   KeysServiceClient,
 } from '../../proto/gen/miroir/keys/v1/keys.ts';
 import { keyRefresher } from '../auth/key-refresh.ts';
-import { callUnary, channelOptions, controlError } from './channel.ts';
+import { controlError } from './channel.ts';
+import { ClientPool } from './client-pool.ts';
+import { type ControlEndpoint, PATIENCE_MS } from './control-endpoint.ts';
 
 const REFRESH_DEADLINE_MS = 2_000;
 const CALL_DEADLINE_MS = 30_000;
@@ -33,14 +34,13 @@ export interface ViewSource {
 
 /** KeyClient over gRPC. */
 export class GrpcKeyClient implements KeyClient {
-  readonly #cluster: ClusterServiceClient;
-  readonly #keys: KeysServiceClient;
+  readonly #cluster: ClientPool<ClusterServiceClient>;
+  readonly #keys: ClientPool<KeysServiceClient>;
   readonly #refresh: () => Promise<ClusterView>;
 
-  constructor(address: string, view: ViewSource) {
-    const insecure = credentials.createInsecure();
-    this.#cluster = new ClusterServiceClient(address, insecure, channelOptions());
-    this.#keys = new KeysServiceClient(address, insecure, channelOptions());
+  constructor(endpoint: ControlEndpoint, view: ViewSource) {
+    this.#cluster = new ClientPool(endpoint, ClusterServiceClient);
+    this.#keys = new ClientPool(endpoint, KeysServiceClient);
     this.#refresh = keyRefresher({
       refresh: async () => {
         const position = await this.#askToRefresh();
@@ -57,9 +57,12 @@ export class GrpcKeyClient implements KeyClient {
 
   async call(request: CallRequest, signal?: AbortSignal): Promise<CallResponse> {
     try {
-      return await callUnary(this.#keys.call.bind(this.#keys), request, {
+      return await this.#keys.call((client) => client.call.bind(client), request, {
         deadlineMs: CALL_DEADLINE_MS,
         signal,
+        patienceMs: PATIENCE_MS,
+        // A change that may have been made is not made again.
+        isRepeatable: request.method === 'GET',
       });
     } catch (error) {
       throw controlError(error);
@@ -74,8 +77,16 @@ export class GrpcKeyClient implements KeyClient {
   /** Where the view then is; undefined if control cannot be reached: the table held is all there is. */
   async #askToRefresh(): Promise<Position | undefined> {
     try {
-      const method = this.#cluster.refreshKeys.bind(this.#cluster);
-      const response = await callUnary(method, {}, { deadlineMs: REFRESH_DEADLINE_MS });
+      const response = await this.#cluster.call(
+        (client) => client.refreshKeys.bind(client),
+        {},
+        {
+          deadlineMs: REFRESH_DEADLINE_MS,
+          patienceMs: 0,
+          isRepeatable: true,
+          isUnavailableAnAnswer: true,
+        },
+      );
       return response.position;
     } catch {
       return undefined;

@@ -1,5 +1,4 @@
 /** Reads tasks from control: one by its uid, or a filtered list. */
-import { credentials } from '@grpc/grpc-js';
 import type { Position } from '../../core/topology.ts';
 import {
   type ListBatchesResponse,
@@ -7,7 +6,9 @@ import {
   type ListTasksResponse,
   TaskServiceClient,
 } from '../../proto/gen/miroir/tasks/v1/tasks.ts';
-import { callUnary, channelOptions, controlError, type UnaryMethod } from './channel.ts';
+import { controlError, type UnaryMethod } from './channel.ts';
+import { ClientPool } from './client-pool.ts';
+import { type ControlEndpoint, PATIENCE_MS } from './control-endpoint.ts';
 
 const DEADLINE_MS = 10_000;
 
@@ -34,14 +35,15 @@ export interface TaskClient {
 
 /** TaskClient over gRPC. */
 export class GrpcTaskClient implements TaskClient {
-  readonly #client: TaskServiceClient;
-
+  readonly #clients: ClientPool<TaskServiceClient>;
+  readonly #endpoint: ControlEndpoint;
   readonly #reach: (position: Position) => Promise<void>;
 
   /** `reach` resolves once the view is as new as a position, or a bounded time has passed. */
-  constructor(address: string, reach: (position: Position) => Promise<void>) {
+  constructor(endpoint: ControlEndpoint, reach: (position: Position) => Promise<void>) {
     this.#reach = reach;
-    this.#client = new TaskServiceClient(address, credentials.createInsecure(), channelOptions());
+    this.#endpoint = endpoint;
+    this.#clients = new ClientPool(endpoint, TaskServiceClient);
   }
 
   async get(
@@ -50,12 +52,12 @@ export class GrpcTaskClient implements TaskClient {
     signal?: AbortSignal,
   ): Promise<Uint8Array | undefined> {
     const request = { uid, allowedIndexes: [...allowedIndexes] };
-    const response = await this.#ask(this.#client.getTask.bind(this.#client), request, signal);
+    const response = await this.#ask((client) => client.getTask.bind(client), request, signal);
     return response.taskJson;
   }
 
   list(request: ListTasksRequest, signal?: AbortSignal): Promise<ListTasksResponse> {
-    return this.#ask(this.#client.listTasks.bind(this.#client), request, signal);
+    return this.#ask((client) => client.listTasks.bind(client), request, signal);
   }
 
   async getBatch(
@@ -64,26 +66,32 @@ export class GrpcTaskClient implements TaskClient {
     signal?: AbortSignal,
   ): Promise<Uint8Array | undefined> {
     const request = { uid, allowedIndexes: [...allowedIndexes] };
-    const response = await this.#ask(this.#client.getBatch.bind(this.#client), request, signal);
+    const response = await this.#ask((client) => client.getBatch.bind(client), request, signal);
     return response.batchJson;
   }
 
   listBatches(query: ListTasksRequest, signal?: AbortSignal): Promise<ListBatchesResponse> {
-    return this.#ask(this.#client.listBatches.bind(this.#client), { query }, signal);
+    return this.#ask((client) => client.listBatches.bind(client), { query }, signal);
   }
 
   close(): void {
-    this.#client.close();
+    this.#clients.close();
   }
 
   /** One call; its answer is given out once the view is as new. */
   async #ask<Request, Response extends { readonly position?: Position | undefined }>(
-    method: UnaryMethod<Request, Response>,
+    method: (client: TaskServiceClient) => UnaryMethod<Request, Response>,
     request: Request,
     signal: AbortSignal | undefined,
   ): Promise<Response> {
     try {
-      const response = await callUnary(method, request, { deadlineMs: DEADLINE_MS, signal });
+      const response = await this.#clients.call(method, request, {
+        deadlineMs: DEADLINE_MS,
+        signal,
+        patienceMs: PATIENCE_MS,
+        isRepeatable: true,
+      });
+      this.#endpoint.see(response.position);
       if (response.position !== undefined) await this.#reach(response.position);
       return response;
     } catch (error) {

@@ -4,6 +4,9 @@
  * itself noticed nothing (half-open connections, a peer that hangs); the next begins after a bounded,
  * growing pause. The position held never goes back: a stream whose whole view is older than what is
  * held (control restored from an old copy, a replica that lags) is cut and tried again.
+ *
+ * Any replica of control can be followed. A worker stays with the one it has; when that falls silent, it
+ * goes on to the next, or to the one that a refusal names.
  */
 import { credentials } from '@grpc/grpc-js';
 import type { Logger } from '../../core/telemetry/index.ts';
@@ -12,18 +15,18 @@ import {
   type WatchResponse,
 } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { channelOptions } from './channel.ts';
+import { type ControlEndpoint, leaderIn, PATIENCE_MS } from './control-endpoint.ts';
 import { applyDelta, comparePositions, fromView, type HeldView } from './view.ts';
 
 const SILENCE_MS = 3_000;
 const PAUSE_MIN_MS = 100;
 const PAUSE_MAX_MS = 2_000;
-/** A restart of control may take so long before calls that wait for an answer are given up. */
+/** A restart of a lone replica may take so long before calls that wait for an answer are given up. */
 const GRACE_MS = 2_000;
 
 /** What a follower needs. */
 export interface WatchOptions {
-  /** host:port of control's gRPC listener. */
-  readonly address: string;
+  readonly endpoint: ControlEndpoint;
   readonly sidecarId: string;
   readonly logger: Logger;
   /** What was loaded from the file, if anything. */
@@ -39,7 +42,11 @@ export class Watch {
   #isClosed = false;
   #isFollowing = false;
   #pauseMs = PAUSE_MIN_MS;
-  #cutAttempt: ((reason: string) => void) | undefined;
+  /** Which replica is followed, or tried next. */
+  #address: string;
+  /** Attempts that failed in a row. */
+  #failures = 0;
+  #cutAttempt: ((reason: string, nextAddress?: string) => void) | undefined;
   #pause: NodeJS.Timeout | undefined;
   #lost = new AbortController();
   #grace: NodeJS.Timeout | undefined;
@@ -47,13 +54,15 @@ export class Watch {
   constructor(options: WatchOptions) {
     this.#options = options;
     this.#held = options.held;
+    this.#address = options.endpoint.address;
     this.#startGrace();
     this.#attempt();
   }
 
   /**
-   * Fires when control has been gone for 2 s: calls to it will get no answer. A control that hangs keeps
-   * its connections open, so the calls themselves would not notice.
+   * Fires when control has been gone for 2 s, or where replicas can take over for as long as that may last:
+   * calls to it will get no answer. A control that hangs keeps its connections open, so the calls themselves
+   * would not notice.
    */
   get lost(): AbortSignal {
     return this.#lost.signal;
@@ -64,9 +73,10 @@ export class Watch {
     return this.#isFollowing;
   }
 
-  /** Ends the stream and opens another: control does not know this worker any more. */
+  /** Ends the stream and opens another, to the leader: it does not know this worker any more. */
   restart(): void {
-    if (this.#isFollowing) this.#cutAttempt?.('control forgot this worker');
+    if (this.#isFollowing)
+      this.#cutAttempt?.('control forgot this worker', this.#options.endpoint.address);
   }
 
   close(): void {
@@ -77,7 +87,8 @@ export class Watch {
   }
 
   #startGrace(): void {
-    this.#grace ??= setTimeout(() => this.#lost.abort(), GRACE_MS);
+    const graceMs = this.#options.endpoint.isAlone ? GRACE_MS : PATIENCE_MS;
+    this.#grace ??= setTimeout(() => this.#lost.abort(), graceMs);
   }
 
   #follow(): void {
@@ -86,27 +97,27 @@ export class Watch {
     if (this.#lost.signal.aborted) this.#lost = new AbortController();
     this.#isFollowing = true;
     this.#pauseMs = PAUSE_MIN_MS;
+    this.#failures = 0;
   }
 
   #attempt(): void {
+    const { endpoint, sidecarId } = this.#options;
     const client = new ClusterServiceClient(
-      this.#options.address,
+      this.#address,
       credentials.createInsecure(),
-      channelOptions(),
+      channelOptions(endpoint.isAlone),
     );
-    const stream = client.watch({
-      sidecarId: this.#options.sidecarId,
-      seen: this.#held?.view.position ?? { epoch: 0n, index: 0n },
-    });
+    const seen = this.#held?.view.position ?? { epoch: 0n, index: 0n };
+    const stream = client.watch({ sidecarId, seen }, endpoint.metadata());
     let hasView = false;
     let hasEnded = false;
-    const end = (reason: string): void => {
+    const end = (reason: string, nextAddress?: string): void => {
       if (hasEnded) return;
       hasEnded = true;
       clearTimeout(watchdog);
       stream.cancel();
       client.close();
-      this.#ended(reason);
+      this.#ended(reason, nextAddress);
     };
     let watchdog = setTimeout(() => end('silence'), SILENCE_MS);
     this.#cutAttempt = end;
@@ -118,7 +129,10 @@ export class Watch {
       if (!hasView) return;
       if (!this.#take(message)) end('older than what is held');
     });
-    stream.on('error', (error) => end((error as { details?: string }).details ?? error.name));
+    stream.on('error', (error) => {
+      const named = leaderIn(error);
+      end((error as { details?: string }).details ?? error.name, named === '' ? undefined : named);
+    });
     stream.on('end', () => end('control ended the stream'));
   }
 
@@ -132,7 +146,10 @@ export class Watch {
     if (event.$case === 'view') {
       this.#held = fromView(position, event.value);
       this.#follow();
-      this.#options.logger.info({ position: positionText(position) }, 'following control');
+      this.#options.logger.info(
+        { position: positionText(position), address: this.#address },
+        'following control',
+      );
     } else {
       if (held === undefined) return false;
       this.#held = applyDelta(held, position, event.value);
@@ -141,7 +158,7 @@ export class Watch {
     return true;
   }
 
-  #ended(reason: string): void {
+  #ended(reason: string, nextAddress: string | undefined): void {
     const wasFollowing = this.#isFollowing;
     this.#isFollowing = false;
     if (this.#isClosed) return;
@@ -149,7 +166,16 @@ export class Watch {
     if (wasFollowing)
       this.#options.logger.warn({ reason }, 'lost control; going on with what is held');
     this.#pause = setTimeout(() => this.#attempt(), this.#pauseMs);
-    this.#pauseMs = Math.min(this.#pauseMs * 2, PAUSE_MAX_MS);
+    const { addresses } = this.#options.endpoint;
+    this.#failures += 1;
+    // Each replica is asked once before the pauses grow.
+    if (this.#failures % addresses.length === 0)
+      this.#pauseMs = Math.min(this.#pauseMs * 2, PAUSE_MAX_MS);
+    const at = addresses.indexOf(this.#address);
+    // A name is followed once in a row: it may be that of a dead one.
+    const isNamed = nextAddress !== undefined && this.#failures === 1;
+    this.#address =
+      (isNamed ? nextAddress : addresses[(at + 1) % addresses.length]) ?? this.#address;
   }
 }
 

@@ -4,8 +4,6 @@
  * it once. Every end that is not an answer becomes `miroir_control_unavailable`.
  */
 import { setMaxListeners } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
-import { credentials } from '@grpc/grpc-js';
 import { assert } from '../../core/assert.ts';
 import {
   type BeginRequest,
@@ -16,20 +14,20 @@ import {
   WriteServiceClient,
 } from '../../proto/gen/miroir/write/v1/write.ts';
 import { CallStream } from './call-stream.ts';
-import {
-  channelOptions,
-  controlError,
-  controlUnavailable,
-  isUnreachable,
-  type UnaryLimits,
-} from './channel.ts';
+import { controlError, controlUnavailable, type UnaryLimits } from './channel.ts';
+import { ClientPool } from './client-pool.ts';
+import { type ControlEndpoint, PATIENCE_MS } from './control-endpoint.ts';
+import { callLeader } from './leader-call.ts';
 
 const BEGIN_DEADLINE_MS = 60_000;
 const RENEW_DEADLINE_MS = 2_000;
 const GONE_DEADLINE_MS = 2_000;
 const REPORT_DEADLINE_MS = 60_000;
-/** Pauses between tries; a restart of control of about a second goes unnoticed. */
+/** Pauses between tries at one replica; a restart of a lone one of about a second goes unnoticed. */
 const RETRY_PAUSES_MS = [50, 150, 300, 500] as const;
+
+/** Replicas may be named that are not in the configuration. */
+const STREAMS_MAX = 16;
 
 /** A Begin without what this client fills in. */
 export type BeginInput = Omit<BeginRequest, 'sidecarId' | 'requestNumber'>;
@@ -44,41 +42,41 @@ export interface WriteClient {
   report(input: ReportInput, signal?: AbortSignal): Promise<ReportResponse>;
 }
 
+type CallBody = Parameters<CallStream['call']>[0];
+
 /** WriteClient over gRPC. */
 export class GrpcWriteClient implements WriteClient {
-  readonly #client: WriteServiceClient;
-  readonly #calls: CallStream;
+  readonly #endpoint: ControlEndpoint;
+  readonly #clients: ClientPool<WriteServiceClient>;
+  /** A stream to each replica that was taken for the leader. */
+  readonly #streams = new Map<string, CallStream>();
   readonly #sidecarId: string;
   readonly #lost: () => AbortSignal;
   #requestNumber = 0n;
 
   /** `lost` gives the signal that fires when control stays away; calls end with it. */
-  constructor(address: string, sidecarId: string, lost: () => AbortSignal) {
+  constructor(endpoint: ControlEndpoint, sidecarId: string, lost: () => AbortSignal) {
+    this.#endpoint = endpoint;
     this.#sidecarId = sidecarId;
     this.#lost = lost;
-    this.#client = new WriteServiceClient(address, credentials.createInsecure(), channelOptions());
-    this.#calls = new CallStream(() => this.#client.talk());
+    this.#clients = new ClientPool(endpoint, WriteServiceClient);
   }
 
-  begin(input: BeginInput, signal?: AbortSignal): Promise<BeginResponse> {
+  async begin(input: BeginInput, signal?: AbortSignal): Promise<BeginResponse> {
     this.#requestNumber += 1n;
     const value = { ...input, sidecarId: this.#sidecarId, requestNumber: this.#requestNumber };
-    return this.#callWithRetries(
-      async (limits) => {
-        const answer = await this.#calls.call({ $case: 'begin', value }, limits);
-        assert(answer.$case === 'begin', 'a call is answered in kind');
-        return answer.value;
-      },
-      BEGIN_DEADLINE_MS,
-      signal,
-    );
+    const answer = await this.#callUntilLost({ $case: 'begin', value }, BEGIN_DEADLINE_MS, signal);
+    assert(answer.$case === 'begin', 'a call is answered in kind');
+    return answer.value;
   }
 
   async renew(seqs: readonly bigint[], signal?: AbortSignal): Promise<RenewResponse> {
+    const value = { sidecarId: this.#sidecarId, seqs: [...seqs] };
     try {
-      const answer = await this.#calls.call(
-        { $case: 'renew', value: { sidecarId: this.#sidecarId, seqs: [...seqs] } },
+      const answer = await this.#call(
+        { $case: 'renew', value },
         { deadlineMs: RENEW_DEADLINE_MS, signal },
+        { patienceMs: RENEW_DEADLINE_MS },
       );
       assert(answer.$case === 'renew', 'a call is answered in kind');
       return answer.value;
@@ -87,30 +85,27 @@ export class GrpcWriteClient implements WriteClient {
     }
   }
 
-  report(input: ReportInput, signal?: AbortSignal): Promise<ReportResponse> {
+  async report(input: ReportInput, signal?: AbortSignal): Promise<ReportResponse> {
     const value = { ...input, sidecarId: this.#sidecarId };
-    return this.#callWithRetries(
-      async (limits) => {
-        const answer = await this.#calls.call({ $case: 'report', value }, limits);
-        assert(answer.$case === 'report', 'a call is answered in kind');
-        return answer.value;
-      },
+    const answer = await this.#callUntilLost(
+      { $case: 'report', value },
       REPORT_DEADLINE_MS,
       signal,
     );
+    assert(answer.$case === 'report', 'a call is answered in kind');
+    return answer.value;
   }
 
   close(): void {
-    this.#calls.close();
-    this.#client.close();
+    for (const stream of this.#streams.values()) stream.close();
+    this.#clients.close();
   }
 
-  /** Tries again while control is unreachable, for about a second in all; both calls bear repeating. */
-  async #callWithRetries<Response>(
-    call: (limits: UnaryLimits) => Promise<Response>,
-    deadlineMs: number,
-    client: AbortSignal | undefined,
-  ): Promise<Response> {
+  /**
+   * Tries again while control is unreachable: a lone replica for about a second in all, several until one of
+   * them leads. Begin and Report bear repeating.
+   */
+  async #callUntilLost(body: CallBody, deadlineMs: number, client: AbortSignal | undefined) {
     const lost = this.#lost();
     // Every call under way listens to it.
     setMaxListeners(0, lost);
@@ -120,21 +115,42 @@ export class GrpcWriteClient implements WriteClient {
       deadlineMs: isGone ? GONE_DEADLINE_MS : deadlineMs,
       signal: isGone ? client : client === undefined ? lost : AbortSignal.any([client, lost]),
     };
-    for (let tries = 0; ; tries += 1) {
-      try {
-        return await call(limits);
-      } catch (error) {
-        if (lost.aborted && !isGone) throw controlUnavailable(error);
-        const pauseMs = RETRY_PAUSES_MS[tries];
-        if (pauseMs === undefined || !isUnreachable(error)) throw controlError(error);
-        await delay(pauseMs, undefined, signalOption(limits.signal)).catch(() => {
-          throw controlUnavailable(error);
-        });
-      }
+    try {
+      return await this.#call(body, limits, {
+        patienceMs: isGone ? GONE_DEADLINE_MS : PATIENCE_MS,
+        pausesMs: RETRY_PAUSES_MS,
+      });
+    } catch (error) {
+      throw lost.aborted && !isGone ? controlUnavailable(error) : controlError(error);
     }
   }
-}
 
-function signalOption(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
+  #call(
+    body: CallBody,
+    limits: UnaryLimits,
+    terms: { readonly patienceMs: number; readonly pausesMs?: readonly number[] },
+  ) {
+    return callLeader(
+      this.#endpoint,
+      { ...terms, isRepeatable: true, signal: limits.signal },
+      async (address) => {
+        await this.#clients.connected(address);
+        return this.#streamTo(address).call(body, limits);
+      },
+    );
+  }
+
+  #streamTo(address: string): CallStream {
+    let stream = this.#streams.get(address);
+    if (stream === undefined) {
+      stream = new CallStream(() => this.#clients.of(address).talk(this.#endpoint.metadata()));
+      this.#streams.set(address, stream);
+      const [oldest] = this.#streams;
+      if (this.#streams.size > STREAMS_MAX && oldest !== undefined) {
+        this.#streams.delete(oldest[0]);
+        oldest[1].close();
+      }
+    }
+    return stream;
+  }
 }

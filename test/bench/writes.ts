@@ -7,6 +7,7 @@
 import { Pool } from 'undici';
 import { hashPrimaryKey } from '../../core/placement/index.ts';
 import { WriteKind } from '../../proto/gen/miroir/write/v1/write.ts';
+import { endpointOf } from '../../sidecar/cluster/control-endpoint.ts';
 import { type BeginInput, GrpcWriteClient } from '../../sidecar/cluster/write-client.ts';
 import {
   type Answer,
@@ -165,7 +166,11 @@ async function beginLatency(cluster: TestCluster): Promise<Figure> {
   await make(cluster, 'begins');
   const [, address] = /control\s+(\S+), pid/.exec(cluster.output()) ?? [];
   if (address === undefined) throw new Error(`no address of control in: ${cluster.output()}`);
-  const client = new GrpcWriteClient(address, 'bench', () => new AbortController().signal);
+  const client = new GrpcWriteClient(
+    endpointOf([address]),
+    'bench',
+    () => new AbortController().signal,
+  );
   const begin: number[] = [];
   const report: number[] = [];
   for (let id = 0; id < BEGINS; id += 1) {

@@ -14,6 +14,7 @@ import {
   type WriteServiceServer,
   WriteServiceService,
 } from '../../../proto/gen/miroir/write/v1/write.ts';
+import { endpointOf } from '../../../sidecar/cluster/control-endpoint.ts';
 import { type BeginInput, GrpcWriteClient } from '../../../sidecar/cluster/write-client.ts';
 import { suite } from '../../kit/suite.ts';
 import { until } from './control-cluster.ts';
@@ -157,7 +158,7 @@ async function inWorld(body: (world: World) => Promise<void>): Promise<void> {
   let server = await listen(handlers, '127.0.0.1:0');
   const address = `127.0.0.1:${server.port}`;
   const lost = new AbortController();
-  const client = new GrpcWriteClient(address, 'test', () => lost.signal);
+  const client = new GrpcWriteClient(endpointOf([address]), 'test', () => lost.signal);
   const restart = async (): Promise<void> => {
     server.server.forceShutdown();
     server = await listen(handlers, address);

@@ -3,8 +3,16 @@
  * follows and calls, without a lane or a store.
  */
 import { createHash } from 'node:crypto';
-import { Server, ServerCredentials, type ServerWritableStream, status } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  status,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import { type CallHandlers, CallStreams } from '../../../control/api/call-streams.ts';
+import { LEADS_NO_MORE, type Services, switched } from '../../../control/api/services.ts';
 import {
   type Cluster,
   type ClusterServiceServer,
@@ -56,13 +64,25 @@ export class FakeControl {
   notes: CopyGroup[] = [];
   /** Whether it finds a node when asked to look at it. */
   canLook = true;
-  answerBegin: (request: BeginRequest) => BeginResponse = (request) => ({
+  /** Undefined: no answer. */
+  answerBegin: (request: BeginRequest) => BeginResponse | undefined = (request) => ({
     outcome: {
       $case: 'settled',
       value: { seq: BigInt(this.begins.length - 1), enqueuedAt: `at-${request.indexUid}` },
     },
   });
   onRefresh: () => void = () => {};
+  /** Whether it answers more than Watch. */
+  leads = true;
+  /** Whom it names as the leader if it does not lead. */
+  leader = '';
+  /** Values of `miroir-seen` that calls carried. */
+  readonly seen: string[] = [];
+  /** Calls of the key routes that came. */
+  keyCalls = 0;
+  /** What the next call of the key routes fails with. */
+  keyFailure: number | undefined;
+  #streams: CallStreams | undefined;
   address = '';
   #server: Server | undefined;
   readonly #heartbeat: NodeJS.Timeout;
@@ -77,10 +97,22 @@ export class FakeControl {
   /** Starts to serve; on the same port after a stop. */
   async start(): Promise<void> {
     const server = new Server();
-    server.addService(ClusterServiceService, this.#clusterService());
-    server.addService(WriteServiceService, this.#writeService());
-    server.addService(TaskServiceService, this.#taskService());
-    server.addService(KeysServiceService, keysService());
+    const all: Services = new Map<ServiceDefinition, UntypedServiceImplementation>([
+      [ClusterServiceService, this.#clusterService() as unknown as UntypedServiceImplementation],
+      [WriteServiceService, this.#writeService() as unknown as UntypedServiceImplementation],
+      [TaskServiceService, this.#taskService() as unknown as UntypedServiceImplementation],
+      [KeysServiceService, this.#keysService() as unknown as UntypedServiceImplementation],
+    ]);
+    const watchAlone: Services = new Map([
+      [ClusterServiceService, { watch: this.#clusterService().watch } as never],
+    ]);
+    for (const definition of all.keys()) {
+      const current = (): Services => (this.leads ? all : watchAlone);
+      server.addService(
+        definition,
+        switched(definition, current, () => this.leader),
+      );
+    }
     const bound = this.address === '' ? '127.0.0.1:0' : this.address;
     const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync(bound, ServerCredentials.createInsecure(), (error, free) =>
@@ -89,6 +121,7 @@ export class FakeControl {
     });
     this.address = `127.0.0.1:${port}`;
     this.#server = server;
+    this.#streams = undefined;
   }
 
   /** Dies at once: connections are cut. */
@@ -101,6 +134,13 @@ export class FakeControl {
   close(): void {
     clearInterval(this.#heartbeat);
     this.kill();
+  }
+
+  /** Leads no more: what it has taken ends unanswered, what comes is sent to `leader`. */
+  resign(leader: string): void {
+    this.leads = false;
+    this.leader = leader;
+    this.#streams?.abort(LEADS_NO_MORE);
   }
 
   /** Moves the position on and sends a change to every watcher. */
@@ -149,12 +189,20 @@ export class FakeControl {
     const calls: CallHandlers = {
       begin: (call, answer) => {
         this.begins.push(call.request);
-        answer(null, this.answerBegin(call.request));
+        const response = this.answerBegin(call.request);
+        if (response !== undefined) answer(null, response);
       },
       renew: (_call, answer) => answer(null, { lostSeqs: [] }),
       report: (_call, answer) => answer(null, { stands: true, refusal: undefined, missed: [] }),
     };
-    return { ...calls, talk: (stream) => new CallStreams(calls).serve(stream) };
+    return {
+      ...calls,
+      talk: (stream) => {
+        this.seen.push(String(stream.metadata.get('miroir-seen')[0]));
+        this.#streams ??= new CallStreams(calls);
+        this.#streams.serve(stream);
+      },
+    };
   }
 
   #taskService(): TaskServiceServer {
@@ -189,6 +237,20 @@ export class FakeControl {
     };
   }
 
+  #keysService(): KeysServiceServer {
+    return {
+      call: (call, answer) => {
+        this.keyCalls += 1;
+        if (this.keyFailure !== undefined) {
+          answer({ code: this.keyFailure, details: 'broken off' });
+          return;
+        }
+        const said = `{"method":"${call.request.method}","key":"${call.request.uidOrKey}"}`;
+        answer(null, { status: 201, body: Buffer.from(said), contentType: 'application/json' });
+      },
+    };
+  }
+
   #watch(stream: WatchStream): void {
     if (this.isSilent) return;
     this.watchers.add(stream);
@@ -201,15 +263,6 @@ export class FakeControl {
   #sendAll(event: WatchResponse['event']): void {
     for (const stream of this.watchers) stream.write({ position: this.position, event });
   }
-}
-
-function keysService(): KeysServiceServer {
-  return {
-    call: (call, answer) => {
-      const said = `{"method":"${call.request.method}","key":"${call.request.uidOrKey}"}`;
-      answer(null, { status: 201, body: Buffer.from(said), contentType: 'application/json' });
-    },
-  };
 }
 
 function fakeCluster(nodeUrls: readonly string[]): Cluster {

@@ -37,13 +37,13 @@ export interface Answer {
   readonly json: any;
 }
 
-/** Starts an app that follows control at `address`. */
+/** Starts an app that follows control at `address`, or at one of several with commas between them. */
 export async function serveApp(address: string, folder?: string): Promise<ServedApp> {
   const place = folder ?? mkdtempSync(join(tmpdir(), 'miroir-app-'));
   const config = loadConfig({
     env: {
       MIROIR_NODES: 'http://127.0.0.1:1',
-      MIROIR_CONTROL_ADDRESS: address,
+      MIROIR_CONTROL_ADDRESSES: address,
       MIROIR_LISTEN_SOCKET_DIR: place,
     },
   });
