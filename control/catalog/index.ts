@@ -9,4 +9,4 @@ export { applyToCatalog } from './finish.ts';
 export { hasSeveralOwners } from './index-record.ts';
 export type { Place, Planned, WritePlan } from './plan.ts';
 export { DOWN_MS, planWrite } from './plan-write.ts';
-export { deletionSteps, settingsSteps } from './steps.ts';
+export { creationStep, deletionSteps, settingsSteps } from './steps.ts';

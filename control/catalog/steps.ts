@@ -165,9 +165,24 @@ export function cancelationSteps(tasksOfNode: ReadonlyMap<string, readonly numbe
   return list;
 }
 
+/** The making of an index of which only the name counts. */
+export function creationStep(nodeId: string, uid: string): { step: Step; body: string } {
+  const list = new StepList();
+  list.add(nodeId, {
+    method: 'POST',
+    path: '/indexes',
+    body: { uid },
+    taskType: 'indexCreation',
+    taskIndexUid: uid,
+    isGround: true,
+    tolerates: ['index_already_exists'],
+  });
+  return { step: list.steps[0] as Step, body: list.bodies[0] as string };
+}
+
 /**
- * POST /swap-indexes on every node that holds one of the indexes. A swap fails on a node where one of
- * both is missing, so an empty one is made there first and removed, under its new name, afterwards.
+ * POST /swap-indexes on every node that holds one of the indexes. A swap fails on a node where one of both
+ * is missing, so there the other one is only renamed.
  */
 export function swapSteps(
   swaps: readonly Swap[],
@@ -180,51 +195,25 @@ export function swapSteps(
       ...(swap.rightId === null ? [] : nodesOf(swap.rightId)),
     ]),
   );
-  for (const nodeId of [...nodeIds].sort()) addNodeSwaps(list, nodeId, swaps, nodesOf);
+  for (const nodeId of [...nodeIds].sort()) {
+    list.add(nodeId, {
+      method: 'POST',
+      path: '/swap-indexes',
+      body: swaps.flatMap((swap) => nodeSwap(swap, (id) => nodesOf(id).includes(nodeId))),
+      taskType: 'indexSwap',
+      taskIndexUid: null,
+    });
+  }
   return list;
 }
 
-function addNodeSwaps(
-  list: StepList,
-  nodeId: string,
-  swaps: readonly Swap[],
-  nodesOf: (id: string) => readonly string[],
-): void {
-  const calls: { indexes: [string, string]; rename?: true }[] = [];
-  const fillers: string[] = [];
-  for (const { left, right, leftId, rightId, isRename } of swaps) {
-    const hasLeft = nodesOf(leftId).includes(nodeId);
-    const hasRight = rightId !== null && nodesOf(rightId).includes(nodeId);
-    if (!hasLeft && !hasRight) continue;
-    calls.push({ indexes: [left, right], ...(isRename ? { rename: true as const } : {}) });
-    if (isRename || (hasLeft && hasRight)) continue;
-    const missing = hasLeft ? right : left;
-    list.add(nodeId, {
-      method: 'POST',
-      path: '/indexes',
-      body: { uid: missing },
-      taskType: 'indexCreation',
-      taskIndexUid: missing,
-      isGround: true,
-      tolerates: ['index_already_exists'],
-    });
-    fillers.push(hasLeft ? left : right);
-  }
-  list.add(nodeId, {
-    method: 'POST',
-    path: '/swap-indexes',
-    body: calls,
-    taskType: 'indexSwap',
-    taskIndexUid: null,
-  });
-  for (const uid of fillers) {
-    list.add(nodeId, {
-      method: 'DELETE',
-      path: indexPath(uid),
-      taskType: 'indexDeletion',
-      taskIndexUid: uid,
-      isGround: true,
-      tolerates: ['index_not_found'],
-    });
-  }
+function nodeSwap(
+  { left, right, leftId, rightId }: Swap,
+  holds: (id: string) => boolean,
+): { indexes: [string, string]; rename?: true }[] {
+  const hasLeft = holds(leftId);
+  const hasRight = rightId !== null && holds(rightId);
+  if (hasLeft && hasRight) return [{ indexes: [left, right] }];
+  if (hasLeft) return [{ indexes: [left, right], rename: true }];
+  return hasRight ? [{ indexes: [right, left], rename: true }] : [];
 }

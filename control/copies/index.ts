@@ -33,6 +33,7 @@ export {
   notesOf,
   noteWhileFilling,
   openNotes,
+  placeOf,
   putBackKeys,
   startFill,
 } from './notes.ts';

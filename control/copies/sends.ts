@@ -9,10 +9,9 @@ export function resultOf(target: Target): 'open' | 'ok' | 'failed' | 'lost' | 'a
   if (target.state === 'pending' || target.state === 'unknown') return 'open';
   if (target.state === 'refused' || target.state === 'none') return 'absent';
   const parts = Object.values(target.parts);
-  if (parts.some(({ task }) => task?.status === 'failed' || task?.status === 'canceled')) {
-    return 'failed';
-  }
-  if (!parts.every(({ task }) => task?.status === 'succeeded')) return 'open';
+  // One that failed says what it comes to, and not when: the others change the copy as long as they last.
+  if (isUnfinished(target)) return 'open';
+  if (!parts.every(({ task }) => task?.status === 'succeeded')) return 'failed';
   // Parts of it are missing for good, whatever became of those that arrived.
   return target.state === 'partial' ? 'failed' : 'ok';
 }
@@ -79,9 +78,12 @@ export function appliedUpTo(state: State, copy: CopyPlace): number {
   const since = notesOf(state, copy)?.since ?? -1;
   for (const { intent } of openOnShard(state, copy.index, copy.shard)) {
     if (intent.internal !== null || intent.seq <= since) continue;
-    if (intent.outcomes[intent.shards.indexOf(copy.shard)] === 'out') continue;
     const target = intent.targets[copy.nodeId];
-    const isApplied = target?.shards.includes(copy.shard) && resultOf(target) === 'ok';
+    const isOwn = target?.shards.includes(copy.shard) === true;
+    const isOut = intent.outcomes[intent.shards.indexOf(copy.shard)] === 'out';
+    // Some parts of one that counts nowhere may still be in the queue.
+    if (isOut && !(isOwn && isUnfinished(target))) continue;
+    const isApplied = isOwn && resultOf(target) === 'ok';
     if (!isApplied) return intent.seq - 1;
   }
   return headOf(state);

@@ -38,7 +38,7 @@ function decideShard(
   const { intent } = open;
   const index = state.indexes.get(intent.indexId ?? '');
   if (index === undefined) return;
-  const shares = sharesOf(open, index, at.shard);
+  const shares = sharesOf(state, open, { index, shard: at.shard });
   const counting = shares
     .filter(doesCount)
     .map((share) => ({ ...share, result: resultOf(share.target) }));

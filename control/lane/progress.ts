@@ -23,6 +23,7 @@ import { grantReply, notePassedOver, retarget } from './permission.ts';
 import { standingOf } from './quorum.ts';
 import { keepReply } from './replies.ts';
 import { settle } from './settle.ts';
+import { addSwapGround } from './swap-ground.ts';
 import { addRemovalSteps } from './uncreate.ts';
 import { addUndoSteps } from './undo.ts';
 
@@ -140,6 +141,7 @@ function advance(state: State, open: OpenIntent, now: Now): void {
 
 /** Begins with control's own calls, on all nodes at once. */
 export function startSteps(state: State, intent: Intent): void {
+  if (intent.phase === 'waiting') addSwapGround(state, intent);
   intent.phase = 'preparing';
   const nodeIds = new Set(
     intent.steps.filter((step) => step.state === 'unsent').map((step) => step.nodeId),

@@ -11,7 +11,9 @@ import {
   demote,
   isUnanswered,
   note,
+  notesOf,
   noteWhileFilling,
+  placeOf,
 } from '../copies/index.ts';
 import type { IndexRecord, OpenIntent, State, Target } from '../state/index.ts';
 
@@ -28,18 +30,26 @@ export function settle(state: State, open: OpenIntent): void {
   const index = intent.indexId === null ? undefined : state.indexes.get(intent.indexId);
   if (index === undefined || intent.phase === 'waiting') return;
   for (const [place, shard] of intent.shards.entries()) {
-    const shares = sharesOf(open, index, shard);
+    const shares = sharesOf(state, open, { index, shard });
     if (intent.internal === null) settleCounting(state, open, { place, shares });
     settleOthers(state, open, { place, shares });
   }
 }
 
 /** The copies of a shard that the write goes to, with what became of it there. */
-export function sharesOf(open: OpenIntent, index: IndexRecord, shard: number): Share[] {
-  return copiesOf(index, shard).flatMap(({ nodeId, state }) => {
+export function sharesOf(
+  state: State,
+  open: OpenIntent,
+  at: { readonly index: IndexRecord; readonly shard: number },
+): Share[] {
+  const { index, shard } = at;
+  return copiesOf(index, shard).flatMap(({ nodeId, state: copyState }) => {
     const target = open.intent.targets[nodeId];
     if (target?.shards.includes(shard) !== true) return [];
-    return [{ copy: { index, shard, nodeId }, state, target }];
+    const copy = { index, shard, nodeId };
+    // Filled since: whatever its tasks did, it holds what its source holds.
+    if ((notesOf(state, copy)?.since ?? -1) >= placeOf(open.intent)) return [];
+    return [{ copy, state: copyState, target }];
   });
 }
 

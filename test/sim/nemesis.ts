@@ -21,7 +21,10 @@ export function disturb(world: World): void {
     coverage.hit('control paused');
     control.pause(random.between(50, 3_000));
   }
-  for (const node of world.nodes) disturbNode(world, node);
+  for (const node of world.nodes) {
+    // One fault at a time: what a node lost is noticed before another is gone.
+    if ([...world.unnoticedLosses].every((id) => id === node.id)) disturbNode(world, node);
+  }
 }
 
 function disturbNode(world: World, node: ModelNode): void {
@@ -44,6 +47,7 @@ function disturbNode(world: World, node: ModelNode): void {
     coverage.hit('node wiped');
     world.trace(() => `${node.id} is WIPED`);
     node.wipe();
+    world.unnoticedLosses.add(node.id);
   } else if (
     node.isUp &&
     node.isBehindSnapshot &&
@@ -53,6 +57,7 @@ function disturbNode(world: World, node: ModelNode): void {
     coverage.hit('node rolled back');
     world.trace(() => `${node.id} is ROLLED BACK`);
     node.rollBack();
+    world.unnoticedLosses.add(node.id);
     world.workLater(node);
   }
 }
@@ -62,9 +67,10 @@ function disturbNode(world: World, node: ModelNode): void {
  * is in-sync, there, and has or will have everything that was taken.
  */
 function mayLoseData(world: World, node: ModelNode): boolean {
-  const { control, nodes, network } = world;
+  const { control, nodes, network, clock } = world;
   if (!control.isSettled || network.strays > 0) return false;
-  if (nodes.some((other) => !other.isUp)) return false;
+  if (control.state.downNodes.size > 0) return false;
+  if (nodes.some((other) => !other.isUp || other.stalledUntilMs > clock.nowMs)) return false;
   for (const open of control.state.open.values()) {
     if (open.intent.phase !== 'running') return false;
     const targets = Object.values(open.intent.targets);

@@ -226,11 +226,20 @@ export class ModelNode {
     return null;
   }
 
-  #swap(pairs: readonly { readonly indexes: readonly [string, string] }[]): string | null {
-    for (const { indexes } of pairs) {
-      if (indexes.some((uid) => !this.indexes.has(uid))) return 'index_not_found';
+  #swap(
+    pairs: readonly { readonly indexes: readonly [string, string]; readonly rename?: boolean }[],
+  ): string | null {
+    for (const { indexes, rename } of pairs) {
+      const [left, right] = indexes;
+      if (!this.indexes.has(left)) return 'index_not_found';
+      if (rename === true && this.indexes.has(right)) return 'index_already_exists';
+      if (rename !== true && !this.indexes.has(right)) return 'index_not_found';
     }
-    for (const { indexes } of pairs) {
+    for (const { indexes, rename } of pairs) {
+      if (rename === true) {
+        this.#rename(...indexes);
+        continue;
+      }
       const [left, right] = indexes.map((uid) => this.indexes.get(uid) as NodeIndex);
       this.indexes.set(indexes[0], right as NodeIndex);
       this.indexes.set(indexes[1], left as NodeIndex);

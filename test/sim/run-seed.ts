@@ -133,10 +133,14 @@ function restWords(world: World): string {
   const notes = [...state.notes].flatMap(([key, { from, held }]) =>
     from === null && held.size === 0 ? [] : [`${key} from ${from} held ${[...held].join()}`],
   );
+  const indexes = [...state.indexes.values()].map(
+    ({ id, headUid, visibleUid, needs }) =>
+      `${id.slice(-4)} ${headUid}/${visibleUid} needs ${JSON.stringify(needs)}`,
+  );
   const away = [...state.downNodes.keys()].map(
     (id) => `${id} ${state.recovery.doubted.has(id) ? 'doubted' : 'down'}`,
   );
-  return `away ${away.join()} | open ${open.join('; ')} | notes ${notes.join('; ')} | copies ${copies.join('; ')} | strays ${world.network.strays} | nodes at work ${world.nodes.filter((node) => node.hasWork).map((node) => node.id)} | sessions ${world.sidecars.map((sidecar) => sidecar.sessions.size)}`;
+  return `away ${away.join()} | open ${open.join('; ')} | notes ${notes.join('; ')} | copies ${copies.join('; ')} | indexes ${indexes.join('; ')} | strays ${world.network.strays} | nodes at work ${world.nodes.filter((node) => node.hasWork).map((node) => node.id)} | sessions ${world.sidecars.map((sidecar) => sidecar.sessions.size)}`;
 }
 
 /** Clients of all sidecars. */

@@ -44,6 +44,8 @@ export class World {
   readonly nodes: readonly ModelNode[];
   readonly control: ControlHost;
   readonly sidecars: readonly SidecarHost[];
+  /** Nodes that lost data, and control does not know it yet. */
+  readonly unnoticedLosses = new Set<string>();
   readonly readAt = new WeakMap<NodeReading, number>();
   readonly lines: string[] = [];
   isHealed = false;
@@ -268,6 +270,9 @@ export class World {
       if (words !== undefined) this.fail('a: order of what clients saw', words);
     }
     this.#begun.length = 0;
+    for (const effect of effects) {
+      if (effect.kind === 'nodeLostData') this.unnoticedLosses.delete(effect.nodeId);
+    }
     for (const { key, value } of changes) {
       const words = this.#statuses.check(key, value);
       if (words !== undefined) this.fail('I7: a status went back', words);
@@ -328,9 +333,10 @@ export class World {
       const counting = copies.filter(
         (copy) => copy.shard === shard && (copy.state === 'in-sync' || copy.state === 'held'),
       );
-      // One that was filled from another meanwhile has no task of its own.
+      // One that was filled from another meanwhile has no task of its own, or it is of no account.
       const kept = counting
         .filter(({ nodeId }) => this.node(nodeId).tasks.some((task) => task.seq === seq))
+        .filter(({ nodeId }) => this.#filledAt(intent.indexId, shard, nodeId) < (seq ?? -1))
         .map(({ nodeId }) => appliedKeys(this.node(nodeId), seq ?? -1, { shard, shardCount }));
       if (new Set(kept.map((keys) => keys.join())).size > 1) {
         this.fail(
@@ -341,6 +347,11 @@ export class World {
       for (const key of kept[0] ?? []) record.keptKeys.add(key);
       if ((kept[0] ?? []).length > 0) this.coverage.hit('limit: a part of a failed write stays');
     }
+  }
+
+  /** Last place in the lane before the copy was filled. */
+  #filledAt(indexId: string | null, shard: number, nodeId: string): number {
+    return this.control.state.notes.get(`${indexId} ${shard} ${nodeId}`)?.since ?? -1;
   }
 
   #onTail(reading: NodeReading, index: number): void {
