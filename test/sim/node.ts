@@ -4,6 +4,7 @@
  * as it was some time ago.
  */
 import { applyWrite, type ClientWrite, type Doc } from './documents.ts';
+import type { TouchedShard } from './touched.ts';
 
 /** An index on a node. */
 export interface NodeIndex {
@@ -58,6 +59,8 @@ export interface ModelTask {
   errorCode: string | null;
   /** When it ended. */
   endedAtMs: number;
+  /** What it changed, on the index that had its name when it was worked on. */
+  touched: readonly TouchedShard[];
 }
 
 /** What a node is asked to put into its queue. */
@@ -102,6 +105,7 @@ export class ModelNode {
       status: 'enqueued',
       errorCode: null,
       endedAtMs: 0,
+      touched: [],
     };
     this.tasks.push(task);
     return task;

@@ -220,7 +220,8 @@ export class SidecarHost {
     const isStale = random.chance(rates.staleView * 0.15);
     if (isStale) coverage.hit('view delayed');
     const delayMs = isStale ? random.between(50, 3_500) : 1 + random.next() * 3;
-    this.#lastMessageMs = Math.max(this.#lastMessageMs, clock.nowMs + delayMs);
+    // One after another, whatever the sums of times are rounded to.
+    this.#lastMessageMs = Math.max(this.#lastMessageMs + 0.001, clock.nowMs + delayMs);
     const stream = this.#stream;
     this.later(this.#lastMessageMs - clock.nowMs, () => {
       if (stream !== this.#stream) return;

@@ -3,6 +3,7 @@
  * control's process with the production machine. Everything is drawn from the seed, so that a seed that
  * fails fails again.
  */
+import { copyKey } from '../../control/copies/index.ts';
 import type { Effect, Intent, MachineEvent, NodeReading } from '../../control/state/index.ts';
 import type { Change } from '../../control/store/index.ts';
 import { COPY_STATES } from '../../core/topology.ts';
@@ -336,7 +337,10 @@ export class World {
       // One that was filled from another meanwhile has no task of its own, or it is of no account.
       const kept = counting
         .filter(({ nodeId }) => this.node(nodeId).tasks.some((task) => task.seq === seq))
-        .filter(({ nodeId }) => this.#filledAt(intent.indexId, shard, nodeId) < (seq ?? -1))
+        .filter(({ nodeId }) => {
+          const notes = this.control.state.notes.get(copyKey(intent.indexId ?? '', shard, nodeId));
+          return (notes?.since ?? -1) < (seq ?? -1);
+        })
         .map(({ nodeId }) => appliedKeys(this.node(nodeId), seq ?? -1, { shard, shardCount }));
       if (new Set(kept.map((keys) => keys.join())).size > 1) {
         this.fail(
@@ -349,17 +353,12 @@ export class World {
     }
   }
 
-  /** Last place in the lane before the copy was filled. */
-  #filledAt(indexId: string | null, shard: number, nodeId: string): number {
-    return this.control.state.notes.get(`${indexId} ${shard} ${nodeId}`)?.since ?? -1;
-  }
-
   #onTail(reading: NodeReading, index: number): void {
     const shown = this.hazards.seen(reading.nodeId, this.readAt.get(reading) ?? 0, index);
     for (const task of shown) {
       if (!task.isLate || task.status !== 'succeeded') continue;
       this.coverage.hit('late request seen by the tail');
-      for (const place of touchedBy(this.node(reading.nodeId), task, this.profile.shardCount)) {
+      for (const place of task.touched) {
         const copies = this.copiesOf(place.indexId).filter((copy) => copy.shard === place.shard);
         const own = copies.find((copy) => copy.nodeId === reading.nodeId);
         const isRead = own?.state === 'in-sync' || own?.state === 'held';
@@ -376,7 +375,7 @@ export class World {
     if (next === undefined) return;
     const isOwnFailure =
       next.work.kind !== 'step' && this.random.chance(this.rates.taskFailure * 0.06);
-    const places = touchedBy(node, next, this.profile.shardCount);
+    next.touched = touchedBy(node, next, this.profile.shardCount);
     const task = node.work(this.clock.nowMs, isOwnFailure ? 'no_space_left_on_device' : null);
     if (task === undefined) return;
     this.trace(() => `${node.id} ends ${task.uid} of ${task.seq}: ${task.errorCode ?? 'ok'}`);
@@ -384,7 +383,7 @@ export class World {
     // A copy has applied a write when all its parts have: one that fails fails it on all its shards.
     if (isOwnFailure)
       for (const shard of record?.intent?.shards ?? []) record?.failedShards.add(shard);
-    for (const { indexId, shard } of places) {
+    for (const { indexId, shard } of task.touched) {
       if (isOwnFailure) {
         this.coverage.hit('node failed a task');
         if (task.work.kind === 'write') this.hazards.add(node.id, indexId, shard, task);

@@ -111,7 +111,7 @@ test('an index deleted and made again is another index, in lane order on the nod
   assert.is.not(hand.state.entryOf('movies')?.index.id, before);
 });
 
-test('a swap makes what is missing on a node and removes it under its new name', () => {
+test('a swap renames the one index on a node that does not hold the other', () => {
   const hand = new Hand(1);
   const owner = (uid: string) => hand.state.entryOf(uid)?.index.nodeIds[0] ?? '';
   hand.create('a');
@@ -125,12 +125,27 @@ test('a swap makes what is missing on a node and removes it under its new name',
   hand.begin({ kind: 'indexSwap', indexUid: '', body: [{ indexes: ['a', other] }] });
   const calls = hand.runSteps();
   const of = (nodeId: string) =>
-    calls.filter((call) => call.nodeId === nodeId).map((call) => `${call.method} ${call.path}`);
-  assert.equal(of(ownerA), ['POST /indexes', 'POST /swap-indexes', 'DELETE /indexes/a']);
-  assert.equal(of(ownerB), ['POST /indexes', 'POST /swap-indexes', `DELETE /indexes/${other}`]);
+    calls.flatMap((call) => (call.nodeId === nodeId ? [`${call.path} ${call.body}`] : []));
+  const rename = (...indexes: string[]) =>
+    `/swap-indexes ${JSON.stringify([{ indexes, rename: true }])}`;
+  assert.equal(of(ownerA), [rename('a', other)]);
+  assert.equal(of(ownerB), [rename(other, 'a')]);
   hand.endAll();
   assert.is(owner('a'), ownerB);
   assert.is(owner(other), ownerA);
+});
+
+test('a swap makes what is to be made anew on a node first', () => {
+  const hand = new Hand('all');
+  hand.create('a');
+  hand.create('b');
+  const index = hand.state.entryOf('b')?.index;
+  if (index === undefined) throw new Error('b was made');
+  index.needs = { n1: 'rebuild' };
+  hand.begin({ kind: 'indexSwap', indexUid: '', body: [{ indexes: ['a', 'b'] }] });
+  const calls = hand.runSteps().map(({ nodeId, path }) => `${nodeId} ${path}`);
+  const swaps = ['n1', 'n2', 'n3'].map((id) => `${id} /swap-indexes`);
+  assert.equal(calls.sort(), ['n1 /indexes', ...swaps]);
 });
 
 test('settings in force follow the tasks, failed changes leave no trace', () => {
