@@ -34,4 +34,6 @@ export interface NodeCall {
   readonly signal?: AbortSignal;
   /** Largest answer accepted, in bytes. Default 512 MiB. */
   readonly answerBytesMax?: number;
+  /** Told of each piece of the answer as it arrives: for answers that go on and on. */
+  readonly onChunk?: (chunk: Uint8Array) => void;
 }

@@ -1,11 +1,11 @@
 /**
  * A TCP proxy between the cluster and one node, which can be told to misbehave: refuse, cut what is open,
- * swallow everything in silence, or hold bytes back.
+ * swallow everything in silence, hold bytes back, or let a request through and cut when its answer comes.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** How it treats connections now. */
-export type ProxyMode = 'pass' | 'refuse' | 'silent' | 'slow';
+export type ProxyMode = 'pass' | 'refuse' | 'silent' | 'slow' | 'answerless';
 
 const SLOW_MS = 150;
 
@@ -67,13 +67,17 @@ export class FaultProxy {
       this.#open.add(socket);
       socket.setNoDelay(true);
     }
-    this.#pipe(client, node);
-    this.#pipe(node, client);
+    this.#pipe(client, node, false);
+    this.#pipe(node, client, true);
   }
 
-  #pipe(from: Socket, to: Socket): void {
+  #pipe(from: Socket, to: Socket, isAnswer: boolean): void {
     from.on('data', (chunk) => {
       if (this.#mode === 'silent') return;
+      if (this.#mode === 'answerless' && isAnswer) {
+        to.resetAndDestroy();
+        return;
+      }
       if (this.#mode !== 'slow') {
         to.write(chunk);
         return;
