@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { cliReference } from './generators/cli-reference.ts';
 import { configReference } from './generators/config-reference.ts';
 import { errorsReference } from './generators/errors-reference.ts';
 import { helmGolden, helmSchema, helmValues } from './generators/helm.ts';
@@ -19,6 +20,7 @@ const GENERATORS: readonly (() => GeneratedFile[])[] = [
   () => [{ path: 'docs/reference/errors.md', text: errorsReference() }],
   () => [{ path: 'docs/reference/metrics.md', text: metricsReference() }],
   () => [{ path: 'docs/reference/config.md', text: configReference() }],
+  () => [{ path: 'docs/reference/cli.md', text: cliReference() }],
   () => [
     { path: 'helm/miroir/values.yaml', text: helmValues() },
     { path: 'helm/miroir/values.schema.json', text: helmSchema() },

@@ -18,6 +18,7 @@ const RETIRED: ReadonlyMap<string, string> = new Map([
 const OTHER_VARIABLES = [
   'MIROIR_MASTER_KEY',
   'MIROIR_ADMIN_TOKEN',
+  'MIROIR_CONTROL',
   'MIROIR_SEED',
   'MIROIR_FAILPOINTS',
 ];

@@ -1,0 +1,2 @@
+/** The way to control. */
+export { ControlClient } from './client.ts';
