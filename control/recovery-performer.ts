@@ -107,7 +107,7 @@ export class RecoveryPerformer {
     const node = nodes.get(nodeId);
     if (node === undefined) return;
     logger.info({ node: nodeId, index: indexUid, need }, 'an index on a node is made good');
-    const { isDone, reason } = await mendIndex(node, effect, signal);
+    const { isDone, reason, lastTask } = await mendIndex(node, effect, signal);
     if (!isDone) logger.warn({ node: nodeId, index: indexUid, reason }, 'it was not');
     submit({
       kind: 'indexMended',
@@ -117,6 +117,7 @@ export class RecoveryPerformer {
       settingsVersion,
       isDone,
       reason,
+      lastTask,
       now: now(),
     });
   }

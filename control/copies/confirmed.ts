@@ -31,6 +31,8 @@ export function isShrinkConfirmed(
   index: IndexRecord,
   shards: readonly number[],
 ): boolean {
+  // What readers were never shown they do not read, and no view would come to say what it lost.
+  if (index.visibleUid === null) return true;
   if (index.copiesPerShard === 1 || shards.length === 0) return true;
   let newest = state.shrunkFloor;
   for (const shard of shards) newest = Math.max(newest, shrunkAt(state, index, shard));

@@ -78,13 +78,13 @@ function isWhole(state: State, open: OpenIntent, target: Target): boolean {
   const found = Object.keys(target.parts).length;
   if (target.partCount !== null) return found === target.partCount;
   const index = state.indexes.get(intent.indexId ?? '');
-  // With one copy the task is judged by the same sum when it ends.
-  if (index === undefined || index.copiesPerShard === 1) return true;
-  if (intent.internal !== null) return true;
+  if (index === undefined || intent.internal !== null) return true;
   const hasDocuments = intent.kind === 'documentsReplace' || intent.kind === 'documentsUpdate';
   if (!hasDocuments && intent.kind !== 'documentsDeleteById') return true;
-  if (intent.scope !== 'keys') return false;
-  if (hasDocuments && open.hashes.length / 8 !== intent.documentCount) return false;
+  const isCounted =
+    intent.scope === 'keys' && (!hasDocuments || open.hashes.length / 8 === intent.documentCount);
+  // With one copy the task is judged by the sum over all nodes when it ends.
+  if (!isCounted) return index.copiesPerShard === 1;
   const expected = countOn(open, index.shardCount, new Set(target.shards));
   const counts = Object.values(target.parts).map(({ documentCount }) => documentCount ?? -1);
   return counts.every((count) => count >= 0) && sum(counts) === expected;

@@ -24,6 +24,7 @@ const GIVEN_UP_KEPT = 10_000;
 /** Lets time pass. */
 export function tick(state: State, now: Now): void {
   const moved = [...endTimedSteps(state, now), ...passAway(state), ...state.unconfirmed];
+  for (const seqs of state.barriersByName.values()) moved.push(...seqs);
   state.unconfirmed.clear();
   endReaders(state);
   for (const open of state.open.values()) {

@@ -65,11 +65,12 @@ export function loseData(state: State, node: NodeRecord, reading: NodeReading): 
     .filter(([uid, reference]) => !isKept(state, reference, kept.get(uid)))
     .map(([uid]) => uid);
   state.recovery.doubted.add(node.id);
+  node.isDoubted = true;
+  state.touchCluster();
   if (lastOf.length === 0) {
     // Nothing of what it was is relied on any more: it is adopted anew.
     node.isAdopted = false;
     node.markerSeq = -1;
-    state.touchCluster();
   }
   node.lastTaskUid = reading.highestUid;
   const last = reading.tasks.at(-1);

@@ -116,10 +116,20 @@ function endSuspicions(state: State, indexId: string): void {
   }
 }
 
+/**
+ * Whether an index that is to be renamed or deleted is just being made good on some node: the calls for that
+ * go by its name. Time (`tick`) looks again.
+ */
+function isBeingMended(state: State, intent: Intent): boolean {
+  if (intent.scope !== 'index' || state.recovery.mending.size === 0) return false;
+  const ids = [intent.indexId, ...intent.swaps.flatMap((swap) => [swap.leftId, swap.rightId])];
+  return [...state.recovery.mending.keys()].some((key) => ids.includes(key.split(' ')[0] ?? ''));
+}
+
 function advance(state: State, open: OpenIntent, now: Now): void {
   const { intent } = open;
   if (intent.phase === 'waiting') {
-    if (open.waitsFor.size > 0) return;
+    if (open.waitsFor.size > 0 || isBeingMended(state, intent)) return;
     state.touchIntent(intent);
     if (intent.mustBeEmpty) {
       intent.phase = 'counting';

@@ -14,6 +14,7 @@ import {
   notesOf,
   noteWhileFilling,
   placeOf,
+  release,
 } from '../copies/index.ts';
 import type { IndexRecord, OpenIntent, State, Target } from '../state/index.ts';
 
@@ -81,6 +82,7 @@ function settleCounting(state: State, open: OpenIntent, { place, shares }: Shard
   }
   if (isUnsure || intent.outcomes[place] !== 'open' || intent.applied[place] === true) return;
   setOutcome(state, open, place, 'out');
+  for (const { copy } of shares) release(state, copy, intent.seq);
   // Parts of it are on some copies: one that has none of it, or else the first, says what holds.
   const winner = counting.find(({ target }) => target.state !== 'partial') ?? counting[0];
   for (const share of counting) {

@@ -49,7 +49,8 @@ function decodeNodeUids(bytes: Buffer): Pick<NodeRecord, 'lastTaskUid' | 'lastMa
   const stored = decodeJson<number | Pick<NodeRecord, 'lastTaskUid' | 'lastMark' | 'seenUid'>>(
     bytes,
   );
-  if (typeof stored !== 'number') return stored;
+  // Data of before tasks without a tag were told apart has the tag alone.
+  if (typeof stored !== 'number') return { ...stored, lastMark: stored.lastMark ?? ANY_MARK };
   return { lastTaskUid: stored, lastMark: ANY_MARK, seenUid: stored };
 }
 
@@ -101,6 +102,7 @@ export function loadState(
   const hasCopies = [...state.indexes.values()].some((index) => index.copiesPerShard > 1);
   if (hasCopies) state.shrunkFloor = state.commitIndex;
   loadIntents(store, state, options.now);
+  for (const node of cluster.nodes) if (node.isDoubted) state.recovery.doubted.add(node.id);
   return state;
 }
 

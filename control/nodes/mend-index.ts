@@ -20,9 +20,11 @@ export interface Mended {
   readonly isDone: boolean;
   /** Why not. */
   readonly reason: string;
+  /** The last task the node took for it. */
+  readonly lastTask: Pick<RawTask, 'uid' | 'enqueuedAt'> | null;
 }
 
-const DONE: Mended = { isDone: true, reason: '' };
+const DONE: Mended = { isDone: true, reason: '', lastTask: null };
 
 /** Applies all settings, or deletes the index and makes it anew. */
 export async function mendIndex(
@@ -45,11 +47,12 @@ export async function mendIndex(
     { method: 'POST', path: '/indexes', body },
     patch(path, settings),
   ];
+  let mended = DONE;
   for (const call of calls) {
-    const mended = await run(node, call, signal, ['index_not_found']);
-    if (!mended.isDone) return mended;
+    mended = await run(node, call, signal, ['index_not_found']);
+    if (!mended.isDone) break;
   }
-  return DONE;
+  return mended;
 }
 
 /** Deletes indexes that are not among those the node should have. `kept` is asked after they are listed. */
@@ -92,10 +95,11 @@ async function run(
   const { taskUid } = JSON.parse(answer.text) as { taskUid: number };
   for (let waitedMs = 0; waitedMs < TASK_LIMIT_MS && !signal.aborted; waitedMs += POLL_MS) {
     const task = await node.read<RawTask>(`/tasks/${taskUid}`, signal);
-    if (task?.status === 'succeeded') return DONE;
+    const done = { ...DONE, lastTask: task ?? null };
+    if (task?.status === 'succeeded') return done;
     if (task?.status === 'failed') {
       const code = task.error?.code ?? '';
-      return tolerates.includes(code) ? DONE : failed(task.error?.message ?? 'it failed');
+      return tolerates.includes(code) ? done : failed(task.error?.message ?? 'it failed');
     }
     if (task?.status === 'canceled') return failed('its task was cancelled');
     await delay(POLL_MS, undefined, { signal }).catch(() => {});
@@ -104,5 +108,5 @@ async function run(
 }
 
 function failed(reason: string): Mended {
-  return { isDone: false, reason };
+  return { isDone: false, reason, lastTask: null };
 }

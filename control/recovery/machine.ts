@@ -41,7 +41,7 @@ export function moveRecovery(state: State, lane: LaneSteps, event: MachineEvent)
   }
   if (event.kind === 'nodeHealth' && event.isUp) {
     recovery.upSince.set(event.nodeId, event.now.steadyMs);
-    recovery.doubted.delete(event.nodeId);
+    endDoubt(state, event.nodeId);
   }
   const { now } = event;
   if (event.kind === 'tick') {
@@ -56,4 +56,13 @@ export function moveRecovery(state: State, lane: LaneSteps, event: MachineEvent)
 /** Whether recovery needs time to pass (`tick`) even if nothing else does. */
 export function isRecovering(state: State): boolean {
   return state.recovery.workers.size > 0 || state.notes.size > 0 || state.tombstones.size > 0;
+}
+
+/** It was found usable. */
+function endDoubt(state: State, nodeId: string): void {
+  state.recovery.doubted.delete(nodeId);
+  const node = state.cluster.nodes.find(({ id }) => id === nodeId);
+  if (node?.isDoubted !== true) return;
+  node.isDoubted = false;
+  state.touchCluster();
 }

@@ -4,7 +4,7 @@
  * it there counts, so nobody else writes to it.
  */
 import { hasSeveralOwners } from '../catalog/index.ts';
-import type { MachineEvent, State } from '../state/index.ts';
+import { type MachineEvent, markOf, type State } from '../state/index.ts';
 import { isChanging, isNodeReady } from './usable.ts';
 
 /** A mending that was not answered in this time is asked for again. */
@@ -46,6 +46,11 @@ export function indexMended(
 ): void {
   const { indexId, nodeId } = event;
   state.recovery.mending.delete(`${indexId} ${nodeId}`);
+  const { lastTask } = event;
+  if (lastTask !== null) {
+    const mark = markOf({ tag: null, enqueuedAt: lastTask.enqueuedAt });
+    state.noteTask(nodeId, lastTask.uid, mark);
+  }
   const index = state.indexes.get(indexId);
   if (index === undefined || index.needs[nodeId] === undefined || !event.isDone) return;
   const isSame =

@@ -262,7 +262,12 @@ export class State {
       this.outstanding.set(reference.nodeId, ofNode);
     }
     ofNode.set(uid, reference);
-    const node = this.cluster.nodes.find((item) => item.id === reference.nodeId);
+    this.noteTask(reference.nodeId, uid, mark);
+  }
+
+  /** Notes that a node has this task: one that does not know it any more has lost data. */
+  noteTask(nodeId: string, uid: number, mark: string): void {
+    const node = this.cluster.nodes.find((item) => item.id === nodeId);
     if (node !== undefined && uid > node.lastTaskUid) {
       node.lastTaskUid = uid;
       node.lastMark = mark;

@@ -286,6 +286,8 @@ export interface NodeRecord {
   readonly weight: number;
   /** The marker was written: the node belongs to this cluster. */
   isAdopted: boolean;
+  /** It lost data, and was not found usable since. */
+  isDoubted?: boolean;
   /** Highest task uid known; -1 before the first. */
   lastTaskUid: number;
   /** Of that task: its tag, or when it was enqueued; `*` if neither is known. */

@@ -67,6 +67,8 @@ export type RecoveryEvent =
       readonly settingsVersion: number;
       readonly isDone: boolean;
       readonly reason: string;
+      /** The last task it took: from now on the node is known by it. */
+      readonly lastTask: { readonly uid: number; readonly enqueuedAt: string } | null;
       readonly now: Now;
     }
   /** A node was found without its marker, or with an older one: its tasks have to be looked at. */

@@ -47,7 +47,8 @@ export async function checkNode(node: ControlNode, options: CheckOptions): Promi
   const marker = await readMarker(node, signal);
   if (marker === 'unreachable') return { kind: 'unreachable', reason: 'its marker cannot be read' };
   if (marker === 'absent') {
-    return record?.isAdopted === true
+    // One that lost data may have been written to before that was known: it is ours, though not empty.
+    return record?.isAdopted === true || record?.isDoubted === true
       ? { kind: 'lost', reason: 'has lost its data: the marker written at adoption is gone' }
       : adopt(node, cluster, version.text, signal);
   }

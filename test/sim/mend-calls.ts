@@ -78,7 +78,9 @@ export class MendCalls {
       need === 'rebuild'
         ? ['indexDeletion', 'indexCreation', 'settingsUpdate']
         : ['settingsUpdate'];
-    const answer = (isDone: boolean): void => {
+    const answer = (isDone: boolean, lastUid: number | null): void => {
+      const task = lastUid === null ? undefined : node.tasks[lastUid];
+      const lastTask = task === undefined ? null : { uid: task.uid, enqueuedAt: task.enqueuedAt };
       this.#world.coverage.hit(`index mended: ${need} ${isDone}`);
       this.#submit((now) => ({
         kind: 'indexMended',
@@ -88,27 +90,28 @@ export class MendCalls {
         settingsVersion,
         isDone,
         reason: '',
+        lastTask,
         now,
       }));
     };
-    const next = (at: number): void => {
+    const next = (at: number, lastUid: number | null): void => {
       const type = types[at];
       if (type === undefined) {
-        answer(true);
+        answer(true, lastUid);
         return;
       }
       this.#enqueue(node, { type, uid: indexUid, work: step(type) }, (uid) => {
         if (uid === undefined) {
-          answer(false);
+          answer(false, null);
           return;
         }
         this.#whenDone(node, uid, (isDone) => {
-          if (isDone) next(at + 1);
-          else answer(false);
+          if (isDone) next(at + 1, uid);
+          else answer(false, null);
         });
       });
     };
-    next(0);
+    next(0, null);
   }
 
   /** Asks a node for something; `done` gets undefined if it did not answer. */

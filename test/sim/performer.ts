@@ -2,16 +2,10 @@
  * Performs control's effects on model nodes: its own calls on indexes, readings of the nodes' task lists,
  * and the health of nodes. The real code for each of these speaks HTTP; here it is the same in small.
  */
-import {
-  ANY_MARK,
-  type Effect,
-  markOf,
-  type NodeReading,
-  type NodeTask,
-  type TailTask,
-} from '../../control/state/index.ts';
+import type { Effect, Intent, NodeReading } from '../../control/state/index.ts';
 import type { Performer } from './control-host.ts';
 import type { ModelNode, ModelTask } from './node.ts';
+import { isNews, type KnownTasks, takeReading } from './readings.ts';
 import { RecoveryCalls } from './recovery-calls.ts';
 import type { World } from './world.ts';
 
@@ -28,15 +22,6 @@ interface Follower {
   isWanted: boolean;
   /** Number of the timer that counts. */
   timer: number;
-}
-
-/** What is known of a node before a reading. */
-interface KnownTasks {
-  readonly lastUid: number;
-  readonly lastMark: string;
-  readonly seenUid: number;
-  /** Ascending. */
-  readonly outstanding: readonly number[];
 }
 
 /** The effects of one process of control. */
@@ -224,7 +209,8 @@ export class ModelPerformer implements Performer {
       this.#submit(() => ({ kind: 'nodeAdopted', nodeId, lastTaskUid }));
     };
     const marker = this.#readMarker(node);
-    if (marker === 'absent' && record?.isAdopted !== true) {
+    const isOurs = record?.isAdopted === true || record?.isDoubted === true;
+    if (marker === 'absent' && !isOurs) {
       if (node.indexes.size > 0) {
         coverage.hit('node refused: it is not empty');
         return false;
@@ -277,7 +263,6 @@ export class ModelPerformer implements Performer {
           );
           if (sent !== undefined) return sent;
         }
-        const isOwn = found.taskIndexUid === intent.indexUid;
         return this.#world.enqueue(node, {
           type: found.taskType,
           indexUid: found.taskIndexUid ?? '',
@@ -288,7 +273,7 @@ export class ModelPerformer implements Performer {
             kind: 'step',
             type: found.taskType,
             body,
-            identity: isOwn && intent.indexId !== null ? intent.indexId : 'filler',
+            identity: identityOf(intent, found.taskIndexUid),
             label: labelOf(body),
           },
         });
@@ -323,78 +308,17 @@ export class ModelPerformer implements Performer {
   }
 }
 
+/** Id of the index that a call means by a name. */
+function identityOf(intent: Intent, uid: string | null): string {
+  for (const { left, right, leftId, rightId } of intent.swaps) {
+    if (uid === left) return leftId;
+    if (uid === right && rightId !== null) return rightId;
+  }
+  return intent.indexId ?? '';
+}
+
 /** Our own stop word of a settings change tells it apart; all else has no label. */
 function labelOf(body: unknown): string {
   const words = (body as { stopWords?: string[] } | null)?.stopWords;
   return words?.[0] ?? '';
-}
-
-function hasCount({ type, work }: ModelTask): boolean {
-  if (type === 'documentAdditionOrUpdate') return true;
-  return (
-    type === 'documentDeletion' &&
-    work.kind === 'write' &&
-    work.write.kind === 'documentsDeleteById'
-  );
-}
-
-function tailTask(task: ModelTask): TailTask {
-  const { uid, tag, work } = task;
-  return {
-    uid,
-    tag,
-    enqueuedAt: task.enqueuedAt,
-    indexUid: task.indexUid,
-    // A node says at once how many documents or ids it was given.
-    documentCount: hasCount(task) && work.kind === 'write' ? work.keys.length : null,
-    task: task.status === 'enqueued' ? null : nodeTask(task),
-  };
-}
-
-/** One reading of the node's list, as the tail makes it. */
-function takeReading(
-  node: ModelNode,
-  known: KnownTasks,
-  of: Pick<NodeReading, 'marker' | 'startedAtMs'>,
-): NodeReading {
-  const { outstanding, lastUid, lastMark, seenUid } = known;
-  const newest = Math.max(0, Math.min(seenUid + 1, lastUid));
-  const from = Math.min(newest, outstanding[0] ?? newest);
-  const tasks = node.tasks.slice(from);
-  const last = from <= lastUid ? node.tasks[lastUid] : undefined;
-  const isSame = last !== undefined && (lastMark === ANY_MARK || markOf(last) === lastMark);
-  return {
-    nodeId: node.id,
-    startedAtMs: of.startedAtMs,
-    marker: of.marker,
-    lastKnown: lastUid < 0 || isSame ? 'present' : last === undefined ? 'absent' : 'other',
-    highestUid: node.tasks.length - 1,
-    tasks: tasks.map(tailTask),
-    missingUids: outstanding.filter((uid) => uid >= node.tasks.length),
-  };
-}
-
-/** Readings without news are not told. */
-function isNews(reading: NodeReading, known: KnownTasks): boolean {
-  if (reading.lastKnown !== 'present' || reading.missingUids.length > 0) return true;
-  const outstanding = new Set(known.outstanding);
-  return reading.tasks.some(
-    ({ uid, task }) => uid > known.seenUid || (task !== null && outstanding.has(uid)),
-  );
-}
-
-const ENDED_AT = '2026-11-23T20:00:00Z';
-
-function nodeTask(task: ModelTask): NodeTask {
-  const { uid, errorCode, work } = task;
-  const count = work.kind === 'write' ? work.keys.length : 0;
-  return {
-    uid,
-    status: task.status === 'failed' ? 'failed' : 'succeeded',
-    batchUid: uid,
-    startedAt: ENDED_AT,
-    finishedAt: ENDED_AT,
-    details: { receivedDocuments: count, providedIds: count },
-    error: errorCode === null ? null : { message: errorCode, code: errorCode, type: 'x', link: '' },
-  };
 }

@@ -31,5 +31,20 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     seed: 952,
     found: 'names were exchanged on one node and not on another, where an index was missing',
   },
+  {
+    seed: 3057,
+    found: 'a write of which some parts never came counted as whole where there is one copy',
+  },
+  {
+    seed: 5052,
+    found: 'a copy was held for ever for a write that was out before all of it was heard of',
+  },
+  {
+    seed: 4712,
+    found: 'a node that was written to before its loss was known was refused for ever',
+  },
+  { seed: 2748, found: 'a write waited for views of an index that no view would ever show' },
+  { seed: 4295, found: 'an index was made good under a name that another one had by then' },
+  { seed: 6397, found: 'a node that lost what was just made good on it was not known by that' },
   { seed: 57, found: 'a document noted for a copy was forgotten around a hold' },
 ];

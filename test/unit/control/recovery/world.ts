@@ -256,7 +256,7 @@ export class World {
         if (need === 'rebuild') this.node(nodeId).documents.clear();
         this.words.push(`${need} on ${nodeId}`);
         const event = { kind: 'indexMended', indexId, nodeId, indexUid, settingsVersion } as const;
-        this.apply({ ...event, isDone: true, reason: '', now });
+        this.apply({ ...event, isDone: true, reason: '', lastTask: null, now });
         return;
       }
       default:
