@@ -31,6 +31,8 @@ export function mergeFacetSearch(
     readonly body: JsonObject;
     readonly index: RankedIndex;
     readonly spellings?: Spellings;
+    /** What nodes answer where all their documents are candidates: how they spell, nothing else of it. */
+    readonly ofAll?: readonly Uint8Array[];
   },
   bodies: readonly Uint8Array[],
   processingTimeMs: number,
@@ -38,7 +40,13 @@ export function mergeFacetSearch(
   const { settings } = request.index;
   const rules = facetRules(settings);
   const values = new Map<string, FacetHit>();
-  for (const body of bodies) addHits(values, body);
+  for (const body of bodies) {
+    for (const hit of readHits(body)) addHit(values, hit);
+  }
+  for (const { normalized, shown } of (request.ofAll ?? []).flatMap(readHits)) {
+    const known = values.get(normalized);
+    if (known !== undefined && known.shown !== shown) known.isSpelledApart = true;
+  }
   const field = String(request.body['facetName']);
   for (const value of values.values()) {
     value.shown = request.spellings?.of({ field, normalized: value.normalized }) ?? value.shown;
@@ -113,25 +121,31 @@ function descending(left: FacetHit, right: FacetHit): number {
   return right.count - left.count || compareUtf8(right.shown, left.shown);
 }
 
-function addHits(values: Map<string, FacetHit>, body: Uint8Array): void {
+function addHit(values: Map<string, FacetHit>, hit: FacetHit): void {
+  const known = values.get(hit.normalized);
+  if (known === undefined) {
+    values.set(hit.normalized, hit);
+    return;
+  }
+  known.count += hit.count;
+  if (known.shown !== hit.shown) known.isSpelledApart = true;
+}
+
+function readHits(body: Uint8Array): FacetHit[] {
   // To the end, so that an answer that was cut short is noticed.
   const members = new Members(body, 0);
   let listStart = -1;
   while (members.next()) if (members.isNamed('facetHits')) listStart = members.valueStart;
   if (listStart < 0) throw new MalformedAnswer('no facet hits');
+  const hits: FacetHit[] = [];
   const items = new Items(body, listStart);
   while (items.next()) {
     const value = findMember(body, items.start, 'value');
     const count = findMember(body, items.start, 'count');
     if (value === undefined || count === undefined) throw new MalformedAnswer('no facet value');
     const shown = decodeString(body, value.start, value.end);
-    const normalized = normalizeFacet(shown);
     const number = decodeNumber(body, count.start, count.end);
-    const known = values.get(normalized);
-    if (known === undefined) values.set(normalized, { shown, normalized, count: number });
-    else {
-      known.count += number;
-      if (known.shown !== shown) known.isSpelledApart = true;
-    }
+    hits.push({ shown, normalized: normalizeFacet(shown), count: number });
   }
+  return hits;
 }

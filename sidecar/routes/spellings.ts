@@ -23,6 +23,8 @@ export interface SpellingQuestion {
   /** The client's search; of a facet search only the filter's absence counts: pass `{}`. */
   readonly body: JsonObject;
   readonly apart: readonly SpelledApart[];
+  /** Default: the caller's own key. */
+  readonly token?: string;
 }
 
 /** The spellings, or undefined if they cannot be found out. */
@@ -30,14 +32,15 @@ export async function findSpellings(
   context: RouteContext,
   question: SpellingQuestion,
 ): Promise<Spellings | undefined> {
-  const { entry, covering, body, apart } = question;
+  const { entry, covering, body, apart, token } = question;
   const isByAge = isListedByAge(entry, body);
   const path = indexPath(entry.uid, 'search');
   for (const isFiltered of [true, false]) {
     const requests = spellingRequests(body, apart, { isByAge, isFiltered });
-    const result = await fanOut(context, { entry, path, requests, covering }, (answers) =>
-      readSpellings(apart, answers),
-    ).catch(() => undefined);
+    const plan = { entry, path, requests, covering, ...(token === undefined ? {} : { token }) };
+    const result = await fanOut(context, plan, (answers) => readSpellings(apart, answers)).catch(
+      () => undefined,
+    );
     if (result?.kind === 'answered') return result.merged;
     // Refused: the field cannot be filtered by.
     if (result === undefined) return undefined;

@@ -85,6 +85,18 @@ test('a facet search likewise', () => {
   assert.equal(textOf(respelled.chunks)['facetHits'], [{ value: 'Drama', count: 2 }]);
 });
 
+test('a facet search of few candidates: a node without any may hold the first spelling', () => {
+  const found = (...values: string[]) =>
+    bytes({ facetHits: values.map((value) => ({ value, count: 1 })), facetQuery: null });
+  const request = { body: { facetName: 'kind' }, index: INDEX };
+  const bodies = [found('drama')];
+  assert.equal(mergeFacetSearch(request, bodies, 0).spelledApart, []);
+  const ofAll = [found('drama', 'Sea'), found('DRAMA')];
+  const merged = mergeFacetSearch({ ...request, ofAll }, bodies, 0);
+  assert.equal(merged.spelledApart, APART);
+  assert.equal(textOf(merged.chunks)['facetHits'], [{ value: 'drama', count: 1 }]);
+});
+
 test('only candidates are asked for, and all of them where nodes list others first', () => {
   const body = { q: 'sea', filter: 'year > 1', sort: ['year:asc'], limit: 3 };
   const [request] = spellingRequests(body, APART, { isByAge: false, isFiltered: true });
