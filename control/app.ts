@@ -10,6 +10,7 @@ import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import type { Position } from '../core/topology.ts';
 import { startApi } from './api/index.ts';
 import { LeaderApp } from './leader/index.ts';
+import { PREFIX } from './machine/index.ts';
 import {
   type Change,
   type DataDir,
@@ -41,7 +42,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   const { config } = options;
   const folder = await holdDataDir(config.control.data_dir);
   try {
-    await examineFolder(folder.path);
+    await examineFolder(folder.path, [PREFIX.task]);
     const store = new Store({
       folder: folder.path,
       nowSeconds: Date.now() / 1_000,
