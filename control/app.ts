@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { type MiroirConfig, readSecret } from '../core/config/index.ts';
 import { failpoint } from '../core/failpoint.ts';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
+import { serverCredentials } from '../core/tls/credentials.ts';
 import type { Position } from '../core/topology.ts';
 import { startApi } from './api/index.ts';
 import { LeaderApp } from './leader/index.ts';
@@ -71,7 +72,14 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
     onBroken: options.onBroken,
   });
   await leader.start();
-  const api = await startApi({ listen: config.control.listen, leaderAddress: () => '' });
+  const onProblem = (problem: string): void =>
+    logger.error({ problem }, 'renewed certificates are not used');
+  const credentials = serverCredentials(config.control.tls, { onProblem });
+  const api = await startApi({
+    listen: config.control.listen,
+    credentials,
+    leaderAddress: () => '',
+  });
   api.serve(leader.services, true);
   return {
     address: api.address,
