@@ -7,8 +7,6 @@
  * A node that answers slowly, or stands still, does not lose it: a ping may take 30 s.
  */
 import { Client, type Dispatcher } from 'undici';
-import type { CertificateFiles } from '../tls/certificate-files.ts';
-import { connectorOf } from './connector.ts';
 
 const PING_EVERY_MS = 1_000;
 const PING_MS_MAX = 30_000;
@@ -32,7 +30,6 @@ export interface WitnessEvents {
 export class NodeWitness {
   readonly #url: string;
   readonly #events: WitnessEvents;
-  readonly #certificates: CertificateFiles | undefined;
   #client: Client;
   #isUp = false;
   #isClosed = false;
@@ -40,10 +37,9 @@ export class NodeWitness {
   #pauseMs = PAUSE_MIN_MS;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(url: string, events: WitnessEvents, certificates?: CertificateFiles) {
+  constructor(url: string, events: WitnessEvents) {
     this.#url = url;
     this.#events = events;
-    this.#certificates = certificates;
     this.#client = this.#open();
     this.#ping();
   }
@@ -69,7 +65,7 @@ export class NodeWitness {
   #open(): Client {
     const client = new Client(this.#url, {
       pipelining: 1,
-      connect: connectorOf(CONNECT_TIMEOUT_MS, this.#certificates),
+      connect: { timeout: CONNECT_TIMEOUT_MS },
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       headersTimeout: PING_MS_MAX,

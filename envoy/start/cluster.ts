@@ -14,16 +14,25 @@ import {
 } from './data-folder.ts';
 import { StartError } from './error.ts';
 import { type FoundEnvoy, findEnvoy } from './find-envoy.ts';
+import { findEtcd } from './find-etcd.ts';
 import { type FoundNode, findNode } from './find-nodes.ts';
+import type { FoundProgram } from './find-program.ts';
 import { startGuard } from './guard.ts';
 import { type Lock, takeLock } from './lock.ts';
 import { trimLog } from './logs.ts';
 import type { StartOptions } from './options.ts';
 import { createPart, type Part, type PartHost, type PartSpec } from './part.ts';
-import { controlSpec, envoySpec, nodeSpec, type PartsInput, sidecarSpec } from './parts.ts';
+import {
+  controlSpec,
+  envoySpec,
+  etcdSpec,
+  nodeSpec,
+  type PartsInput,
+  sidecarSpec,
+} from './parts.ts';
 import { checkPort, freePort } from './ports.ts';
 import { findSecret, requireGivenKey, type Secret } from './secrets.ts';
-import { ownNodes, partsConfig, userConfig } from './settings.ts';
+import { needsEtcd, ownNodes, partsConfig, userConfig } from './settings.ts';
 import { waitForOk } from './wait.ts';
 
 const EXTERNAL_LIMIT_MS = 30_000;
@@ -49,11 +58,14 @@ export interface Cluster {
   readonly envoy: FoundEnvoy;
   /** Undefined if the nodes run elsewhere. */
   readonly node: FoundNode | undefined;
+  /** Undefined unless several replicas of control agree in one started here. */
+  readonly etcd: FoundProgram | undefined;
   readonly masterKey: Secret;
   readonly adminToken: Secret;
   readonly parts: {
     readonly nodes: readonly Part[];
-    readonly control: Part;
+    readonly etcd: Part | undefined;
+    readonly controls: readonly Part[];
     readonly sidecar: Part;
     readonly envoy: Part;
   };
@@ -103,19 +115,26 @@ async function assemble(input: ClusterInput, state: State): Promise<Cluster> {
   if (isExternal && options.nodes !== undefined)
     throw new StartError('--nodes starts nodes, but the configuration names some already');
   if (isExternal) requireGivenKey(given.auth, env);
-  const [envoy, node] = await Promise.all([
-    findEnvoy({ env, cacheDir: input.cacheDir, onProgress: input.progress }),
+  const control = options.control ?? 1;
+  const find = { env, cacheDir: input.cacheDir, onProgress: input.progress };
+  const [envoy, node, etcd] = await Promise.all([
+    findEnvoy(find),
     isExternal ? undefined : findNode(env, input.progress),
+    needsEtcd(given, control) ? findEtcd(find) : undefined,
   ]);
   const config = await finalConfig(input, given, folder);
-  checkRecord(folder, { kind: node?.kind ?? 'external', node_count: config.nodes.length });
+  checkRecord(folder, {
+    kind: node?.kind ?? 'external',
+    node_count: config.nodes.length,
+    ...(control > 1 && { control_addresses: config.control.addresses }),
+  });
   writeFileSync(folder.configFile, JSON.stringify(config, null, 2), { mode: 0o600 });
   const masterKey = findSecret(given.auth, 'master_key', { env, folder });
   const adminToken = findSecret(given.auth, 'admin_token', { env, folder });
   const secrets = { masterKey: masterKey.text, adminToken: adminToken.text };
   const parts = await startParts(
     { config, folder, env, ...secrets },
-    { envoy, node },
+    { envoy, node, etcd },
     {
       state,
       lock,
@@ -123,7 +142,7 @@ async function assemble(input: ClusterInput, state: State): Promise<Cluster> {
     },
   );
   return {
-    ...{ config, folder, envoy, node, masterKey, adminToken, parts },
+    ...{ config, folder, envoy, node, etcd, masterKey, adminToken, parts },
     watch(changed) {
       state.changed = changed;
       for (const part of state.parts) part.watch();
@@ -143,14 +162,20 @@ async function finalConfig(
   const { options, env } = input;
   const port = given.listen.port === 0 ? await freePort() : given.listen.port;
   const withPort = { ...options, port };
-  if (given.nodes.length > 0) return partsConfig(userConfig(withPort, env), folder);
-  const nodes = await ownNodes(given, options.nodes ?? readRecord(folder)?.node_count);
-  return partsConfig(userConfig(withPort, env, nodes), folder);
+  const record = readRecord(folder);
+  const wish = { control: options.control ?? 1, controlAddresses: record?.control_addresses };
+  if (given.nodes.length > 0) return partsConfig(userConfig(withPort, env), folder, wish);
+  const nodes = await ownNodes(given, options.nodes ?? record?.node_count);
+  return partsConfig(userConfig(withPort, env, nodes), folder, wish);
 }
 
 async function startParts(
   parts: PartsInput,
-  found: { readonly envoy: FoundEnvoy; readonly node: FoundNode | undefined },
+  found: {
+    readonly envoy: FoundEnvoy;
+    readonly node: FoundNode | undefined;
+    readonly etcd: FoundProgram | undefined;
+  },
   around: { readonly state: State; readonly lock: Lock; readonly input: ClusterInput },
 ): Promise<Cluster['parts']> {
   const { state, lock, input } = around;
@@ -174,10 +199,13 @@ async function startParts(
       : parts.config.nodes.map((_, position) => start(nodeSpec(parts, node, position))),
   );
   input.progress('starting control, sidecar and Envoy');
-  const control = await start(controlSpec(parts));
+  const etcd = found.etcd && (await start(etcdSpec(parts, found.etcd, await freePort())));
+  const controls = await Promise.all(
+    parts.config.control.addresses.map((_, position) => start(controlSpec(parts, position))),
+  );
   const sidecar = await start(sidecarSpec(parts));
   const envoy = await start(envoySpec(parts, found.envoy));
-  return { nodes, control, sidecar, envoy };
+  return { nodes, etcd, controls, sidecar, envoy };
 }
 
 async function waitForExternal(nodes: MiroirConfig['nodes']): Promise<void> {

@@ -79,6 +79,8 @@ function makeSocketDir(path: string): string {
 export interface DataRecord {
   readonly kind: NodeKind | 'external';
   readonly node_count: number;
+  /** host:port of each replica of control, kept for the next start; absent if there is one. */
+  readonly control_addresses?: readonly string[];
 }
 
 /** Throws StartError if the data in the folder cannot be used so; remembers `wanted` for next time. */
@@ -93,6 +95,13 @@ export function checkRecord(folder: DataFolder, wanted: DataRecord): void {
     throw new StartError(
       `the data in ${folder.path} lies on ${made.node_count} nodes: start with --nodes ${made.node_count} or choose another folder with --data`,
     );
+  const replicas = (record: DataRecord) => record.control_addresses?.length ?? 1;
+  if (made !== undefined && replicas(made) !== replicas(wanted)) {
+    const count = replicas(made);
+    throw new StartError(
+      `the data in ${folder.path} was made with ${count} replica${count === 1 ? '' : 's'} of control: start with --control ${count} or choose another folder with --data`,
+    );
+  }
   writeFileSync(file, `${JSON.stringify(wanted)}\n`, { mode: 0o600 });
 }
 

@@ -10,6 +10,7 @@ export interface StartOptions {
   readonly nodes?: number;
   readonly rf?: number;
   readonly groups?: number;
+  readonly control?: number;
 }
 
 const NODES_MAX = 64;

@@ -1,6 +1,7 @@
 /** How each part of the cluster is run: command, arguments, environment, limits. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MiroirConfig } from '../../core/config/index.ts';
 import { envoyAdminSocket } from '../../core/sockets.ts';
@@ -8,7 +9,9 @@ import { bootstrap } from '../bootstrap.ts';
 import type { Environment } from './command.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { FoundEnvoy } from './find-envoy.ts';
+
 import { type FoundNode, nodeArgs } from './find-nodes.ts';
+import type { FoundProgram } from './find-program.ts';
 import type { PartSpec } from './part.ts';
 import { waitForOk } from './wait.ts';
 
@@ -62,18 +65,57 @@ export function nodeSpec(input: PartsInput, found: FoundNode, position: number):
   };
 }
 
-/** The control process. */
-export function controlSpec(input: PartsInput): PartSpec {
+/** A replica of control; `position` is its place in `control.addresses`. */
+export function controlSpec(input: PartsInput, position: number): PartSpec {
+  const { addresses } = input.config.control;
+  const address = addresses[position];
+  if (address === undefined) throw new RangeError(`no replica ${position} of control`);
+  const name = addresses.length === 1 ? 'control' : `control-${position}`;
   return {
-    ...programSpec(input, 'control', '../../control/main.js'),
+    ...programSpec(input, name, '../../control/main.js'),
     env: {
       ...plainEnv(input.env),
       ...failpointEnv(input.env),
+      MIROIR_CONTROL_LISTEN: address,
+      MIROIR_CONTROL_ADDRESS: address,
+      MIROIR_CONTROL_DATA_DIR: input.folder.partDir(name),
       MIROIR_MASTER_KEY: input.masterKey,
       MIROIR_ADMIN_TOKEN: input.adminToken,
       // A fixed port of the configuration is the sidecar's here.
       MIROIR_TELEMETRY_METRICS_PORT: '0',
     },
+  };
+}
+
+/** The etcd in which replicas of control agree. */
+export function etcdSpec(input: PartsInput, found: FoundProgram, peerPort: number): PartSpec {
+  const [client = ''] = input.config.control.etcd.endpoints;
+  const peer = `http://127.0.0.1:${peerPort}`;
+  const dataDir = input.folder.partDir('etcd');
+  return {
+    name: 'etcd',
+    command: found.command,
+    // biome-ignore format: flag and value belong on one line
+    args: [
+      '--name', 'miroir',
+      '--data-dir', join(dataDir, 'data'),
+      '--listen-client-urls', client,
+      '--advertise-client-urls', client,
+      '--listen-peer-urls', peer,
+      '--initial-advertise-peer-urls', peer,
+      '--initial-cluster', `miroir=${peer}`,
+      // The record is written every other second for as long as the cluster lives.
+      '--auto-compaction-mode', 'revision',
+      '--auto-compaction-retention', '1000',
+      '--log-level', 'warn',
+    ],
+    env: plainEnv(input.env),
+    logFile: input.folder.logFile('etcd'),
+    workingDir: dataDir,
+    hasReadyLine: false,
+    startLimitMs: START_LIMIT_MS,
+    stopLimitMs: STOP_LIMIT_MS,
+    probe: (signal) => waitForOk(`${client}/health`, signal),
   };
 }
 

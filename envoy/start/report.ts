@@ -24,10 +24,11 @@ export function readyText(cluster: Cluster, tookMs: number): string {
       'sidecar',
       `${config.listen.workers} workers, pid ${parts.sidecar.pid()}, metrics ${metricsUrl(parts.sidecar)}`,
     ],
-    [
-      'control',
-      `${config.control.address}, pid ${parts.control.pid()}, metrics ${metricsUrl(parts.control)}`,
-    ],
+    ...parts.controls.map((part, position): [string, string] => [
+      part.name,
+      `${config.control.addresses[position]}, pid ${part.pid()}, metrics ${metricsUrl(part)}`,
+    ]),
+    ...etcdRow(cluster),
     ...config.nodes.map((node, position): [string, string] => {
       const part = parts.nodes[position];
       const what =
@@ -89,12 +90,18 @@ export function runFileOf(cluster: Cluster, startedAt: Date): RunFile {
     master_key_file: cluster.masterKey.file,
     envoy_admin_socket: envoyAdminSocket(config.listen.socket_dir),
     sidecar_metrics_url: metricsUrl(parts.sidecar),
-    control_metrics_url: metricsUrl(parts.control),
+    control_metrics_url: parts.controls.slice(0, 1).map(metricsUrl).join(),
     parts: [
       { part: 'envoy', pid: parts.envoy.pid() ?? null, address: url },
       { part: 'sidecar', pid: parts.sidecar.pid() ?? null },
       ...workersOf(cluster),
-      { part: 'control', pid: parts.control.pid() ?? null, address: config.control.address },
+      ...parts.controls.map((part, position) => ({
+        part: 'control' as const,
+        id: part.name,
+        pid: part.pid() ?? null,
+        ...addressOf(config.control.addresses[position]),
+      })),
+      ...etcdPart(cluster),
       ...config.nodes.map((node, position) => ({
         part: 'node' as const,
         id: node.id,
@@ -104,6 +111,24 @@ export function runFileOf(cluster: Cluster, startedAt: Date): RunFile {
       })),
     ],
   };
+}
+
+function etcdRow({ etcd, config, parts }: Cluster): [name: string, value: string][] {
+  if (etcd === undefined) return [];
+  const { endpoints } = config.control.etcd;
+  return [
+    ['etcd', `${endpoints.join()}, ${etcd.version} from ${etcd.origin}, pid ${parts.etcd?.pid()}`],
+  ];
+}
+
+function etcdPart({ config, parts }: Cluster): RunningPart[] {
+  if (parts.etcd === undefined) return [];
+  const [address] = config.control.etcd.endpoints;
+  return [{ part: 'etcd', pid: parts.etcd.pid() ?? null, ...addressOf(address) }];
+}
+
+function addressOf(address: string | undefined): { readonly address?: string } {
+  return address === undefined ? {} : { address };
 }
 
 function metricsUrl(part: Part): string {

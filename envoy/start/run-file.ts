@@ -7,12 +7,12 @@ import { dirname } from 'node:path';
 
 /** One process. */
 export interface RunningPart {
-  readonly part: 'envoy' | 'sidecar' | 'worker' | 'control' | 'node';
+  readonly part: 'envoy' | 'sidecar' | 'worker' | 'control' | 'etcd' | 'node';
   /** Null for nodes that were not started here, and while a part is being restarted. */
   readonly pid: number | null;
   /** Where it answers: a URL, `host:port` or the path of a unix socket. */
   readonly address?: string;
-  /** Id of a node. */
+  /** Id of a node or of a replica of control. */
   readonly id?: string;
   /** Replica group of a node. */
   readonly group?: number;

@@ -9,7 +9,6 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { NodeWitness, type WitnessEvents } from '../../core/meilisearch/witness.ts';
-import type { CertificateFiles } from '../../core/tls/certificate-files.ts';
 import type { Position } from '../../core/topology.ts';
 import { comparePositions } from './view.ts';
 
@@ -34,7 +33,6 @@ export interface GateOptions {
   readonly isCurrent: () => boolean;
   /** Told whenever the node becomes usable or stops being so. */
   readonly onChange?: (isConfirmed: boolean) => void;
-  readonly certificates?: CertificateFiles | undefined;
   readonly makeWitness?: (url: string, events: WitnessEvents) => Witness;
 }
 
@@ -58,8 +56,7 @@ export class NodeGate {
 
   constructor(url: string, options: GateOptions) {
     this.#options = options;
-    const make =
-      options.makeWitness ?? ((at, events) => new NodeWitness(at, events, options.certificates));
+    const make = options.makeWitness ?? ((at, events) => new NodeWitness(at, events));
     this.#witness = make(url, {
       onUp: () => void this.#ask(),
       onLost: () => this.#lose(),

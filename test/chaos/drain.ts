@@ -1,6 +1,6 @@
 /** Waits until nothing is on its way any more: no task is open and every copy is in sync. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { World } from './world.ts';
+import type { JudgedGateway } from './gateway.ts';
 
 const PAUSE_MS = 100;
 /** Control looks at an idle node once a second: what it has not seen yet is not settled. */
@@ -10,7 +10,7 @@ const STEADY_MS = 2_000;
 type Drained = 'all' | 'copies';
 
 /** What is still open, in words; empty when all is settled. */
-export async function unsettled(world: World, what: Drained = 'all'): Promise<string> {
+export async function unsettled(world: JudgedGateway, what: Drained = 'all'): Promise<string> {
   const tasks = what === 'all' ? await openTasks(world) : '';
   if (tasks !== '') return tasks;
   const topology = await world.operate('/_miroir/topology');
@@ -20,7 +20,7 @@ export async function unsettled(world: World, what: Drained = 'all'): Promise<st
   return lagging.length === 0 ? '' : `copies: ${lagging.join(', ')}`;
 }
 
-async function openTasks(world: World): Promise<string> {
+async function openTasks(world: JudgedGateway): Promise<string> {
   const open = await world.call('GET', '/tasks?statuses=enqueued,processing&limit=5');
   if (open.status !== 200) return `GET /tasks: ${open.status} ${open.text.slice(0, 200)}`;
   if (open.body.total > 0) {
@@ -34,7 +34,7 @@ async function openTasks(world: World): Promise<string> {
 
 /** Waits; resolves with how long it took, in milliseconds, or with what is still open after the limit. */
 export async function drain(
-  world: World,
+  world: JudgedGateway,
   limitMs: number,
   what: Drained = 'all',
 ): Promise<{ readonly tookMs: number; readonly left: string }> {

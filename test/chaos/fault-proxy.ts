@@ -25,12 +25,12 @@ export class FaultProxy {
     this.#target = target;
   }
 
-  /** Listens on a port of its own choice. */
-  static start(target: number): Promise<FaultProxy> {
+  /** Listens on a port of its own choice; the target is on the loopback address. */
+  static start(target: number, host = '127.0.0.1'): Promise<FaultProxy> {
     return new Promise((resolve, reject) => {
       const server = createServer({ allowHalfOpen: true });
       server.once('error', reject);
-      server.listen(0, '127.0.0.1', () => {
+      server.listen(0, host, () => {
         const address = server.address();
         if (address === null || typeof address === 'string') throw new Error('no port');
         const proxy = new FaultProxy(server, address.port, target);

@@ -2,10 +2,11 @@
  * Judges one cycle after everything was healed and drained: order and fate of the writes, equality of the
  * copies, what reads were shown.
  */
+
+import type { GatewayNode, JudgedGateway } from './gateway.ts';
 import type { History, WriteEvent } from './history.ts';
 import { canonical, type Model } from './model.ts';
 import { type Doc, INDEXES, KEYS } from './operation.ts';
-import type { World, WorldNode } from './world.ts';
 
 const PAGE = 1_000;
 
@@ -18,7 +19,7 @@ interface ListedTask {
 }
 
 /** Tasks from `from` up, in order. */
-export async function readTasks(world: World, from: number): Promise<ListedTask[]> {
+export async function readTasks(world: JudgedGateway, from: number): Promise<ListedTask[]> {
   const tasks: ListedTask[] = [];
   let next: number | null = from;
   while (next !== null) {
@@ -161,14 +162,14 @@ function maybeUntouched(
 
 /** The copies that the nodes of each group hold, and the model, are one and the same. */
 export async function judgeCopies(
-  world: World,
+  world: JudgedGateway,
   model: Model,
   factor: number,
 ): Promise<{ readonly faults: string[]; readonly documentCount: number }> {
   const faults: string[] = [];
   let documentCount = 0;
   for (const index of INDEXES) {
-    const copies = new Map<string, { readonly node: WorldNode; readonly doc: Doc }[]>();
+    const copies = new Map<string, { readonly node: GatewayNode; readonly doc: Doc }[]>();
     for (const node of world.nodes) {
       for (const doc of await readNode(world, node, index)) {
         const id = String(doc['id']);
@@ -194,7 +195,7 @@ export async function judgeCopies(
 
 function compareCopies(
   name: string,
-  held: readonly { readonly node: WorldNode; readonly doc: Doc }[],
+  held: readonly { readonly node: GatewayNode; readonly doc: Doc }[],
   wanted: number,
 ): string[] {
   const texts = new Set(held.map(({ doc }) => canonical(doc)));
@@ -212,7 +213,7 @@ function stripped(doc: Doc): Doc {
   return Object.fromEntries(Object.entries(doc).filter(([field]) => !field.startsWith('_miroir_')));
 }
 
-async function readNode(world: World, node: WorldNode, index: string): Promise<Doc[]> {
+async function readNode(world: JudgedGateway, node: GatewayNode, index: string): Promise<Doc[]> {
   const docs: Doc[] = [];
   for (;;) {
     const path = `/indexes/${index}/documents?limit=${PAGE}&offset=${docs.length}`;

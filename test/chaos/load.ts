@@ -5,10 +5,10 @@
  */
 import { request as httpRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { JudgedGateway } from './gateway.ts';
 import type { History } from './history.ts';
 import { drawOperation, INDEXES, KEYS, type Operation } from './operation.ts';
 import { Rng } from './rng.ts';
-import type { World } from './world.ts';
 
 const WRITERS = 6;
 const DUELISTS = 2;
@@ -29,7 +29,7 @@ export interface Load {
 
 /** What clients share. */
 interface Clients {
-  readonly world: World;
+  readonly world: JudgedGateway;
   readonly history: History;
   readonly cycle: number;
   isOver: boolean;
@@ -38,7 +38,7 @@ interface Clients {
 
 /** Starts the clients of one cycle. */
 export function startLoad(
-  world: World,
+  world: JudgedGateway,
   history: History,
   plan: { cycle: number; seed: number },
 ): Load {

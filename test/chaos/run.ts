@@ -1,6 +1,7 @@
 /** One run: cycles of load and faults, each healed, drained and judged. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { drain } from './drain.ts';
+import type { JudgedGateway } from './gateway.ts';
 import { History } from './history.ts';
 import { judgeCopies, judgeReads, judgeWrites, readTasks, replay } from './judge.ts';
 import { type Load, startLoad } from './load.ts';
@@ -73,6 +74,39 @@ async function runCycle(
   await Promise.all([sleep(LOAD_MS), runFaults(world, faults)]);
   await heal(world);
   await load.stop();
+  const { violations, documentCount, taskCount, drainMs } = await judge(world, model, {
+    ...plan,
+    history,
+  });
+  const writes = [...history.writes.values()];
+  const result: CycleResult = {
+    cycle: plan.cycle,
+    faults,
+    writeCount: writes.length,
+    acknowledgedCount: writes.filter((event) => event.taskUid !== undefined).length,
+    degradedCount: writes.filter((event) => event.isDegraded).length,
+    readCount: history.reads.length + history.searchCount,
+    failedReadCount: history.failedReads,
+    documentCount,
+    drainMs,
+    totalMs: performance.now() - startedAtMs,
+    violations,
+  };
+  return { result, taskCount };
+}
+
+/** What is left of a cycle whose load has ended. */
+export async function judge(
+  world: JudgedGateway,
+  model: Model,
+  plan: { readonly history: History; readonly nextUid: number; readonly factor: number },
+): Promise<{
+  readonly violations: readonly string[];
+  readonly documentCount: number;
+  readonly taskCount: number;
+  readonly drainMs: number;
+}> {
+  const { history } = plan;
   const { tookMs, left } = await drain(world, DRAIN_LIMIT_MS);
   const violations: string[] = left === '' ? [] : [`not drained: ${left}`];
   const tasks = await readTasks(world, plan.nextUid).catch((error: unknown) => {
@@ -88,25 +122,11 @@ async function runCycle(
     (error: unknown) => ({ faults: [`copies cannot be read: ${error}`], documentCount: 0 }),
   );
   violations.push(...differences);
-  const writes = [...history.writes.values()];
-  const result: CycleResult = {
-    cycle: plan.cycle,
-    faults,
-    writeCount: writes.length,
-    acknowledgedCount: writes.filter((event) => event.taskUid !== undefined).length,
-    degradedCount: writes.filter((event) => event.isDegraded).length,
-    readCount: history.reads.length + history.searchCount,
-    failedReadCount: history.failedReads,
-    documentCount,
-    drainMs: tookMs,
-    totalMs: performance.now() - startedAtMs,
-    violations,
-  };
-  return { result, taskCount: tasks.length };
+  return { violations, documentCount, taskCount: tasks.length, drainMs: tookMs };
 }
 
 /** Indexes with the settings that filters need, and the switch that edits need. */
-async function prepare(world: World): Promise<void> {
+export async function prepare(world: JudgedGateway): Promise<void> {
   await world.call('PATCH', '/experimental-features', { editDocumentsByFunction: true });
   for (const index of INDEXES) {
     const path = `/indexes/${index}/settings`;

@@ -7,20 +7,17 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Pool } from 'undici';
 import { findNode } from '../../envoy/start/find-nodes.ts';
 import { freePort } from '../../envoy/start/ports.ts';
-import { type Answer, request } from '../kit/cluster.ts';
+import { childrenOf } from '../kit/cluster.ts';
 import { buildRoot } from '../kit/paths.ts';
 import { EngineProcess } from './engine-process.ts';
 import { FaultProxy } from './fault-proxy.ts';
+import { Gateway, type GatewayNode, MASTER_KEY } from './gateway.ts';
 
-/** Of every cluster of such tests. */
-export const MASTER_KEY = 'chaos-master-key-0123456789';
 const FAILPOINT_FILE = 'failpoints';
 const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 20_000;
-const CALL_LIMIT_MS = 20_000;
 
 /** Sizes of the cluster. */
 export interface WorldOptions {
@@ -33,10 +30,7 @@ export interface WorldOptions {
 }
 
 /** A node with what stands before it. */
-export interface WorldNode {
-  readonly id: string;
-  readonly group: number;
-  readonly engine: EngineProcess;
+export interface WorldNode extends GatewayNode {
   readonly proxy: FaultProxy;
 }
 
@@ -44,13 +38,11 @@ export interface WorldNode {
 export type PartName = 'control' | 'sidecar' | 'worker' | 'envoy';
 
 /** The running cluster. */
-export class World {
-  readonly url: string;
+export class World extends Gateway {
   readonly folder: string;
   readonly nodes: readonly WorldNode[];
   readonly isReal: boolean;
   readonly #starter: ChildProcess;
-  readonly #pool: Pool;
   #output = '';
 
   private constructor(parts: {
@@ -60,12 +52,11 @@ export class World {
     readonly isReal: boolean;
     readonly starter: ChildProcess;
   }) {
-    this.url = parts.url;
+    super(parts.url);
     this.folder = parts.folder;
     this.nodes = parts.nodes;
     this.isReal = parts.isReal;
     this.#starter = parts.starter;
-    this.#pool = new Pool(parts.url, { connections: 64 });
     for (const stream of [parts.starter.stdout, parts.starter.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
         this.#output += chunk.toString();
@@ -103,11 +94,6 @@ export class World {
       throw new Error(`${String(error)}\n${said}`);
     }
     return world;
-  }
-
-  /** Of the master key. */
-  get authorization(): string {
-    return `Bearer ${MASTER_KEY}`;
   }
 
   /** What the starter printed. */
@@ -151,42 +137,9 @@ export class World {
     writeFileSync(join(this.folder, FAILPOINT_FILE), list);
   }
 
-  /** One request with the master key. Rejects when the connection breaks or nothing comes in time. */
-  call(method: string, path: string, body?: unknown, contentType?: string): Promise<Answer> {
-    return this.#within(
-      request(this.#pool, {
-        method,
-        path,
-        body,
-        headers: {
-          authorization: `Bearer ${MASTER_KEY}`,
-          ...(contentType === undefined ? {} : { 'content-type': contentType }),
-        },
-      }),
-    );
-  }
-
-  /** One request to a node itself, past the gateway and the proxy. */
-  async ask(node: WorldNode, path: string): Promise<unknown> {
-    const answer = await fetch(`${node.engine.url}${path}`, {
-      headers: { authorization: `Bearer ${MASTER_KEY}` },
-      signal: AbortSignal.timeout(CALL_LIMIT_MS),
-    });
-    if (!answer.ok) throw new Error(`${node.id}: GET ${path}: ${answer.status}`);
-    return answer.json();
-  }
-
-  /** A route that only the operator may use. */
-  operate(path: string): Promise<Answer> {
-    const { admin_token: token } = this.#runFile();
-    return this.#within(
-      request(this.#pool, { method: 'GET', path, headers: { authorization: `Bearer ${token}` } }),
-    );
-  }
-
   /** Stops everything; `isKept` leaves data and logs. */
   async stop(isKept = false): Promise<void> {
-    await this.#pool.destroy();
+    await this.disconnect();
     for (const { proxy } of this.nodes) proxy.setMode('pass');
     const gone = new Promise((resolve) => this.#starter.once('exit', resolve));
     if (this.#starter.exitCode === null) {
@@ -215,13 +168,8 @@ export class World {
     throw new Error('the cluster does not come up');
   }
 
-  #within<Value>(promise: Promise<Value>): Promise<Value> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no answer in time')), CALL_LIMIT_MS);
-    });
-    promise.catch(() => {});
-    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  protected override adminToken(): string {
+    return this.#runFile().admin_token;
   }
 
   #runFile(): RunFile {
@@ -275,15 +223,4 @@ function spawnStarter(input: {
       NO_COLOR: '1',
     },
   });
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-      .split(' ')
-      .filter((word) => word !== '')
-      .map(Number);
-  } catch {
-    return [];
-  }
 }

@@ -234,11 +234,16 @@ function pidsOf(dataFolder: string, name: PartName): number[] {
   return name === 'worker' ? listed('sidecar').flatMap(childrenOf) : listed(name);
 }
 
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .split(' ')
-    .filter((word) => word !== '')
-    .map(Number);
+/** Pids of the children of a process; none if it has ended. */
+export function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .split(' ')
+      .filter((word) => word !== '')
+      .map(Number);
+  } catch {
+    return [];
+  }
 }
 
 function readLogs(dataFolder: string): string {

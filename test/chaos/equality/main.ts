@@ -15,8 +15,9 @@ import { freePort } from '../../../envoy/start/ports.ts';
 import { buildRoot } from '../../kit/paths.ts';
 import { drain } from '../drain.ts';
 import { EngineProcess } from '../engine-process.ts';
+import { MASTER_KEY } from '../gateway.ts';
 import { Rng } from '../rng.ts';
-import { MASTER_KEY, World } from '../world.ts';
+import { World } from '../world.ts';
 
 const CALM_MS = 4_000;
 const AWAY_MS_MAX = 3_000;

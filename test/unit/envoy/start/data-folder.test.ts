@@ -83,6 +83,33 @@ test('data of another kind or of more nodes is not touched', () => {
   assert.throws(() => readRecord(folder), /made-by\.json cannot be read/);
 });
 
+test('replicas of control keep their number and their addresses', async () => {
+  const folder = fresh();
+  const given = userConfig({ port: 7 }, {});
+  const first = await partsConfig(given, folder, { control: 3 });
+  const { addresses, engine, etcd } = first.control;
+  assert.is(new Set([...addresses, ...etcd.endpoints]).size, 4);
+  assert.is(engine, 'etcd');
+  assert.is(first.control.address, addresses[0]);
+  checkRecord(folder, { kind: 'stand-in', node_count: 3, control_addresses: addresses });
+  const wish = { control: 3, controlAddresses: readRecord(folder)?.control_addresses };
+  const second = await partsConfig(given, folder, wish);
+  assert.equal(second.control.addresses, addresses);
+  const one = { kind: 'stand-in', node_count: 3 } as const;
+  assert.throws(() => checkRecord(folder, one), /with 3 replicas of control: .*--control 3/);
+  const alone = fresh();
+  checkRecord(alone, one);
+  const many = { ...one, control_addresses: addresses };
+  assert.throws(() => checkRecord(alone, many), /with 1 replica of control: .*--control 1/);
+  const own = userConfig(
+    { port: 7 },
+    { MIROIR_CONTROL_ENGINE: 'etcd', MIROIR_CONTROL_ETCD_ENDPOINTS: 'http://e:1' },
+  );
+  assert.equal((await partsConfig(own, fresh(), { control: 2 })).control.etcd.endpoints, [
+    'http://e:1',
+  ]);
+});
+
 test('one starter at a time; a dead one does not stand in the way', async () => {
   const { path } = fresh();
   const lock = await takeLock(path);
