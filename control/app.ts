@@ -7,9 +7,11 @@ import { randomBytes } from 'node:crypto';
 import { type MiroirConfig, readSecret } from '../core/config/index.ts';
 import { failpoint } from '../core/failpoint.ts';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
+import { serverCredentials } from '../core/tls/credentials.ts';
 import type { Position } from '../core/topology.ts';
 import { startApi } from './api/index.ts';
 import { LeaderApp } from './leader/index.ts';
+import { PREFIX } from './machine/index.ts';
 import {
   type Change,
   type DataDir,
@@ -41,7 +43,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   const { config } = options;
   const folder = await holdDataDir(config.control.data_dir);
   try {
-    await examineFolder(folder.path);
+    await examineFolder(folder.path, [PREFIX.task]);
     const store = new Store({
       folder: folder.path,
       nowSeconds: Date.now() / 1_000,
@@ -70,7 +72,14 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
     onBroken: options.onBroken,
   });
   await leader.start();
-  const api = await startApi({ listen: config.control.listen, leaderAddress: () => '' });
+  const onProblem = (problem: string): void =>
+    logger.error({ problem }, 'renewed certificates are not used');
+  const credentials = serverCredentials(config.control.tls, { onProblem });
+  const api = await startApi({
+    listen: config.control.listen,
+    credentials,
+    leaderAddress: () => '',
+  });
   api.serve(leader.services, true);
   return {
     address: api.address,

@@ -40,6 +40,7 @@ const OWNERS: readonly (readonly [library: string, folders: readonly string[]])[
       'control/api/',
       'control/replication/',
       'control/cli/',
+      'core/tls/',
     ],
   ],
   ['grpc-health-check', ['sidecar/extproc/', 'control/api/']],

@@ -48,6 +48,8 @@ export class ListenError extends Error {
 /** Starts listening; nothing is served yet. Rejects with ListenError. */
 export async function startApi(options: {
   readonly listen: string;
+  /** Default: not encrypted. */
+  readonly credentials?: ServerCredentials;
   /** host:port of the leader as far as it is known. */
   readonly leaderAddress: () => string;
 }): Promise<Api> {
@@ -70,7 +72,11 @@ export async function startApi(options: {
   }
   const health = new HealthImplementation({ '': 'SERVING', [LEADER_SERVICE]: 'NOT_SERVING' });
   health.addToServer(server);
-  const port = await bind(server, options.listen);
+  const port = await bind(
+    server,
+    options.listen,
+    options.credentials ?? ServerCredentials.createInsecure(),
+  );
   const host = options.listen.slice(0, options.listen.lastIndexOf(':'));
   return {
     address: `${host}:${port}`,
@@ -82,13 +88,13 @@ export async function startApi(options: {
   };
 }
 
-function bind(server: Server, address: string): Promise<number> {
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       const reason = error.message.includes('EADDRINUSE') ? 'it is in use' : error.message;
       reject(new ListenError(`control.listen: cannot listen on ${address}: ${reason}`));
     };
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(address, credentials, (error, port) => {
       if (error === null) resolve(port);
       else fail(error);
     });

@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { type MiroirConfig, readSecret } from '../../core/config/index.ts';
 import type { Logger, Metrics } from '../../core/telemetry/index.ts';
+import { type CertificateFiles, nodeCertificates } from '../../core/tls/certificate-files.ts';
 import type { Position } from '../../core/topology.ts';
 import { ClusterServiceService } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { KeysServiceService } from '../../proto/gen/miroir/keys/v1/keys.ts';
@@ -80,7 +81,10 @@ export class LeaderApp {
     const masterKey = () => readSecret(config.auth, 'master_key');
     this.#metrics = metrics;
     this.#state = readState(config, store);
-    this.#nodes = nodesOf(this.#state, masterKey);
+    const certificates = nodeCertificates(config.node_tls, (problem) =>
+      options.logger.error({ problem }, 'renewed certificates are not used'),
+    );
+    this.#nodes = nodesOf(this.#state, masterKey, certificates);
     this.#hub = new WatchHub({
       state: this.#state,
       secrets: () => secretsOf(masterKey()),
@@ -198,8 +202,12 @@ export class LeaderApp {
   }
 }
 
-function nodesOf(state: State, masterKey: () => string): Map<string, ControlNode> {
+function nodesOf(
+  state: State,
+  masterKey: () => string,
+  certificates: CertificateFiles | undefined,
+): Map<string, ControlNode> {
   const make = ({ id, url }: State['cluster']['nodes'][number]) =>
-    new ControlNode(id, url, masterKey);
+    new ControlNode(id, url, masterKey, certificates);
   return new Map(state.cluster.nodes.map((node) => [node.id, make(node)]));
 }

@@ -5,13 +5,14 @@
  *   n/<seq>      open intent        h/<seq>    its primary keys     t/<seq>   task
  *   g/<number>   name group         d/<caller> place of a Begin     x/<seq>   uids of deleted tasks
  *   m/<copy>     notes of a copy    y/<seq>    documents deleted by id
- *   o            numbers that must never come twice
+ *   p/<page>     summaries of tasks     o   numbers that must never come twice
  *
  * Numbers in keys have twelve digits, so that keys sort as the numbers do.
  */
 
 import type { IndexRecord, State } from '../state/index.ts';
 import type { Change } from '../store/index.ts';
+import { encodePage, isPageFinal, PAGE_TASKS } from '../tasks/index.ts';
 import { encodeIntent, encodeNotes, encodeTombstones } from './encode-copies.ts';
 
 /** Key of the cluster's record. */
@@ -25,6 +26,7 @@ export const PREFIX = {
   intent: 'n/',
   hashes: 'h/',
   task: 't/',
+  page: 'p/',
   group: 'g/',
   caller: 'd/',
   deletion: 'x/',
@@ -33,6 +35,8 @@ export const PREFIX = {
 } as const;
 
 const DIGITS = 12;
+/** Pages of older data that one commit writes. */
+const MISSING_PAGES_MAX = 64;
 
 /** Key of a numbered record. */
 export function numberedKey(prefix: string, number: number): string {
@@ -97,11 +101,7 @@ export function takeChanges(state: State): Change[] {
     put(PREFIX.index + id, index === undefined ? undefined : encodeIndex(index));
   }
   for (const seq of drain(state.touchedIntents)) putIntent(state, seq, put);
-  for (const uid of drain(state.touchedTasks)) {
-    const task = state.tasks.get(uid);
-    if (task !== undefined) put(numberedKey(PREFIX.task, uid), encodeJson(task));
-    if (!state.open.has(uid)) state.tasks.delete(uid);
-  }
+  putTasks(state, put);
   for (const [seq, ranges] of state.touchedDeletions) {
     put(numberedKey(PREFIX.deletion, seq), encodeJson(ranges));
   }
@@ -118,6 +118,25 @@ export function takeChanges(state: State): Change[] {
 }
 
 type Put = (key: string, value: Uint8Array | undefined) => void;
+
+function putTasks(state: State, put: Put): void {
+  const pages = new Set<number>();
+  for (const uid of drain(state.touchedTasks)) {
+    const task = state.tasks.get(uid);
+    if (task !== undefined) put(numberedKey(PREFIX.task, uid), encodeJson(task));
+    if (!state.open.has(uid)) state.tasks.delete(uid);
+    pages.add(Math.floor(uid / PAGE_TASKS));
+  }
+  const limit = pages.size + MISSING_PAGES_MAX;
+  for (const page of state.missingPages) {
+    if (pages.size >= limit) break;
+    pages.add(page);
+    state.missingPages.delete(page);
+  }
+  for (const page of pages) {
+    if (isPageFinal(state, page)) put(numberedKey(PREFIX.page, page), encodePage(state, page));
+  }
+}
 
 function putCopies(state: State, put: Put): void {
   if (state.isInternalTouched) put(NUMBERS_KEY, encodeJson({ nextInternal: state.nextInternal }));

@@ -1,4 +1,5 @@
 /** The state from disk, and what has to be taken up again: level by level, nothing is remembered elsewhere. */
+import { assert } from '../../core/assert.ts';
 import { demote, hasOtherCopies, shardsOn, stateOf } from '../copies/index.ts';
 import { closeSends, enterLane, isBefore, LEASE_MS, openIntent, progress } from '../lane/index.ts';
 import {
@@ -14,7 +15,7 @@ import {
   type TaskRecord,
 } from '../state/index.ts';
 import type { Store } from '../store/index.ts';
-import { hideTasks, summarize } from '../tasks/index.ts';
+import { addPage, hideTasks, isPageFinal, PAGE_TASKS, summarize } from '../tasks/index.ts';
 import {
   CLUSTER_KEY,
   decodeIndex,
@@ -80,14 +81,7 @@ export function loadState(
     state.groups[group.id] = group;
     if (group.isOpen) state.groupOfName.set(group.name, group.id);
   }
-  for (const { value } of store.range(PREFIX.task)) {
-    const task = decodeJson<TaskRecord>(value);
-    const summary = summarize(task);
-    state.summaries.push(summary);
-    // A sidecar that still renews such a write has to hear that it is gone.
-    if (task.error?.code === 'miroir_write_abandoned') state.givenUp.add(task.uid);
-    state.nextBatchUid = Math.max(state.nextBatchUid, (summary.batchUid ?? -1) + 1);
-  }
+  loadTasks(store, state);
   for (const { value } of store.range(PREFIX.deletion)) {
     hideTasks(state, decodeJson<[number, number][]>(value));
   }
@@ -104,6 +98,42 @@ export function loadState(
   loadIntents(store, state, options.now);
   for (const node of cluster.nodes) if (node.isDoubted) state.recovery.doubted.add(node.id);
   return state;
+}
+
+/** Pages where there are some: reading the records of a million tasks takes many seconds. */
+function loadTasks(store: StoredState, state: State): void {
+  for (const { key, value } of store.range(PREFIX.page)) {
+    const firstUid = numberOfKey(key) * PAGE_TASKS;
+    if (state.summaries.length === firstUid) {
+      addPage(state, value);
+      continue;
+    }
+    // The value is only lent, and records are read before it is used.
+    const page = Buffer.from(value);
+    while (state.summaries.length < firstUid) {
+      assert(loadTask(store, state), 'tasks before a page have records');
+    }
+    addPage(state, page);
+  }
+  while (loadTask(store, state)) {
+    // reading is all
+  }
+}
+
+/** The next task from its record; false if there is none. */
+function loadTask(store: StoredState, state: State): boolean {
+  const uid = state.summaries.length;
+  const bytes = store.get(numberedKey(PREFIX.task, uid));
+  if (bytes === undefined) return false;
+  const task = decodeJson<TaskRecord>(bytes);
+  const summary = summarize(task);
+  state.summaries.push(summary);
+  // A sidecar that still renews such a write has to hear that it is gone.
+  if (task.error?.code === 'miroir_write_abandoned') state.givenUp.add(uid);
+  state.nextBatchUid = Math.max(state.nextBatchUid, (summary.batchUid ?? -1) + 1);
+  const page = Math.floor(uid / PAGE_TASKS);
+  if (uid % PAGE_TASKS === PAGE_TASKS - 1 && isPageFinal(state, page)) state.missingPages.add(page);
+  return true;
 }
 
 function loadCopies(store: StoredState, state: State): void {

@@ -4,6 +4,7 @@
  */
 import { NodeClient } from '../../core/meilisearch/client.ts';
 import type { NodeCall, NodeOutcome } from '../../core/meilisearch/outcome.ts';
+import type { CertificateFiles } from '../../core/tls/certificate-files.ts';
 
 const DEADLINE_MS = 10_000;
 const CONNECTIONS = 16;
@@ -39,10 +40,10 @@ export class ControlNode {
   readonly #client: NodeClient;
   readonly #masterKey: () => string;
 
-  constructor(id: string, url: string, masterKey: () => string) {
+  constructor(id: string, url: string, masterKey: () => string, certificates?: CertificateFiles) {
     this.id = id;
     this.url = url;
-    this.#client = new NodeClient(url, { connections: CONNECTIONS });
+    this.#client = new NodeClient(url, { connections: CONNECTIONS, certificates });
     this.#masterKey = masterKey;
   }
 

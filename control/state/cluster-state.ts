@@ -205,6 +205,8 @@ export class State {
   /** Open intents that are on disk. */
   readonly writtenIntents = new Set<number>();
   readonly touchedTasks = new Set<number>();
+  /** Pages of final tasks (tasks/pages.ts) that were not there when the state was loaded. */
+  readonly missingPages = new Set<number>();
   readonly touchedIndexes = new Set<string>();
   /** By the deletion's place: first and last uid of what it hid. */
   readonly touchedDeletions = new Map<number, readonly (readonly [number, number])[]>();

@@ -102,6 +102,12 @@ export function removeOtherEnvironments(folder: string): void {
   for (const name of [DATA_NAME, 'lock.mdb', 'clean']) rmSync(join(folder, name), { force: true });
 }
 
+/** The first text after all that begin with `prefix`. */
+export function endOf(prefix: string): string {
+  const last = prefix.length - 1;
+  return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
+}
+
 function flush(path: string): void {
   const descriptor = openSync(path, 'r');
   try {

@@ -13,15 +13,22 @@ import { UnusableStore } from './errors.ts';
 const CLEAN_NAME = 'clean';
 const EXAMINE_LIMIT_MS = 120_000;
 
-/** Throws UnusableStore if the data folder's file cannot be trusted. Removes the note of a clean stop. */
-export async function examineFolder(folder: string): Promise<void> {
+/**
+ * Throws UnusableStore if the data folder's file cannot be trusted. Removes the note of a clean stop. Of keys
+ * that begin with a `skimmed` prefix, which are many, only the pages they lie on are looked at: their values
+ * are checked when they are read, as all are.
+ */
+export async function examineFolder(
+  folder: string,
+  skimmed: readonly string[] = [],
+): Promise<void> {
   const environment = environmentFolder(folder);
   const file = join(environment, DATA_NAME);
   const note = join(environment, CLEAN_NAME);
   const isClean = existsSync(note) && readFileSync(note, 'utf8') === describe(file);
   rmSync(note, { force: true });
   if (isClean || !existsSync(file)) return;
-  const fault = await examineApart(environment);
+  const fault = await examineApart(environment, skimmed);
   if (fault !== undefined) {
     throw new UnusableStore(
       `data folder ${folder} is damaged (${fault}); restore it from a backup`,
@@ -41,10 +48,13 @@ function describe(file: string): string {
   return `${size} ${mtimeMs} ${ino}`;
 }
 
-function examineApart(environment: string): Promise<string | undefined> {
+function examineApart(
+  environment: string,
+  skimmed: readonly string[],
+): Promise<string | undefined> {
   const program = fileURLToPath(new URL('./examine-main.js', import.meta.url));
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [program, environment], {
+    const child = spawn(process.execPath, [program, environment, ...skimmed], {
       stdio: ['ignore', 'ignore', 'pipe'],
       timeout: EXAMINE_LIMIT_MS,
       killSignal: 'SIGKILL',

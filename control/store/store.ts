@@ -15,6 +15,7 @@ import type { Position } from '../../core/topology.ts';
 import { openValue, sealValue } from './codec.ts';
 import {
   type Environment,
+  endOf,
   environmentFolder,
   openEnvironment,
   removeOtherEnvironments,
@@ -302,10 +303,4 @@ function min(left: bigint, right: bigint): bigint {
 
 function max(left: bigint, right: bigint): bigint {
   return left > right ? left : right;
-}
-
-/** The first text after all that begin with `prefix`. */
-function endOf(prefix: string): string {
-  const last = prefix.length - 1;
-  return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
 }

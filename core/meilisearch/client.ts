@@ -8,9 +8,10 @@
  * without a stream object per call.
  */
 import { setMaxListeners } from 'node:events';
-import { buildConnector, type Dispatcher, Pool } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 import { assert } from '../assert.ts';
 import type { CertificateFiles } from '../tls/certificate-files.ts';
+import { connectorOf } from './connector.ts';
 import type { NodeCall, NodeOutcome } from './outcome.ts';
 
 const CONNECTIONS_MAX = 128;
@@ -42,7 +43,7 @@ export class NodeClient {
     this.#pool = new Pool(url, {
       connections: options.connections ?? CONNECTIONS_MAX,
       pipelining: 1,
-      connect: connectorOf(options),
+      connect: connectorOf(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, options.certificates),
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       headersTimeout: 0,
@@ -77,21 +78,6 @@ export class NodeClient {
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
-}
-
-/** Each new connection uses the certificates of its time; those that are open go on. */
-function connectorOf(options: NodeClientOptions): buildConnector.connector {
-  const { certificates, connectTimeoutMs: timeout = CONNECT_TIMEOUT_MS } = options;
-  let version = -1;
-  let connector = buildConnector({ timeout });
-  if (certificates === undefined) return connector;
-  return (target, callback) => {
-    if (version !== certificates.version) {
-      version = certificates.version;
-      connector = buildConnector({ timeout, ...certificates.current });
-    }
-    connector(target, callback);
-  };
 }
 
 /** One request and its answer. Ends exactly once. */

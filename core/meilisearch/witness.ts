@@ -7,6 +7,8 @@
  * A node that answers slowly, or stands still, does not lose it: a ping may take 30 s.
  */
 import { Client, type Dispatcher } from 'undici';
+import type { CertificateFiles } from '../tls/certificate-files.ts';
+import { connectorOf } from './connector.ts';
 
 const PING_EVERY_MS = 1_000;
 const PING_MS_MAX = 30_000;
@@ -30,6 +32,7 @@ export interface WitnessEvents {
 export class NodeWitness {
   readonly #url: string;
   readonly #events: WitnessEvents;
+  readonly #certificates: CertificateFiles | undefined;
   #client: Client;
   #isUp = false;
   #isClosed = false;
@@ -37,9 +40,10 @@ export class NodeWitness {
   #pauseMs = PAUSE_MIN_MS;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(url: string, events: WitnessEvents) {
+  constructor(url: string, events: WitnessEvents, certificates?: CertificateFiles) {
     this.#url = url;
     this.#events = events;
+    this.#certificates = certificates;
     this.#client = this.#open();
     this.#ping();
   }
@@ -65,7 +69,7 @@ export class NodeWitness {
   #open(): Client {
     const client = new Client(this.#url, {
       pipelining: 1,
-      connect: { timeout: CONNECT_TIMEOUT_MS },
+      connect: connectorOf(CONNECT_TIMEOUT_MS, this.#certificates),
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       headersTimeout: PING_MS_MAX,

@@ -36,6 +36,18 @@ export interface CertificateFilesOptions {
   readonly lookAgainMs?: number;
 }
 
+/**
+ * How nodes with https URLs are checked; undefined if the system's own authorities do. Throws ConfigError if
+ * the files cannot be used.
+ */
+export function nodeCertificates(
+  paths: CertificatePaths,
+  onProblem: (problem: string) => void,
+): CertificateFiles | undefined {
+  if (paths.ca_file === '' && paths.cert_file === '') return undefined;
+  return new CertificateFiles({ section: 'node_tls', paths, onProblem });
+}
+
 const PARTS = ['ca', 'cert', 'key'] as const;
 
 /** The files, kept up to date. */

@@ -8,7 +8,6 @@ import {
   type ChannelOptions,
   type Client,
   connectivityState,
-  credentials,
 } from '@grpc/grpc-js';
 import { callUnary, channelOptions, type UnaryLimits, type UnaryMethod } from './channel.ts';
 import type { ControlEndpoint } from './control-endpoint.ts';
@@ -81,7 +80,7 @@ export class ClientPool<Service extends Client> {
     this.#clients.delete(address);
     const client =
       known ??
-      new this.#kind(address, credentials.createInsecure(), channelOptions(this.#endpoint.isAlone));
+      new this.#kind(address, this.#endpoint.credentials, channelOptions(this.#endpoint.isAlone));
     this.#clients.set(address, client);
     const [oldest] = this.#clients;
     if (this.#clients.size > CLIENTS_MAX && oldest !== undefined) this.#drop(...oldest);

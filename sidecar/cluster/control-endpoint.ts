@@ -9,7 +9,7 @@
  * behind it has lost what was committed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { ChannelCredentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { assert } from '../../core/assert.ts';
 import type { Position } from '../../core/topology.ts';
 import { comparePositions } from './view.ts';
@@ -36,6 +36,8 @@ interface Failure {
 export interface EndpointOptions {
   /** host:port of each replica; at least one. */
   readonly addresses: readonly string[];
+  /** Of every connection; default: not encrypted. */
+  readonly credentials?: ChannelCredentials | undefined;
   /** At least 0, below 1. */
   readonly random: () => number;
   /** Milliseconds of a clock that never goes back. */
@@ -45,6 +47,7 @@ export interface EndpointOptions {
 /** The replicas of control as one worker knows them. */
 export class ControlEndpoint {
   readonly addresses: readonly string[];
+  readonly credentials: ChannelCredentials;
   readonly #options: EndpointOptions;
   #address: string;
   #seen: Position = { epoch: 0n, index: 0n };
@@ -59,6 +62,7 @@ export class ControlEndpoint {
   constructor(options: EndpointOptions) {
     this.#options = options;
     this.addresses = options.addresses;
+    this.credentials = options.credentials ?? ChannelCredentials.createInsecure();
     this.#turn = Math.floor(options.random() * options.addresses.length);
     const first = options.addresses[this.#turn];
     assert(first !== undefined, 'control has an address');
@@ -150,8 +154,12 @@ export class ControlEndpoint {
 }
 
 /** The endpoint of a process, with its own clock and randomness. */
-export function endpointOf(addresses: readonly string[]): ControlEndpoint {
-  return new ControlEndpoint({ addresses, random: Math.random, nowMs: () => performance.now() });
+export function endpointOf(
+  addresses: readonly string[],
+  credentials?: ChannelCredentials,
+): ControlEndpoint {
+  const nowMs = () => performance.now();
+  return new ControlEndpoint({ addresses, credentials, random: Math.random, nowMs });
 }
 
 /** The leader that a refusal names; empty if whoever refused knows none, undefined if it is no such refusal. */

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { assert } from '../../core/assert.ts';
 import type { MiroirConfig } from '../../core/config/index.ts';
 import type { Logger } from '../../core/telemetry/index.ts';
+import { nodeCertificates } from '../../core/tls/certificate-files.ts';
+import { channelCredentials } from '../../core/tls/credentials.ts';
 import type { ClusterView, Position } from '../../core/topology.ts';
 import type { DescribeCopiesResponse } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { GrpcConfirmClient } from './confirm-client.ts';
@@ -52,7 +54,10 @@ export class Cluster {
     this.#logger = options.logger;
     this.#path = options.path;
     this.sidecarId = `w${options.workerIndex}-${randomBytes(8).toString('hex')}`;
-    const endpoint = endpointOf(config.control.addresses);
+    const onProblem = (problem: string): void =>
+      this.#logger.error({ problem }, 'renewed certificates are not used');
+    const credentials = channelCredentials(config.control.tls, { onProblem });
+    const endpoint = endpointOf(config.control.addresses, credentials);
     this.#endpoint = endpoint;
     this.writes = new GrpcWriteClient(endpoint, this.sidecarId, () => this.#watch.lost);
     const reach = (position: Position): Promise<void> => this.reach(position);
@@ -66,6 +71,7 @@ export class Cluster {
     });
     this.#confirmations = new GrpcConfirmClient(endpoint, this.sidecarId);
     this.nodes = new NodePools({
+      certificates: nodeCertificates(config.node_tls, onProblem),
       gate: (nodeId) => ({
         confirm: () => this.#confirmations.confirmNode(nodeId),
         reach,

@@ -9,6 +9,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { NodeWitness, type WitnessEvents } from '../../core/meilisearch/witness.ts';
+import type { CertificateFiles } from '../../core/tls/certificate-files.ts';
 import type { Position } from '../../core/topology.ts';
 import { comparePositions } from './view.ts';
 
@@ -33,6 +34,7 @@ export interface GateOptions {
   readonly isCurrent: () => boolean;
   /** Told whenever the node becomes usable or stops being so. */
   readonly onChange?: (isConfirmed: boolean) => void;
+  readonly certificates?: CertificateFiles | undefined;
   readonly makeWitness?: (url: string, events: WitnessEvents) => Witness;
 }
 
@@ -56,7 +58,8 @@ export class NodeGate {
 
   constructor(url: string, options: GateOptions) {
     this.#options = options;
-    const make = options.makeWitness ?? ((at, events) => new NodeWitness(at, events));
+    const make =
+      options.makeWitness ?? ((at, events) => new NodeWitness(at, events, options.certificates));
     this.#witness = make(url, {
       onUp: () => void this.#ask(),
       onLost: () => this.#lose(),

@@ -1,6 +1,7 @@
 /** One client per node of the newest view. A node that leaves the view loses its connections. */
 import { NodeClient } from '../../core/meilisearch/client.ts';
 import type { NodeCall, NodeOutcome } from '../../core/meilisearch/outcome.ts';
+import type { CertificateFiles } from '../../core/tls/certificate-files.ts';
 import type { ClusterNode, Position } from '../../core/topology.ts';
 import type { NodeId } from '../../core/types.ts';
 import { GATE_WAIT_MS_MAX, type GateOptions, NodeGate } from './node-gate.ts';
@@ -40,6 +41,8 @@ interface Held {
 /** What the pools need to open a node's gate. */
 export interface NodePoolsOptions {
   readonly gate: (nodeId: NodeId) => GateOptions;
+  /** For nodes with https URLs. */
+  readonly certificates?: CertificateFiles | undefined;
 }
 
 /** NodeCaller with one connection pool per node. */
@@ -77,8 +80,9 @@ export class NodePools implements NodeCaller {
     }
     for (const [id, { url }] of nodes) {
       if (this.#nodes.has(id)) continue;
-      const gate = new NodeGate(url, this.#options.gate(id));
-      this.#nodes.set(id, { client: new NodeClient(url), gate });
+      const { certificates } = this.#options;
+      const gate = new NodeGate(url, { ...this.#options.gate(id), certificates });
+      this.#nodes.set(id, { client: new NodeClient(url, { certificates }), gate });
     }
   }
 

@@ -8,7 +8,6 @@
  * Any replica of control can be followed. A worker stays with the one it has; when that falls silent, it
  * goes on to the next, or to the one that a refusal names.
  */
-import { credentials } from '@grpc/grpc-js';
 import type { Logger } from '../../core/telemetry/index.ts';
 import {
   ClusterServiceClient,
@@ -104,7 +103,7 @@ export class Watch {
     const { endpoint, sidecarId } = this.#options;
     const client = new ClusterServiceClient(
       this.#address,
-      credentials.createInsecure(),
+      endpoint.credentials,
       channelOptions(endpoint.isAlone),
     );
     const seen = this.#held?.view.position ?? { epoch: 0n, index: 0n };

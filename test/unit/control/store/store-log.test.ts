@@ -83,7 +83,7 @@ test('random writes equal a list of entries', async () => {
   });
   const command = fc.oneof({ weight: 4, arbitrary: write }, fc.constant('reopen' as const));
   await fc.assert(
-    fc.asyncProperty(fc.array(command, { maxLength: 14 }), async (commands) => {
+    fc.asyncProperty(fc.array(command, { maxLength: 10 }), async (commands) => {
       const folder = folders.fresh();
       const model = new Model();
       let store = openStore(folder);
@@ -114,7 +114,7 @@ test('random writes equal a list of entries', async () => {
       await store.close();
       await examineFolder(folder);
     }),
-    { numRuns: 12, seed, endOnFailure: true },
+    { numRuns: 8, seed, endOnFailure: true },
   );
 });
 

@@ -45,9 +45,10 @@ function install(folder: string, pieces: readonly Uint8Array[], fence?: bigint) 
 /** Values of all sizes: none, small ones, one larger than a chunk and one larger than several. */
 async function filled(): Promise<Store> {
   const store = openStore(folders.fresh());
-  for (let at = 0; at < 300; at += 1) {
-    await store.commit([change(`k/${String(at).padStart(4, '0')}`, 'v'.repeat(at * 13))]);
-  }
+  const small = Array.from({ length: 300 }, (_, at) =>
+    change(`k/${String(at).padStart(4, '0')}`, 'v'.repeat(at * 13)),
+  );
+  await store.commit(small);
   await store.commit([
     change('large', 'x'.repeat(300_000)),
     change('very large', 'y'.repeat(3_000_000)),
