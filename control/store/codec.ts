@@ -1,6 +1,6 @@
 /**
- * How a value lies in the file: 4 bytes CRC-32 (little endian) of what follows, then the bytes. LMDB
- * serves flipped bits without a word (tried), so every value is checked when it is read.
+ * How a value lies in the file: 4 bytes CRC-32 (little endian) of its key and what follows, then the bytes.
+ * LMDB serves flipped bits without a word (tried), in keys as well, so every value is checked when it is read.
  */
 import { crc32 } from 'node:zlib';
 
@@ -16,18 +16,36 @@ export class DamagedValue extends Error {
 }
 
 /** Puts the checksum before the bytes. */
-export function sealValue(bytes: Uint8Array): Buffer {
-  const sealed = Buffer.allocUnsafe(CRC_BYTES + bytes.length);
-  sealed.writeUInt32LE(crc32(bytes), 0);
-  sealed.set(bytes, CRC_BYTES);
-  return sealed;
+export function sealValue(key: string, bytes: Uint8Array): Buffer {
+  return seal(crc32(bytes, crc32(key)), bytes);
 }
 
 /** Checks and removes the checksum. Throws DamagedValue. The answer shares the memory of `sealed`. */
 export function openValue(key: string, sealed: Uint8Array): Buffer {
+  return open(key, sealed, crc32(key));
+}
+
+/** The same without the key in the checksum: the record that every version can read, and the first schema. */
+export function sealPlain(bytes: Uint8Array): Buffer {
+  return seal(crc32(bytes), bytes);
+}
+
+/** Opens what sealPlain sealed; `key` is for the message alone. Throws DamagedValue. */
+export function openPlain(key: string, sealed: Uint8Array): Buffer {
+  return open(key, sealed, 0);
+}
+
+function seal(sum: number, bytes: Uint8Array): Buffer {
+  const sealed = Buffer.allocUnsafe(CRC_BYTES + bytes.length);
+  sealed.writeUInt32LE(sum, 0);
+  sealed.set(bytes, CRC_BYTES);
+  return sealed;
+}
+
+function open(key: string, sealed: Uint8Array, start: number): Buffer {
   const buffer = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
   if (buffer.length < CRC_BYTES) throw new DamagedValue(key);
   const bytes = buffer.subarray(CRC_BYTES);
-  if (crc32(bytes) !== buffer.readUInt32LE(0)) throw new DamagedValue(key);
+  if (crc32(bytes, start) !== buffer.readUInt32LE(0)) throw new DamagedValue(key);
   return bytes;
 }

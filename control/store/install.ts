@@ -111,7 +111,7 @@ async function writeBatch(
 ): Promise<void> {
   if (batch.length === 0) return;
   await root.batch(() => {
-    for (const { key, value } of batch) void state.put(key, sealValue(value));
+    for (const { key, value } of batch) void state.put(key, sealValue(key, value));
   });
   await root.flushed;
 }

@@ -1,6 +1,6 @@
 /** Reading the log: entries by index, the chain at an index, what may be trimmed. */
 import { assert } from '../../core/assert.ts';
-import { openValue } from './codec.ts';
+import { openValue, sealValue } from './codec.ts';
 import type { Environment, ReadTransaction } from './environment.ts';
 import { readHead } from './log-entry.ts';
 import type { LogPlace, Meta } from './meta.ts';
@@ -14,6 +14,11 @@ const TRIM_MAX = 64n;
 export interface IndexedEntry {
   readonly index: bigint;
   readonly bytes: Buffer;
+}
+
+/** An entry as it lies in the file. */
+export function sealEntry(index: bigint, bytes: Buffer): Buffer {
+  return sealValue(`log ${index}`, bytes);
 }
 
 /** Bytes of an entry that is kept. Throws DamagedValue. */

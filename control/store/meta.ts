@@ -1,5 +1,5 @@
 /** What an environment says of itself: one JSON record under one key of its root, written with every commit. */
-import { openValue, sealValue } from './codec.ts';
+import { openPlain, sealPlain } from './codec.ts';
 import type { Environment, ReadTransaction } from './environment.ts';
 import { UnusableStore } from './errors.ts';
 import { FIRST_CHAIN } from './log-entry.ts';
@@ -50,7 +50,7 @@ export function sealMeta(meta: Meta): Buffer {
     applied: String(meta.appliedIndex),
     logBytes: meta.logBytes,
   };
-  return sealValue(Buffer.from(JSON.stringify(record)));
+  return sealPlain(Buffer.from(JSON.stringify(record)));
 }
 
 /** The record as JSON of whatever schema; undefined in a new environment. Throws UnusableStore. */
@@ -67,7 +67,7 @@ export function readRawMeta(
     }
     return undefined;
   }
-  const record = JSON.parse(openValue(META_KEY, sealed).toString('utf8')) as { schema: number };
+  const record = JSON.parse(openPlain(META_KEY, sealed).toString('utf8')) as { schema: number };
   if (record.schema > SCHEMA_VERSION) {
     throw new UnusableStore(
       `the data folder was written by a newer Miroir (its schema is ${record.schema}, this program knows ${SCHEMA_VERSION})`,

@@ -20,7 +20,14 @@ import {
   openEnvironment,
   removeOtherEnvironments,
 } from './environment.ts';
-import { type IndexedEntry, placeAt, readEntries, readEntry, trimmedBase } from './log.ts';
+import {
+  type IndexedEntry,
+  placeAt,
+  readEntries,
+  readEntry,
+  sealEntry,
+  trimmedBase,
+} from './log.ts';
 import { type Change, decodeEntry, encodeEntry, followsChain, readHead } from './log-entry.ts';
 import {
   emptyMeta,
@@ -211,13 +218,14 @@ export class Store {
         void log.remove(Number(index));
       }
       for (const [place, bytes] of entries.entries()) {
-        void log.put(Number(tail.last.index) + place + 1, sealValue(bytes));
+        const index = tail.last.index + BigInt(place) + 1n;
+        void log.put(Number(index), sealEntry(index, bytes));
       }
       for (let index = meta.base.index + 1n; index <= trimmed.base.index; index += 1n) {
         void log.remove(Number(index));
       }
       for (const { key, value } of changes) {
-        void (value === undefined ? state.remove(key) : state.put(key, sealValue(value)));
+        void (value === undefined ? state.remove(key) : state.put(key, sealValue(key, value)));
       }
     };
     const next: Meta = {

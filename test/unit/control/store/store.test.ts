@@ -164,14 +164,14 @@ test('data of a newer version is refused in one line', async () => {
   await store.commit([{ key: 'k', value: Buffer.from('v') }]);
   await store.close();
   const { open } = await import('lmdb');
-  const { sealValue } = await import('../../../../control/store/codec.ts');
+  const { sealPlain } = await import('../../../../control/store/codec.ts');
   const raw = open<Buffer, string>({
     path: folder,
     noSubdir: false,
     encoding: 'binary',
     maxDbs: 8,
   });
-  await raw.put('store', sealValue(Buffer.from(JSON.stringify({ schema: 99 }))));
+  await raw.put('store', sealPlain(Buffer.from(JSON.stringify({ schema: 99 }))));
   await raw.close();
   assert.throws(() => openStore(folder), /written by a newer Miroir/);
 });
