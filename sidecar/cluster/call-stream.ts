@@ -72,9 +72,18 @@ export class CallStream {
   }
 
   close(): void {
+    this.#end(failure(status.CANCELLED, 'closed'));
+  }
+
+  /** Breaks the stream: whoever waits for it asks again. */
+  break(): void {
+    this.#end(failure(status.UNAVAILABLE, 'another replica leads'));
+  }
+
+  #end(error: ServiceError): void {
     this.#stream?.end();
     this.#stream = undefined;
-    this.#failAll(failure(status.CANCELLED, 'closed'));
+    this.#failAll(error);
   }
 
   #nextId(): number {

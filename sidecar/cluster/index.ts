@@ -172,8 +172,11 @@ export class Cluster {
   }
 
   #hold(held: HeldView): void {
+    const epoch = this.#held?.view.position.epoch;
     this.#held = held;
     this.#endpoint.see(held.view.position);
+    const isNewLeader = epoch !== undefined && held.view.position.epoch > epoch;
+    if (isNewLeader && !this.#endpoint.isAlone) this.writes.leaderChanged();
     this.nodes.update(held.view.nodes);
     for (const check of [...this.#waiting]) check();
   }

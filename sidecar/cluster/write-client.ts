@@ -96,6 +96,14 @@ export class GrpcWriteClient implements WriteClient {
     return answer.value;
   }
 
+  /**
+   * Another replica leads: one that led before and does not know may hold calls for ever, with a connection
+   * that lives.
+   */
+  leaderChanged(): void {
+    for (const stream of this.#streams.values()) stream.break();
+  }
+
   close(): void {
     for (const stream of this.#streams.values()) stream.close();
     this.#clients.close();

@@ -132,6 +132,27 @@ test('a leader that hangs is left for the next', async () => {
   assert.equal(numbersOf(second), [2n]);
 });
 
+test('a leader that does not know of the next is left when its successor is seen', async () => {
+  const { replicas, addresses, served } = await start();
+  const at = replicas.findIndex(({ watchers }) => watchers.size > 0);
+  const watched = replicas[at];
+  const [old, oldAddress] = at === 1 ? [replicas[2], addresses[2]] : [replicas[1], addresses[1]];
+  assert.ok(watched !== undefined);
+  for (const replica of replicas) replica.resign(oldAddress);
+  old.leads = true;
+  old.answerBegin = () => undefined;
+  const write = remove(served);
+  await until(() => old.begins.length === 1);
+  // It refuses what comes, and holds what it has.
+  old.leads = false;
+  old.leader = '';
+  watched.leads = true;
+  watched.position = { epoch: 2n, index: 1n };
+  watched.change({ indexes: [] });
+  assert.is((await write).status, 202);
+  assert.equal(numbersOf(watched), numbersOf(old).slice(0, 1));
+});
+
 test('where no leader comes writes end with 503, later ones sooner, and reads go on', async () => {
   const { replicas, served } = await start();
   replicas[0].kill();
