@@ -146,6 +146,40 @@ export const ERRORS = {
     auth(403),
     'The route needs the admin token as bearer: `Authorization: Bearer <admin token>`.',
   ),
+  miroir_too_many_attempts: own(
+    auth(429),
+    'Too many calls with a wrong admin token came from this address. Try again in a minute.',
+  ),
+  miroir_invalid_request: own(
+    invalid(),
+    'A call of the admin API is wrong in itself. The message says which field and what it takes.',
+  ),
+  miroir_node_not_found: own(invalid(404), 'The cluster has no node of this id.'),
+  miroir_node_exists: own(invalid(409), 'Another node has this id or this address.'),
+  miroir_node_refused: own(
+    invalid(409),
+    'The node answers and must not be used: it belongs to another cluster, holds indexes, runs another version or does not accept the master key. The message says which.',
+  ),
+  miroir_node_in_use: own(
+    invalid(409),
+    'The node owns copies or has work under way. The message says what to do first.',
+  ),
+  miroir_job_not_found: own(
+    invalid(404),
+    'There is no such job, or it is over and was forgotten: the newest 1,000 are kept.',
+  ),
+  miroir_job_state: own(
+    invalid(409),
+    'The job, or what it is about, is in a state in which this cannot be done. The message says why.',
+  ),
+  miroir_replica_state: own(
+    invalid(409),
+    'The replicas of control are in a state in which this cannot be done. The message says why.',
+  ),
+  miroir_deadline_exceeded: own(
+    system(504),
+    'A call of the admin API took longer than its deadline; 30 s if the caller gave none. A change may have been made all the same: the audit tells.',
+  ),
   miroir_write_abandoned: own(
     system(503),
     'As the error of a task: the write was given up before it reached the nodes, and changed nothing. As an answer: the write took too long to be confirmed, and the message says whether nodes may have it.',

@@ -21,6 +21,8 @@ import { type ConfigFile, readConfigFile } from './yaml-file.ts';
 export interface ConfigSources {
   /** Path of a YAML file. */
   readonly file?: string;
+  /** A file that was read already; wins over `file`. */
+  readonly parsed?: ConfigFile;
   /** Environment; only MIROIR_* is looked at. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Dotted option path -> value, for instance `{'listen.port': 7700}`; undefined values are unset. */
@@ -33,7 +35,8 @@ type Plain = Record<string, unknown>;
 
 /** Loads and checks; throws ConfigError with one line. */
 export function loadConfig(sources: ConfigSources): MiroirConfig {
-  const file = sources.file === undefined ? undefined : readConfigFile(sources.file);
+  const file =
+    sources.parsed ?? (sources.file === undefined ? undefined : readConfigFile(sources.file));
   const value = withoutNulls(structuredClone(file?.value ?? {})) as Plain;
   const origins = new Map<string, string>();
   for (const given of [...fromEnv(sources.env ?? {}), ...fromFlags(sources.flags ?? {})]) {

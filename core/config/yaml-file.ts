@@ -29,8 +29,8 @@ export function readConfigFile(file: string): ConfigFile {
   return parseConfigText(text, file);
 }
 
-/** Parses the text of a file; `file` is only its name in errors. */
-function parseConfigText(text: string, file: string): ConfigFile {
+/** Parses the text of a file; `file` is only its name in errors. Throws ConfigError. */
+export function parseConfigText(text: string, file: string): ConfigFile {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const problem = document.errors[0];

@@ -25,6 +25,7 @@ export { heldCountOf, readableCopies } from './readable.ts';
 export {
   type NodeScore,
   rendezvousHash,
+  scoreNodes,
   type WeightedNode,
   weightedScore,
 } from './rendezvous.ts';
