@@ -9,7 +9,7 @@ import { failpoint } from '../core/failpoint.ts';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import { serverCredentials } from '../core/tls/credentials.ts';
 import type { Position } from '../core/topology.ts';
-import { startApi } from './api/index.ts';
+import { soleReplica, startApi } from './api/index.ts';
 import { LeaderApp } from './leader/index.ts';
 import { PREFIX } from './machine/index.ts';
 import {
@@ -69,6 +69,11 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
     store,
     commit: (changes) => commit(store, changes),
     isStorageFull: () => space.isFull,
+    replicas: soleReplica({
+      address: () => config.control.address,
+      storeId: () => store.storeId,
+      position: () => store.position,
+    }),
     onBroken: options.onBroken,
   });
   await leader.start();

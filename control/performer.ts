@@ -9,7 +9,14 @@ import type { WriteService } from './api/index.ts';
 import type { Runner } from './machine/index.ts';
 import { type ControlNode, runStep, Tail } from './nodes/index.ts';
 import { RecoveryPerformer } from './recovery-performer.ts';
-import { ANY_MARK, type Effect, type NodeReading, type Now, type State } from './state/index.ts';
+import {
+  type AdminEffect,
+  ANY_MARK,
+  type Effect,
+  type NodeReading,
+  type Now,
+  type State,
+} from './state/index.ts';
 import { readMarker } from './topology/index.ts';
 
 const COUNT_PAUSE_MS = 200;
@@ -25,6 +32,8 @@ export interface PerformerOptions {
   readonly signal: AbortSignal;
   /** Answers calls of sidecars about the topology. */
   readonly answerCluster: (effect: ClusterReply) => void;
+  /** Answers operators, and looks after nodes and jobs that they changed. */
+  readonly onAdmin: (effect: AdminEffect) => void;
 }
 
 /** Answers to calls of sidecars about the topology. */
@@ -66,6 +75,19 @@ export class Performer {
     for (const [nodeId, tail] of this.#tails) {
       if ((this.#options.state.outstanding.get(nodeId)?.size ?? 0) > 0) tail.wake();
     }
+  }
+
+  /** Follows a node that is there from now on. */
+  addNode(node: ControlNode): void {
+    const tail = this.#makeTail(node);
+    this.#tails.set(node.id, tail);
+    tail.start();
+  }
+
+  /** A node that is gone, or is at another address now, is read no more. */
+  removeNode(nodeId: string): void {
+    this.#tails.get(nodeId)?.close();
+    this.#tails.delete(nodeId);
   }
 
   close(): void {
@@ -111,6 +133,11 @@ export class Performer {
         return;
       case 'alarm':
         logger.error({ seq: effect.seq }, effect.words);
+        return;
+      case 'adminReply':
+      case 'nodesChanged':
+      case 'jobChanged':
+        this.#options.onAdmin(effect);
         return;
       // Recovery sees in the state what became of its steps.
       case 'internalGranted':

@@ -4,6 +4,7 @@
  */
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
 import { inSyncOf, shardsOn } from './copies/index.ts';
+import { HealthBook, type KnownHealth } from './health-book.ts';
 import { alignKeys } from './keys/index.ts';
 import type { Runner } from './machine/index.ts';
 import type { ControlNode } from './nodes/index.ts';
@@ -22,6 +23,8 @@ export interface WatchersOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly signal: AbortSignal;
+  /** A node is found otherwise than before. */
+  readonly onHealth: () => void;
 }
 
 /** Watches all nodes. */
@@ -32,6 +35,9 @@ export class Watchers {
   /** Of the nodes in use; empty before the first. */
   #version = '';
   readonly #upNodes = new Set<string>();
+  readonly #health = new HealthBook();
+  #onUp: () => Promise<boolean> = async () => false;
+  #isStarting = true;
 
   constructor(options: WatchersOptions) {
     this.#options = options;
@@ -44,6 +50,26 @@ export class Watchers {
     );
   }
 
+  /** How a node was found last, for operators. */
+  healthOf(nodeId: string): KnownHealth {
+    return this.#health.of(nodeId);
+  }
+
+  /** Watches a node that is there from now on. */
+  add(node: ControlNode): void {
+    const { runner, now } = this.#options;
+    runner.submit({ kind: 'nodeHealth', nodeId: node.id, isUp: false, now: now() });
+    void this.#makeProbe(node, () => {}).start();
+  }
+
+  /** A node that is gone, or is at another address now, is watched no more. */
+  remove(nodeId: string): void {
+    this.#probes.get(nodeId)?.close();
+    this.#probes.delete(nodeId);
+    this.#health.forget(nodeId);
+    this.#upNodes.delete(nodeId);
+  }
+
   /**
    * Checks every node once, for at most 10 s; those that do not answer are tried again in the background.
    * Throws TopologyError if a node must not be used in a new cluster; in one that has served before, the
@@ -53,25 +79,12 @@ export class Watchers {
     const { nodes, runner, now, signal } = this.#options;
     const refusals: string[] = [];
     const isFirstStart = !this.#options.state.cluster.nodes.some((node) => node.isAdopted);
-    let isStarting = true;
-    for (const node of nodes.values()) {
+    this.#onUp = onUp;
+    const probes = [...nodes.values()].map((node) => {
       runner.submit({ kind: 'nodeHealth', nodeId: node.id, isUp: false, now: now() });
-      const probe = new Probe({
-        node,
-        check: (probeSignal) => this.#check(node, probeSignal),
-        isDoubted: () => this.#options.state.recovery.doubted.has(node.id),
-        onChange: (health) => {
-          this.#noteHealth(node, health);
-          if (health.isUp && !isStarting) void onUp();
-        },
-        onRefused: (words) => {
-          refusals.push(words);
-          this.#options.logger.error({ node: node.id }, words);
-        },
-      });
-      this.#probes.set(node.id, probe);
-    }
-    const first = Promise.all([...this.#probes.values()].map((probe) => probe.start()));
+      return this.#makeProbe(node, (words) => refusals.push(words));
+    });
+    const first = Promise.all(probes.map((probe) => probe.start()));
     await Promise.race([
       first,
       new Promise((resolve) => setTimeout(resolve, START_WAIT_MS).unref()),
@@ -84,7 +97,7 @@ export class Watchers {
     await this.#readFeatures();
     await onUp();
     await runner.settled();
-    isStarting = false;
+    this.#isStarting = false;
     this.#featuresTimer = setInterval(() => void this.#readFeatures(), FEATURES_PERIOD_MS);
     this.#featuresTimer.unref();
     signal.addEventListener('abort', () => this.close(), { once: true });
@@ -93,6 +106,25 @@ export class Watchers {
   close(): void {
     clearInterval(this.#featuresTimer);
     for (const probe of this.#probes.values()) probe.close();
+  }
+
+  #makeProbe(node: ControlNode, onRefused: (words: string) => void): Probe {
+    const probe = new Probe({
+      node,
+      check: (probeSignal) => this.#check(node, probeSignal),
+      isDoubted: () => this.#options.state.recovery.doubted.has(node.id),
+      onChange: (health) => {
+        this.#noteHealth(node, health);
+        if (health.isUp && !this.#isStarting) void this.#onUp();
+      },
+      onRefused: (words) => {
+        this.#health.refuse(node.id, words);
+        this.#options.logger.error({ node: node.id }, words);
+        onRefused(words);
+      },
+    });
+    this.#probes.set(node.id, probe);
+    return probe;
   }
 
   async #check(node: ControlNode, signal: AbortSignal): Promise<NodeCheck> {
@@ -144,8 +176,10 @@ export class Watchers {
     node: ControlNode,
     health: { readonly isUp: boolean; readonly reason: string },
   ): void {
-    const { runner, now, logger, metrics } = this.#options;
+    const { runner, now, logger, metrics, onHealth } = this.#options;
     runner.submit({ kind: 'nodeHealth', nodeId: node.id, isUp: health.isUp, now: now() });
+    this.#health.note(node.id, { ...health, wallNs: now().wallNs });
+    onHealth();
     metrics.node(node.id).setHealthy(health.isUp);
     if (health.isUp) this.#upNodes.add(node.id);
     // Once the last node of a version is gone, the next to come may bring another.

@@ -14,6 +14,7 @@ import { ClusterServiceService } from '../../proto/gen/miroir/cluster/v1/cluster
 import { KeysServiceService } from '../../proto/gen/miroir/keys/v1/keys.ts';
 import { TaskServiceService } from '../../proto/gen/miroir/tasks/v1/tasks.ts';
 import { WriteServiceService } from '../../proto/gen/miroir/write/v1/write.ts';
+import { ADMIN_DEFINITIONS } from './admin/index.ts';
 import { type Services, switched } from './services.ts';
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
@@ -28,6 +29,7 @@ const DEFINITIONS: readonly ServiceDefinition[] = [
   TaskServiceService,
   KeysServiceService,
   ClusterServiceService,
+  ...ADMIN_DEFINITIONS,
 ];
 
 /** The listening server. */

@@ -13,7 +13,7 @@ export function makeIndex(
   fresh: { readonly id: string; readonly uid: string; readonly at: string },
 ): IndexRecord {
   const { shardCount, spread, replicationFactor } = state.placement;
-  const nodes: PlacementNode[] = state.cluster.nodes.map((node) => ({
+  const nodes: PlacementNode[] = state.memberNodes().map((node) => ({
     id: node.id as NodeId,
     weight: node.weight,
     group: node.group,

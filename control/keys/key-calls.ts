@@ -33,7 +33,7 @@ export interface KeyCallReply {
 /** What the calls need. */
 export interface KeyCallsOptions {
   readonly usableNodes: () => readonly ControlNode[];
-  readonly nodeCount: number;
+  readonly nodeCount: () => number;
   /** Reads the table again and brings all nodes in line. */
   readonly refreshNow: () => Promise<boolean>;
   readonly signal: AbortSignal;
@@ -75,7 +75,7 @@ export class KeyCalls {
     const { usableNodes, nodeCount, refreshNow } = this.#options;
     const nodes = usableNodes();
     const [first, ...others] = nodes;
-    if (first === undefined || nodes.length < nodeCount) return noNode();
+    if (first === undefined || nodes.length < nodeCount()) return noNode();
     if (call.uidOrKey === INTERNAL_KEY_UID) return notFound(call.uidOrKey);
     const named = call.method === 'POST' ? { ...call, body: withUid(call.body) } : call;
     const answer = await first.call(this.#toNodeCall(named));

@@ -16,7 +16,7 @@ const REFRESH_PERIOD_MS = 1_000;
 export interface KeyTableOptions {
   /** Nodes that answer, in the cluster's order. */
   readonly usableNodes: () => readonly ControlNode[];
-  readonly nodeCount: number;
+  readonly nodeCount: () => number;
   readonly steadyMs: () => number;
   readonly onKeys: (keys: readonly KeyRecord[]) => void;
   readonly signal: AbortSignal;
@@ -56,7 +56,7 @@ export class KeyTable {
     if (first === undefined || signal.aborted) return false;
     this.#lastReadMs = steadyMs();
     // Only with all nodes there is the first one's word the truth for the others.
-    const isWhole = nodes.length === nodeCount;
+    const isWhole = nodes.length === nodeCount();
     const keys =
       (isWhole ? await unifyKeys(nodes, signal) : undefined) ?? (await readKeys(first, signal));
     if (keys === undefined) return false;

@@ -1,6 +1,8 @@
 /** The machine's one function: an event changes the state and leaves effects in it. Deterministic. */
 import { assert, assertNever } from '../../core/assert.ts';
+import { applyAdmin } from '../admin/index.ts';
 import { confirm, watchOpened } from '../copies/index.ts';
+import { jobEnded } from '../jobs/index.ts';
 import { type LaneSteps, moveRecovery, recoveryEvent } from '../recovery/index.ts';
 import { ANY_MARK, type MachineEvent, type Now, type State } from '../state/index.ts';
 import { begin } from './begin.ts';
@@ -14,7 +16,10 @@ import { nodeTail } from './tail.ts';
 
 /** Applies one event. What changed and what is to be done is collected in the state. */
 export function step(state: State, event: MachineEvent): void {
-  if ('now' in event) state.nowMs = Math.max(state.nowMs, event.now.steadyMs);
+  if ('now' in event) {
+    state.nowMs = Math.max(state.nowMs, event.now.steadyMs);
+    state.jobs.wallNs = event.now.wallNs;
+  }
   apply(state, event);
   moveRecovery(state, LANE_STEPS, event);
   if ('now' in event && state.stirredIndexes.size > 0) progress(state, [], event.now);
@@ -93,6 +98,12 @@ function apply(state: State, event: MachineEvent): void {
       state.cluster = { ...state.cluster, ...event.change };
       state.isClusterTouched = true;
       state.isClusterViewChanged = true;
+      return;
+    case 'admin':
+      applyAdmin(state, event);
+      return;
+    case 'jobEnded':
+      jobEnded(state, event);
       return;
     case 'nodeAdopted':
       adopt(state, event);

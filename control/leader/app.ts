@@ -6,33 +6,38 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import { join } from 'node:path';
 import { type MiroirConfig, readSecret } from '../../core/config/index.ts';
 import type { Logger, Metrics } from '../../core/telemetry/index.ts';
-import { type CertificateFiles, nodeCertificates } from '../../core/tls/certificate-files.ts';
+import { nodeCertificates } from '../../core/tls/certificate-files.ts';
 import type { Position } from '../../core/topology.ts';
 import { ClusterServiceService } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { KeysServiceService } from '../../proto/gen/miroir/keys/v1/keys.ts';
 import { TaskServiceService } from '../../proto/gen/miroir/tasks/v1/tasks.ts';
 import { WriteServiceService } from '../../proto/gen/miroir/write/v1/write.ts';
 import {
+  AdminApi,
   batchHandlers,
   ClusterCalls,
   clusterHandlers,
   keyHandlers,
   LEADS_NO_MORE,
+  type ReplicaAdmin,
   type Services,
   taskHandlers,
   WatchHub,
   WriteService,
 } from '../api/index.ts';
+import { JobDrivers } from '../jobs/index.ts';
 import type { KeyCalls, KeyTable } from '../keys/index.ts';
 import { Runner } from '../machine/index.ts';
-import { ControlNode } from '../nodes/index.ts';
+import { ControlNode, type NodeMaker, NodeSet } from '../nodes/index.ts';
 import { Performer } from '../performer.ts';
 import { isRecovering } from '../recovery/index.ts';
-import type { State } from '../state/index.ts';
+import type { AdminEffect, State } from '../state/index.ts';
 import type { Change, Store } from '../store/index.ts';
 import { Watchers } from '../watchers.ts';
+import { BackupDriver } from './backup-driver.ts';
 import { secretsOf, setUpKeys } from './keys.ts';
 import { readNow } from './now.ts';
 import { readState } from './state.ts';
@@ -45,12 +50,13 @@ export interface LeaderAppOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** What is committed. */
-  readonly store: Pick<Store, 'epoch' | 'get' | 'range' | 'position'>;
+  readonly store: Pick<Store, 'epoch' | 'get' | 'range' | 'position' | 'snapshot'>;
   /** Resolves when the changes are committed; rejects if they never will be by this leader. */
   readonly commit: (changes: readonly Change[]) => Promise<Position>;
   /** See RunnerOptions. */
   readonly verify?: () => Promise<void>;
   readonly isStorageFull: () => boolean;
+  readonly replicas: ReplicaAdmin;
   /** Memory and disk have come apart: the process must end. */
   readonly onBroken: (error: unknown) => void;
 }
@@ -61,7 +67,7 @@ export class LeaderApp {
   readonly #state: State;
   readonly #metrics: Metrics;
   readonly #abort = new AbortController();
-  readonly #nodes: ReadonlyMap<string, ControlNode>;
+  readonly #nodes: NodeSet;
   readonly #hub: WatchHub;
   readonly #writes: WriteService;
   readonly #clusterCalls: ClusterCalls;
@@ -69,6 +75,8 @@ export class LeaderApp {
   readonly #runner: Runner;
   readonly #nodeWatch: Watchers;
   readonly #keys: KeyTable;
+  readonly #drivers: JobDrivers;
+  readonly #admin: AdminApi;
   readonly #ticking: NodeJS.Timeout;
   #isClosed = false;
 
@@ -84,7 +92,8 @@ export class LeaderApp {
     const certificates = nodeCertificates(config.node_tls, (problem) =>
       options.logger.error({ problem }, 'renewed certificates are not used'),
     );
-    this.#nodes = nodesOf(this.#state, masterKey, certificates);
+    const makeNode = (id: string, url: string) => new ControlNode(id, url, masterKey, certificates);
+    this.#nodes = this.#makeNodes(makeNode);
     this.#hub = new WatchHub({
       state: this.#state,
       secrets: () => secretsOf(masterKey()),
@@ -102,32 +111,42 @@ export class LeaderApp {
       now: readNow,
       viewPosition: () => this.#hub.viewPosition,
     });
-    const parts = { state: this.#state, nodes: this.#nodes, now: readNow, logger, metrics, signal };
+    const { nodes } = this.#nodes;
+    const parts = { state: this.#state, nodes, now: readNow, logger, metrics, signal };
     this.#performer = new Performer({
       ...parts,
       writes: this.#writes,
       answerCluster: (effect) => this.#clusterCalls.answer(effect),
+      onAdmin: (effect) => this.#onAdmin(effect),
     });
     this.#runner = this.#makeRunner(options);
     this.#performer.start(this.#runner);
     this.#runner.resume();
-    this.#nodeWatch = new Watchers({ ...parts, runner: this.#runner });
+    this.#nodeWatch = new Watchers({
+      ...parts,
+      runner: this.#runner,
+      onHealth: () => this.#admin.touch(),
+    });
     const ofKeys = { state: this.#state, nodeWatch: this.#nodeWatch, runner: this.#runner, signal };
     const { keys, keyCalls } = setUpKeys(ofKeys);
     this.#keys = keys;
+    this.#drivers = this.#makeDrivers(options);
+    this.#admin = this.#makeAdmin(options, makeNode);
     this.services = this.#makeServices(options, keyCalls);
     this.#ticking = setInterval(() => this.#tick(), TICK_MS);
   }
 
   /** Resolves when it may be asked: the nodes were looked at. Rejects with TopologyError. */
-  start(): Promise<void> {
-    return this.#nodeWatch.start(() => this.#keys.refresh());
+  async start(): Promise<void> {
+    await this.#nodeWatch.start(() => this.#keys.refresh());
+    this.#drivers.start();
   }
 
   /** Takes no new calls; those under way go on. */
   drain(): void {
     this.#writes.close();
     this.#hub.close();
+    this.#admin.drain();
   }
 
   /**
@@ -140,13 +159,15 @@ export class LeaderApp {
     clearInterval(this.#ticking);
     this.#abort.abort();
     const stopped = this.#runner.stop();
-    const closed = [...this.#nodes.values()].map((node) => node.close());
+    const closed = this.#nodes.close();
+    this.#drivers.close();
+    this.#admin.close();
     this.#writes.abort(LEADS_NO_MORE);
     this.#clusterCalls.abort(LEADS_NO_MORE);
     this.#hub.close();
     this.#nodeWatch.close();
     this.#performer.close();
-    await Promise.all([stopped, ...closed]);
+    await Promise.all([stopped, closed]);
   }
 
   /** Resolves when all that was submitted is committed. */
@@ -162,10 +183,68 @@ export class LeaderApp {
       ...(verify === undefined ? {} : { verify }),
       position: () => store.position,
       perform: (effect) => this.#performer.perform(effect),
-      publish: (change) => this.#hub.publish(change),
+      publish: (change) => {
+        this.#hub.publish(change);
+        this.#admin.publish(change);
+      },
       afterBatch: () => this.#performer.wakeTails(),
       onBroken,
     });
+  }
+
+  #makeNodes(make: NodeMaker): NodeSet {
+    const set = new NodeSet({
+      make,
+      onAdded: (node: ControlNode) => {
+        this.#performer.addNode(node);
+        this.#nodeWatch.add(node);
+      },
+      onRemoved: (nodeId) => {
+        this.#nodeWatch.remove(nodeId);
+        this.#performer.removeNode(nodeId);
+      },
+    });
+    set.sync(this.#state.cluster.nodes);
+    return set;
+  }
+
+  #makeDrivers({ config, store, logger }: LeaderAppOptions): JobDrivers {
+    const backup = new BackupDriver({
+      store,
+      folder: join(config.control.data_dir, 'backups'),
+      clusterId: () => this.#state.cluster.clusterId,
+    });
+    return new JobDrivers({
+      state: this.#state,
+      drivers: { backup },
+      submit: (event) => this.#runner.submit(event),
+      now: readNow,
+      logger,
+    });
+  }
+
+  #makeAdmin(options: LeaderAppOptions, makeNode: NodeMaker): AdminApi {
+    const { config, store, isStorageFull, replicas, logger } = options;
+    return new AdminApi({
+      config,
+      state: this.#state,
+      runner: this.#runner,
+      store,
+      nodes: this.#nodes.nodes,
+      makeNode,
+      healthOf: (nodeId) => this.#nodeWatch.healthOf(nodeId),
+      isStorageFull,
+      replicas,
+      drivers: this.#drivers,
+      certificateOf: () => undefined,
+      now: readNow,
+      logger,
+    });
+  }
+
+  #onAdmin(effect: AdminEffect): void {
+    if (effect.kind === 'nodesChanged') this.#nodes.sync(this.#state.cluster.nodes);
+    else this.#admin.perform(effect);
   }
 
   #makeServices({ store }: LeaderAppOptions, keyCalls: KeyCalls): Services {
@@ -186,6 +265,7 @@ export class LeaderApp {
       [TaskServiceService, { ...taskHandlers(tasks), ...batchHandlers(tasks) }],
       [KeysServiceService, keyHandlers((call) => keyCalls.call(call))],
       [ClusterServiceService, cluster],
+      ...this.#admin.services,
     ] as [object, object][]) as unknown as Services;
   }
 
@@ -200,14 +280,4 @@ export class LeaderApp {
     if (oldest === undefined && !isRecovering(this.#state)) return;
     this.#runner.submit({ kind: 'tick', now });
   }
-}
-
-function nodesOf(
-  state: State,
-  masterKey: () => string,
-  certificates: CertificateFiles | undefined,
-): Map<string, ControlNode> {
-  const make = ({ id, url }: State['cluster']['nodes'][number]) =>
-    new ControlNode(id, url, masterKey, certificates);
-  return new Map(state.cluster.nodes.map((node) => [node.id, make(node)]));
 }

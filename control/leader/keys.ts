@@ -15,7 +15,7 @@ export function setUpKeys(parts: {
   const { state, nodeWatch, runner, signal } = parts;
   const ofNodes = {
     usableNodes: () => nodeWatch.usableNodes(),
-    nodeCount: state.cluster.nodes.length,
+    nodeCount: () => state.memberNodes().length,
     signal,
   };
   const keys = new KeyTable({

@@ -5,11 +5,13 @@
  *   n/<seq>      open intent        h/<seq>    its primary keys     t/<seq>   task
  *   g/<number>   name group         d/<caller> place of a Begin     x/<seq>   uids of deleted tasks
  *   m/<copy>     notes of a copy    y/<seq>    documents deleted by id
+ *   j/<number>   job                a/<number> entry of the audit
  *   p/<page>     summaries of tasks     o   numbers that must never come twice
  *
  * Numbers in keys have twelve digits, so that keys sort as the numbers do.
  */
 
+import { settleJobs } from '../jobs/index.ts';
 import type { IndexRecord, State } from '../state/index.ts';
 import type { Change } from '../store/index.ts';
 import { encodePage, isPageFinal, PAGE_TASKS } from '../tasks/index.ts';
@@ -32,6 +34,8 @@ export const PREFIX = {
   deletion: 'x/',
   notes: 'm/',
   tombstones: 'y/',
+  job: 'j/',
+  audit: 'a/',
 } as const;
 
 const DIGITS = 12;
@@ -84,6 +88,7 @@ export function decodeIndex(bytes: Buffer): IndexRecord {
 
 /** All that the events since the last call changed, as writes; the state forgets that it changed. */
 export function takeChanges(state: State): Change[] {
+  settleJobs(state, state.touchedIndexes);
   const changes: Change[] = [];
   const put = (key: string, value: Uint8Array | undefined): void => {
     changes.push({ key, value });
@@ -92,7 +97,10 @@ export function takeChanges(state: State): Change[] {
   state.isClusterTouched = false;
   for (const id of drain(state.touchedNodes)) {
     const node = state.cluster.nodes.find((item) => item.id === id);
-    if (node === undefined) continue;
+    if (node === undefined) {
+      put(PREFIX.nodeUid + id, undefined);
+      continue;
+    }
     const { lastTaskUid, lastMark, seenUid } = node;
     put(PREFIX.nodeUid + id, encodeJson({ lastTaskUid, lastMark, seenUid }));
   }
@@ -107,6 +115,7 @@ export function takeChanges(state: State): Change[] {
   }
   state.touchedDeletions.clear();
   putCopies(state, put);
+  putJobs(state, put);
   for (const id of drain(state.touchedGroups)) {
     put(numberedKey(PREFIX.group, id), encodeJson(state.groups[id]));
   }
@@ -150,6 +159,18 @@ function putCopies(state: State, put: Put): void {
     const key = numberedKey(PREFIX.tombstones, seq);
     put(key, dead === undefined ? undefined : encodeTombstones(dead));
   }
+}
+
+function putJobs({ jobs }: State, put: Put): void {
+  for (const number of drain(jobs.touchedJobs)) {
+    const job = jobs.records.get(number);
+    put(numberedKey(PREFIX.job, number), job === undefined ? undefined : encodeJson(job));
+  }
+  for (const entry of jobs.newAudits)
+    put(numberedKey(PREFIX.audit, entry.number), encodeJson(entry));
+  for (const number of jobs.droppedAudits) put(numberedKey(PREFIX.audit, number), undefined);
+  jobs.newAudits = [];
+  jobs.droppedAudits = [];
 }
 
 function putIntent(state: State, seq: number, put: Put): void {

@@ -1,16 +1,19 @@
 /** The state from disk, and what has to be taken up again: level by level, nothing is remembered elsewhere. */
 import { assert } from '../../core/assert.ts';
 import { demote, hasOtherCopies, shardsOn, stateOf } from '../copies/index.ts';
+import { copiesByNode, isOver, settleJobs, takeUpJobs } from '../jobs/index.ts';
 import { closeSends, enterLane, isBefore, LEASE_MS, openIntent, progress } from '../lane/index.ts';
 import {
   ANY_MARK,
   type ClusterRecord,
   type Intent,
+  type JobRecord,
   type NameGroup,
   type NodeRecord,
   type Now,
   type OpenIntent,
   type PlacementRules,
+  pairKey,
   State,
   type TaskRecord,
 } from '../state/index.ts';
@@ -97,6 +100,7 @@ export function loadState(
   if (hasCopies) state.shrunkFloor = state.commitIndex;
   loadIntents(store, state, options.now);
   for (const node of cluster.nodes) if (node.isDoubted) state.recovery.doubted.add(node.id);
+  loadJobs(store, state, options.now);
   return state;
 }
 
@@ -150,6 +154,31 @@ function loadCopies(store: StoredState, state: State): void {
     state.tombstones.set(seq, dead);
     state.tombstoneCount += dead.hashes.length / 8;
   }
+}
+
+function loadJobs(store: StoredState, state: State, now: Now): void {
+  const { jobs } = state;
+  jobs.wallNs = now.wallNs;
+  for (const { value } of store.range(PREFIX.job)) {
+    const job = decodeJson<JobRecord>(value);
+    jobs.records.set(job.number, job);
+    jobs.nextJob = job.number + 1;
+    const { indexId, nodeId } = job;
+    if (indexId === null || nodeId === null) continue;
+    const index = state.indexes.get(indexId);
+    const left = index === undefined ? 0 : (copiesByNode(index).get(nodeId)?.left ?? 0);
+    const isKept = job.phase === 'cancelled' ? left > 0 : !isOver(job);
+    if (!isKept) continue;
+    jobs.ofPair.set(pairKey(indexId, nodeId), job.number);
+    jobs.left.set(job.number, left);
+  }
+  for (const { key } of store.range(PREFIX.audit)) {
+    const number = numberOfKey(key);
+    if (jobs.nextAudit === 1) jobs.firstAudit = number;
+    jobs.nextAudit = number + 1;
+  }
+  takeUpJobs(state);
+  settleJobs(state, state.indexes.keys());
 }
 
 function loadIntents(store: StoredState, state: State, now: Now): void {

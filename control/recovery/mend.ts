@@ -4,6 +4,7 @@
  * it there counts, so nobody else writes to it.
  */
 import { hasSeveralOwners } from '../catalog/index.ts';
+import { isHeldBack } from '../jobs/index.ts';
 import { type MachineEvent, markOf, type State } from '../state/index.ts';
 import { isChanging, isNodeReady } from './usable.ts';
 
@@ -22,7 +23,7 @@ export function startMending(state: State): void {
     for (const [nodeId, need] of Object.entries(index.needs)) {
       const key = `${index.id} ${nodeId}`;
       if (mending.has(key) || !isNodeReady(state, nodeId) || isChanging(state, index)) continue;
-      if (index.headUid === null) continue;
+      if (index.headUid === null || isHeldBack(state, index.id, nodeId)) continue;
       mending.set(key, state.nowMs);
       state.emit({
         kind: 'mendIndex',

@@ -5,6 +5,7 @@
  */
 import { assertNever } from '../../core/assert.ts';
 import { hasLateTasks, isInSync, notesOf, stateOf } from '../copies/index.ts';
+import { isHeldBack } from '../jobs/index.ts';
 import type { MachineEvent, Now, Recovery, RecoveryPhase, State } from '../state/index.ts';
 import {
   awaitGap,
@@ -176,6 +177,7 @@ function brokenWords(turn: Turn): string | undefined {
   const { shard, sourceId, targetId } = worker.place;
   const own = stateOf(index, shard, targetId);
   if (own !== 'filling') return `the copy is ${own ?? 'gone'}`;
+  if (isHeldBack(state, index.id, targetId)) return 'stopped by an operator';
   if (notesOf(state, { index, shard, nodeId: targetId })?.isKeyless === true) {
     return 'deletions it missed are not known any more';
   }

@@ -15,6 +15,7 @@ import {
   startFill,
   stateOf,
 } from '../copies/index.ts';
+import { isHeldBack } from '../jobs/index.ts';
 import type { IndexRecord, Recovery, State } from '../state/index.ts';
 import { isChanging, isNodeReady } from './usable.ts';
 
@@ -74,6 +75,7 @@ function waitingCopies(state: State): Waiting[] {
 /** Whether nothing about the copy itself keeps it from being filled now. */
 function mayBeFilled(state: State, { index, shard, nodeId }: CopyPlace, key: string): boolean {
   if (index.needs[nodeId] !== undefined || isChanging(state, index)) return false;
+  if (isHeldBack(state, index.id, nodeId)) return false;
   // A sidecar with an older view may still read the copy: what is written to it now is in no order.
   if (!isShrinkConfirmed(state, index, [shard])) return false;
   return (state.recovery.pauses.get(key)?.untilMs ?? 0) <= state.nowMs;

@@ -5,11 +5,13 @@
  * the same reducers run under a simulation.
  */
 import type { Effect, ReportReply } from './events.ts';
+import { JobState } from './job-state.ts';
 import type {
   ClusterRecord,
   CopyNotes,
   IndexRecord,
   Intent,
+  NodeRecord,
   TaskRecord,
   Tombstones,
 } from './records.ts';
@@ -194,6 +196,7 @@ export class State {
   isConfirmationNew = false;
 
   readonly recovery = new RecoveryState();
+  readonly jobs = new JobState();
 
   // What the current batch changed.
   readonly touchedNotes = new Set<string>();
@@ -246,6 +249,11 @@ export class State {
 
   touchCluster(): void {
     this.isClusterTouched = true;
+  }
+
+  /** Nodes that count. One that was added by a call and never looked at may be anybody's. */
+  memberNodes(): readonly NodeRecord[] {
+    return this.cluster.nodes.filter((node) => node.isAdopted || node.isAddedByCall !== true);
   }
 
   /** What a reader of `uid` gets: the visible index, else one that is being made. */

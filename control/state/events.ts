@@ -1,5 +1,6 @@
 /** What may happen to the state, and what follows from it. Events carry every clock value and random id. */
 import type { CopyState } from '../../core/topology.ts';
+import type { AdminEffect, AdminEvent } from './admin-events.ts';
 import type { Now } from './now.ts';
 import type {
   ClusterRecord,
@@ -206,6 +207,7 @@ export type MachineEvent =
   /** Topology, keys or node versions changed. */
   | { readonly kind: 'cluster'; readonly change: Partial<ClusterRecord> }
   | { readonly kind: 'nodeAdopted'; readonly nodeId: string; readonly lastTaskUid: number }
+  | AdminEvent
   | RecoveryEvent;
 
 /** What is to be done once the changes are on disk. */
@@ -248,4 +250,5 @@ export type Effect =
   | { readonly kind: 'taskFinished'; readonly seq: number; readonly status: string }
   /** Something that should not happen on healthy nodes; for the log. */
   | { readonly kind: 'alarm'; readonly words: string; readonly seq: number }
+  | AdminEffect
   | RecoveryEffect;

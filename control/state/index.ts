@@ -1,4 +1,6 @@
 /** The state as plain data, its events and effects. Knows nobody. */
+export type * from './admin-events.ts';
+export type * from './admin-records.ts';
 export {
   ANY_MARK,
   markOf,
@@ -12,6 +14,7 @@ export {
   type WaitingReader,
 } from './cluster-state.ts';
 export type * from './events.ts';
+export { pairKey } from './job-state.ts';
 export type * from './now.ts';
 export type * from './records.ts';
 export type * from './recovery-events.ts';

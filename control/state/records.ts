@@ -283,7 +283,11 @@ export interface NodeRecord {
   readonly id: string;
   url: string;
   readonly group: number;
-  readonly weight: number;
+  weight: number;
+  /** Absent: the configuration brought it. */
+  readonly isAddedByCall?: true;
+  /** What the configuration last said: a value that is changed there wins over one changed by a call. */
+  configured?: { readonly url: string; readonly weight: number };
   /** The marker was written: the node belongs to this cluster. */
   isAdopted: boolean;
   /** It lost data, and was not found usable since. */
@@ -312,6 +316,8 @@ export interface ClusterRecord {
   /** 16 lowercase hexadecimal characters. */
   readonly clusterId: string;
   nodes: NodeRecord[];
+  /** Ids of nodes that a call removed: a configuration that still names them does not bring them back. */
+  removedNodeIds?: readonly string[];
   keys: KeyRecord[];
   masterKeyHashHex: string;
   versionJson: string;

@@ -8,5 +8,5 @@ export { isAllowed, listTasks, type TaskPage, type TaskQuery } from './list.ts';
 export { closeGroups, groupFor, groupName, swapGroupNames } from './names.ts';
 export { addPage, encodePage, isPageFinal, PAGE_TASKS } from './pages.ts';
 export { addTask, batchFor, summarize, updateTask } from './registry.ts';
-export { renderTask } from './render.ts';
+export { detailsOf, renderTask } from './render.ts';
 export { formatDuration, formatTime, parseTime, timeMs } from './time.ts';

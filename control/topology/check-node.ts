@@ -24,6 +24,8 @@ export interface CheckOptions {
   readonly cluster: ClusterRecord;
   /** Version of the nodes in use; the first to be used sets it. Returns what holds from now on. */
   readonly claimVersion: (versionJson: string) => string;
+  /** Only looks: a fresh node is `usable` and stays unmarked. */
+  readonly isLookOnly?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -50,7 +52,7 @@ export async function checkNode(node: ControlNode, options: CheckOptions): Promi
     // One that lost data may have been written to before that was known: it is ours, though not empty.
     return record?.isAdopted === true || record?.isDoubted === true
       ? { kind: 'lost', reason: 'has lost its data: the marker written at adoption is gone' }
-      : adopt(node, cluster, version.text, signal);
+      : adopt(node, version.text, options);
   }
   if (marker.cluster !== cluster.clusterId) {
     return refused(node, `belongs to another Miroir cluster (${marker.cluster})`);
@@ -69,9 +71,8 @@ export async function checkNode(node: ControlNode, options: CheckOptions): Promi
 
 async function adopt(
   node: ControlNode,
-  cluster: ClusterRecord,
   versionJson: string,
-  signal: AbortSignal,
+  { cluster, signal, isLookOnly = false }: CheckOptions,
 ): Promise<NodeCheck> {
   const others = await otherIndexes(node, signal);
   if (others === undefined) return { kind: 'unreachable', reason: 'its indexes cannot be listed' };
@@ -81,6 +82,7 @@ async function adopt(
       `already holds indexes (${others.join(', ')}): only empty nodes can join a cluster`,
     );
   }
+  if (isLookOnly) return { kind: 'usable', versionJson, adoptedTaskUid: null };
   const marker = { cluster: cluster.clusterId, node: node.id, seq: 0 };
   const isWritten = await writeMarker(node, marker, signal);
   if (!isWritten) return { kind: 'unreachable', reason: 'its marker cannot be written' };

@@ -5,6 +5,7 @@ export {
   type ShardDifference,
   type ShardPair,
 } from './compare.ts';
+export { countShard } from './count.ts';
 export { listShard, type ShardList } from './list.ts';
 export type { ShardFault, ShardPlace } from './place.ts';
 export { readDocuments, type ShardDocuments } from './read.ts';

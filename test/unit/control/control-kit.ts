@@ -21,6 +21,7 @@ import {
 import { buildRoot } from '../../kit/paths.ts';
 
 export const MASTER_KEY = 'control-test-master-key';
+export const ADMIN_TOKEN = 'control-test-admin-token';
 
 /** A running (or failed) control process. */
 export interface ControlProcess {
@@ -64,7 +65,7 @@ export async function startProcess(folder: ControlFolder): Promise<ControlProces
     [join(buildRoot, 'control', 'main.js'), '--config', join(folder.path, 'config.yaml')],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, MIROIR_MASTER_KEY: MASTER_KEY },
+      env: { ...process.env, MIROIR_MASTER_KEY: MASTER_KEY, MIROIR_ADMIN_TOKEN: ADMIN_TOKEN },
     },
   );
   let stderr = '';
