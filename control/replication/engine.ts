@@ -36,6 +36,8 @@ export interface EngineRecord {
   readonly leader: string;
   /** Of the leader; empty if there is none. */
   readonly leaderAddress: string;
+  /** Who led last and handed over: it leaves the in-sync set when another one takes over. */
+  readonly resigned?: string;
   /** Replicas that hold every committed entry: only they may become leader. */
   readonly isr: readonly EngineIsrMember[];
   readonly members: readonly EngineMember[];

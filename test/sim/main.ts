@@ -1,5 +1,6 @@
 /**
- * Simulates sidecars, control and recovery with model nodes under faults.
+ * Simulates two worlds under faults: sidecars, control and recovery with model nodes (`lanes`), and control
+ * replicas with an engine (`replicas`). `--world` says which; all by default.
  *
  *   npm run sim -- --seeds N [--from S] [--seconds T]    many seeds; exit 1 if one broke a rule
  *   npm run sim -- --seed S --trace                      one seed, and what happened in it
@@ -7,18 +8,19 @@
  *   npm run sim -- --bug NAME --seed S --trace           one of them at work
  */
 import { register } from 'node:module';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { SMALL_BOUNDS } from './bounds.ts';
 import { findBugs } from './bugs/find.ts';
-import { BUGS } from './bugs/list.ts';
+import type { Bug } from './bugs/list.ts';
 import { Coverage } from './coverage.ts';
 import { type FailedSeed, type JobsResult, runJobs } from './jobs.ts';
 import { missing, SEEDS_FOR_ALL } from './sometimes.ts';
+import { LANES, REPLICAS, type SimulatedWorld } from './worlds.ts';
 
-const TURNS = 300;
 const TRACE_LINES = 200;
 
 interface Options {
+  readonly world: string;
   readonly seeds: string;
   readonly from: string;
   readonly seconds?: string;
@@ -32,6 +34,11 @@ interface Options {
 }
 
 const options = new Command('sim')
+  .addOption(
+    new Option('--world <name>', 'what is simulated')
+      .choices(['lanes', 'replicas', 'all'])
+      .default('all'),
+  )
   .option('--seeds <count>', 'how many seeds', '2000')
   .option('--from <seed>', 'the first of them', '1')
   .option('--seconds <seconds>', 'stop after so long')
@@ -45,30 +52,47 @@ const options = new Command('sim')
   .parse()
   .opts<Options>();
 
-if (options.bugs === true) process.exitCode = await allBugs();
-else if (options.seed !== undefined) process.exitCode = await oneSeed(Number(options.seed));
-else process.exitCode = await manySeeds();
+const worlds = [LANES, REPLICAS].filter(
+  ({ name }) => options.world === 'all' || options.world === name,
+);
+const closing: string[] = [];
+let exitCode = 0;
+for (const world of worlds) {
+  if (worlds.length > 1) console.log(`--- ${world.name}`);
+  exitCode = Math.max(exitCode, await simulate(world));
+}
+if (closing.length > 0) console.log(closing.join('; '));
+process.exitCode = exitCode;
 
-async function allBugs(): Promise<number> {
+function simulate(world: SimulatedWorld): Promise<number> {
+  if (options.bugs === true) return allBugs(world);
+  return options.seed === undefined ? manySeeds(world) : oneSeed(world, Number(options.seed));
+}
+
+async function allBugs(world: SimulatedWorld): Promise<number> {
   const names = options.only?.split(',');
-  const bugs = BUGS.filter((bug) => names?.includes(bug.name) !== false);
+  const bugs = world.bugs.filter((bug) => names?.includes(bug.name) !== false);
   const found = await findBugs(bugs, {
-    turns: TURNS,
+    world: world.name,
+    turns: world.turns,
     seeds: Number(options.seeds),
     onResult: (line) => console.log(line),
   });
-  console.log(`${found} of ${bugs.length} planted bugs found`);
+  closing.push(`${world.name}: ${found} of ${bugs.length} planted bugs found`);
   return found === bugs.length ? 0 : 1;
 }
 
-async function oneSeed(seed: number): Promise<number> {
-  const bug = BUGS.find(({ name }) => name === options.bug);
-  if (options.bug !== undefined && bug === undefined) throw new Error(`no bug ${options.bug}`);
+async function oneSeed(world: SimulatedWorld, seed: number): Promise<number> {
+  const bug = plantedBug(world);
+  if (options.bug !== undefined && bug === undefined) return 0;
   register('../kit/patch-hook.js', import.meta.url, {
     data: [...SMALL_BOUNDS, ...(bug?.patches ?? [])],
   });
-  const { runSeed } = await import('./run-seed.ts');
-  const result = runSeed(seed, { coverage: new Coverage(), turns: TURNS, isTraced: true });
+  const play =
+    world === LANES
+      ? (await import('./run-seed.ts')).runSeed
+      : (await import('./replication/run-seed.ts')).runReplicaSeed;
+  const result = play(seed, { coverage: new Coverage(), turns: world.turns, isTraced: true });
   const lines = options.trace === true ? result.lines : result.lines.slice(-TRACE_LINES);
   if (options.trace === true || result.rule !== null) for (const line of lines) console.log(line);
   console.log(
@@ -77,12 +101,23 @@ async function oneSeed(seed: number): Promise<number> {
   return result.rule === null ? 0 : 1;
 }
 
-async function manySeeds(): Promise<number> {
-  const bug = BUGS.find(({ name }) => name === options.bug);
+/** The one that was asked for, if it is one of this world. */
+function plantedBug(world: SimulatedWorld): Bug | undefined {
+  const isKnown = [LANES, REPLICAS].some(({ bugs }) =>
+    bugs.some(({ name }) => name === options.bug),
+  );
+  if (options.bug !== undefined && !isKnown) throw new Error(`no bug ${options.bug}`);
+  return world.bugs.find(({ name }) => name === options.bug);
+}
+
+async function manySeeds(world: SimulatedWorld): Promise<number> {
+  const bug = plantedBug(world);
+  if (options.bug !== undefined && bug === undefined) return 0;
   const result = await runJobs({
+    world: world.name,
     from: Number(options.from),
     count: Number(options.seeds),
-    turns: TURNS,
+    turns: world.turns,
     jobCount: Number(options.jobs),
     limitMs: Number(options.seconds ?? 1e9) * 1_000,
     patches: bug?.patches ?? [],
@@ -91,12 +126,12 @@ async function manySeeds(): Promise<number> {
   printCoverage(result.coverage);
   printFailures(result.failures);
   if (result.errors !== '') console.log(result.errors);
-  const lacking = result.count >= SEEDS_FOR_ALL ? missing(result.coverage) : [];
+  const lacking = result.count >= SEEDS_FOR_ALL ? missing(result.coverage, world.sometimes) : [];
   for (const words of lacking) console.log(`TOO RARE ${words}`);
-  printSum(result);
+  closing.push(sumOf(world, result));
   const [first] = result.failures;
   if (first !== undefined) {
-    console.log(`see: npm run sim -- --seed ${first.seed} --trace`);
+    console.log(`see: npm run sim -- --world ${world.name} --seed ${first.seed} --trace`);
   }
   return result.failures.length > 0 || lacking.length > 0 || result.errors !== '' ? 1 : 0;
 }
@@ -119,9 +154,7 @@ function printFailures(failures: readonly FailedSeed[]): void {
   }
 }
 
-function printSum({ count, failures, seconds }: JobsResult): void {
+function sumOf(world: SimulatedWorld, { count, failures, seconds }: JobsResult): string {
   const rate = (count / seconds).toFixed(1);
-  console.log(
-    `${count} seeds, ${failures.length} violations, ${seconds.toFixed(1)} s, ${rate} seeds/s`,
-  );
+  return `${world.name}: ${count} seeds, ${failures.length} violations, ${seconds.toFixed(1)} s, ${rate} seeds/s`;
 }

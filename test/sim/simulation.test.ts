@@ -18,7 +18,16 @@ const LIMIT_MS = 400_000;
 const { test, run } = suite('simulation');
 
 const play = (from: number, count: number) =>
-  runJobs({ from, count, turns: TURNS, jobCount: 2, limitMs: 1e9, patches: [], keepsGoing: false });
+  runJobs({
+    world: 'lanes',
+    from,
+    count,
+    turns: TURNS,
+    jobCount: 2,
+    limitMs: 1e9,
+    patches: [],
+    keepsGoing: false,
+  });
 
 test(
   'seeds that once broke a rule break none',
@@ -54,7 +63,12 @@ test(
     assert.ok(quick.length > 0);
     const lines: string[] = [];
     const onResult = (line: string) => lines.push(line);
-    const found = await findBugs(quick, { turns: TURNS, seeds: BUG_SEEDS, onResult });
+    const found = await findBugs(quick, {
+      world: 'lanes',
+      turns: TURNS,
+      seeds: BUG_SEEDS,
+      onResult,
+    });
     assert.is(found, quick.length, lines.join('\n'));
   },
   LIMIT_MS,

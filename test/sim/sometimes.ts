@@ -51,9 +51,9 @@ export const SOMETIMES: readonly string[] = [
   'copy filling -> suspect',
 ];
 
-/** What was met too rarely. */
-export function missing(coverage: Coverage): string[] {
-  return SOMETIMES.filter((name) => coverage.get(name) < HITS_MIN).map(
-    (name) => `${name}: ${coverage.get(name)} of ${HITS_MIN}`,
-  );
+/** What was met too rarely, of these names. */
+export function missing(coverage: Coverage, names: readonly string[]): string[] {
+  return names
+    .filter((name) => coverage.get(name) < HITS_MIN)
+    .map((name) => `${name}: ${coverage.get(name)} of ${HITS_MIN}`);
 }

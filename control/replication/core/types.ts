@@ -14,6 +14,12 @@ export interface LogPosition {
   readonly index: number;
 }
 
+/** A position that somebody saw committed. */
+export interface SeenPosition extends LogPosition {
+  /** Positions seen before an operator accepted a loss say nothing of the time after it. */
+  readonly clusterId: string;
+}
+
 /** The end of a log: two logs with the same chain at an index are equal up to it. */
 export interface LogPoint extends LogPosition {
   /** 16 bytes in hex. */
@@ -138,6 +144,7 @@ export type ReplicaMessage =
       readonly storeId: string;
       readonly index: number;
       readonly chain: string;
+      readonly committed: SeenPosition;
       readonly round: number;
       /** Clock of the sender. */
       readonly sentMs: number;
@@ -148,7 +155,7 @@ export type ReplicaMessage =
       readonly epoch: number;
       readonly storeId: string;
       readonly index: number;
-      readonly committed: LogPosition;
+      readonly committed: SeenPosition;
       readonly round: number;
       readonly sentMs: number;
     }
@@ -156,19 +163,18 @@ export type ReplicaMessage =
       /** An epoch that was replaced. */
       readonly kind: 'refuse';
       readonly fence: number;
-      readonly committed: LogPosition;
+      readonly committed: SeenPosition;
     }
   /** Before a takeover. */
   | { readonly kind: 'ask'; readonly askNo: number }
   | {
       readonly kind: 'tell';
       readonly askNo: number;
-      readonly clusterId: string;
       readonly storeId: string;
       readonly fence: number;
       readonly last: LogPosition;
       /** Entries up to here are known to be committed. */
-      readonly committed: LogPosition;
+      readonly committed: SeenPosition;
     }
   /** The leader is leader no more: read the record. */
   | { readonly kind: 'released'; readonly epoch: number };
@@ -197,8 +203,8 @@ export type CoreEvent = { readonly nowMs: number } & (
   | { readonly kind: 'propose'; readonly entry: Entry }
   /** Answered by `readConfirmed` or `readRefused`. */
   | { readonly kind: 'read'; readonly ticket: number }
-  /** Someone has seen this position: a leader behind it has lost data and must not lead. */
-  | { readonly kind: 'witnessed'; readonly position: LogPosition }
+  /** A caller has seen this position: a leader behind it has lost data and must not lead. */
+  | { readonly kind: 'witnessed'; readonly position: SeenPosition }
   /** Planned handover; answered by `resigned`, at once if this replica does not lead. */
   | { readonly kind: 'resign' }
   /** Answered by `membersChanged`. One at a time. */

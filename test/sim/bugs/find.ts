@@ -1,9 +1,11 @@
 /** Plants bugs one after another and looks for the first seed that each of them breaks. */
+import type { WorldName } from '../job/main.ts';
 import { type FailedSeed, runJobs } from '../jobs.ts';
 import type { Bug } from './list.ts';
 
 /** How long is looked, and who hears of each bug. */
 export interface FindOptions {
+  readonly world: WorldName;
   readonly turns: number;
   readonly seeds: number;
   readonly onResult: (line: string) => void;
@@ -58,11 +60,12 @@ function brokenWords(failed: FailedSeed | undefined): string | undefined {
 
 function play(
   bug: Bug | undefined,
-  { turns }: FindOptions,
+  { turns, world }: FindOptions,
   seeds: { readonly from: number; readonly count: number },
 ) {
   return runJobs({
     ...seeds,
+    world,
     turns,
     jobCount: 1,
     limitMs: 1e9,

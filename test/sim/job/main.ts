@@ -8,8 +8,12 @@ import { register } from 'node:module';
 import type { Patch } from '../../kit/patch-hook.ts';
 import { SMALL_BOUNDS } from '../bounds.ts';
 
+/** What is simulated: sidecars, control and recovery with model nodes, or control replicas with an engine. */
+export type WorldName = 'lanes' | 'replicas';
+
 /** What a job is to do. */
 export interface JobOrder {
+  readonly world: WorldName;
   readonly from: number;
   /** How many seeds, at most. */
   readonly count: number;
@@ -41,7 +45,10 @@ register('../../kit/patch-hook.js', import.meta.url, {
   data: [...SMALL_BOUNDS, ...order.patches],
 });
 const { Coverage } = await import('../coverage.ts');
-const { runSeed } = await import('../run-seed.ts');
+const runSeed =
+  order.world === 'lanes'
+    ? (await import('../run-seed.ts')).runSeed
+    : (await import('../replication/run-seed.ts')).runReplicaSeed;
 
 const coverage = new Coverage();
 const startedMs = performance.now();
