@@ -53,7 +53,8 @@ export function environmentFolder(folder: string): string {
 
 /**
  * Opens or creates the environment in exactly this folder, with the guards that were found necessary: no
- * overlapping sync, no write map, no cache, a fixed map size, values as bytes.
+ * overlapping sync, no write map, no cache, a fixed map size, values as bytes. One that is only read is not
+ * completed: `state` and `log` are undefined if they are not there.
  */
 export function openEnvironment(
   path: string,

@@ -3,19 +3,23 @@
  * is one chain from its base to its end, and the state holds what the log's last entries say of each key. The
  * last finds pages that are whole but old, which no checksum does.
  */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { openPlain, openValue } from './codec.ts';
-import { type Environment, endOf, openEnvironment } from './environment.ts';
+import { DATA_NAME, type Environment, endOf, openEnvironment } from './environment.ts';
 import { readEntry } from './log.ts';
 import { decodeEntry, followsChain, readHead } from './log-entry.ts';
 import { type Meta, parseMeta, readRawMeta, SCHEMA_VERSION } from './meta.ts';
 
 /** Bytes of the log, from its end, that are held against the state. */
 const COMPARED_BYTES = 8 * 1024 * 1024;
+const UNUSED_BYTES_MAX = 16 * 4_096;
 
 /** Reads the environment in this folder. Throws at the first thing that is wrong, if it can still throw. */
 export async function readThrough(folder: string, skimmed: readonly string[]): Promise<void> {
   const environment = openEnvironment(folder, { isReadOnly: true });
   try {
+    if (isUnused(environment, folder)) return;
     const raw = readRawMeta(environment);
     const isCurrent = raw?.schema === SCHEMA_VERSION;
     readState(environment, { skimmed, open: isCurrent ? openValue : openPlain });
@@ -27,6 +31,13 @@ export async function readThrough(folder: string, skimmed: readonly string[]): P
   } finally {
     await environment.root.close();
   }
+}
+
+/** The first start ended before it had made the parts of the environment, which takes a few pages. */
+function isUnused(environment: Partial<Environment>, folder: string): boolean {
+  if (environment.state !== undefined && environment.log !== undefined) return false;
+  if (statSync(join(folder, DATA_NAME)).size <= UNUSED_BYTES_MAX) return true;
+  throw new Error('it holds neither a state nor a log');
 }
 
 interface Reading {

@@ -41,6 +41,8 @@ import {
 import { migrate } from './migrations.ts';
 import { type SnapshotOptions, takeSnapshot } from './snapshot.ts';
 
+const REASON_LIMIT_MS = 1_000;
+
 /** How a store is opened. */
 export interface StoreOptions {
   /** The data folder. */
@@ -188,8 +190,9 @@ export class Store {
       await root.flushed;
       this.#meta = next;
     } catch (error) {
-      this.#poison(error);
-      throw error;
+      const failure = await reasonOf(error);
+      this.#poison(failure);
+      throw failure;
     } finally {
       this.#isWriting = false;
     }
@@ -283,6 +286,15 @@ export class Store {
     this.#isPoisoned = true;
     this.#onPoisoned(error);
   }
+}
+
+/** A commit that failed says why in a promise of its own, which nobody may leave unheard. */
+async function reasonOf(error: unknown): Promise<unknown> {
+  const { commitError } = error as { readonly commitError?: Promise<never> };
+  if (commitError === undefined) return error;
+  const reason = commitError.catch((cause: Error) => cause);
+  const late = new Promise((resolve) => setTimeout(resolve, REASON_LIMIT_MS, error));
+  return Promise.race([reason, late]);
 }
 
 /** The place after entries that were just encoded onto `last`. */

@@ -158,6 +158,23 @@ test('a clean stop spares the look, and a change of the file brings it back', as
   await examineFolder(folder);
 });
 
+test('a file in which nothing was made yet is no damage', async () => {
+  const folder = folders.fresh();
+  const { open } = await import('lmdb');
+  const raw = open<Buffer, string>({
+    path: folder,
+    noSubdir: false,
+    encoding: 'binary',
+    maxDbs: 8,
+  });
+  await raw.close();
+  await examineFolder(folder);
+  const store = openStore(folder);
+  await store.commit([{ key: 'k', value: Buffer.from('v') }]);
+  await store.close();
+  await examineFolder(folder);
+});
+
 test('data of a newer version is refused in one line', async () => {
   const folder = folders.fresh();
   const store = openStore(folder);
