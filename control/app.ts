@@ -1,7 +1,7 @@
 /**
- * A replica of control: the data folder, the store, the gRPC server, and the leader's part (leader/) while
- * this replica leads. `startControl` resolves when it serves; problems that a person must solve reject with
- * one clear line (see main.ts).
+ * Control: a replica alone (its own LMDB is all that it agrees with), or one of several (replication/).
+ * `startControl` resolves when it serves; problems that a person must solve reject with one clear line (see
+ * main.ts).
  */
 import { randomBytes } from 'node:crypto';
 import { type MiroirConfig, readSecret } from '../core/config/index.ts';
@@ -12,6 +12,7 @@ import type { Position } from '../core/topology.ts';
 import { soleReplica, startApi } from './api/index.ts';
 import { LeaderApp } from './leader/index.ts';
 import { PREFIX } from './machine/index.ts';
+import { checkReplicas, Replica } from './replication/index.ts';
 import {
   type Change,
   type DataDir,
@@ -41,27 +42,58 @@ export interface Control {
 /** Starts control. */
 export async function startControl(options: ControlOptions): Promise<Control> {
   const { config } = options;
+  checkReplicas(config);
+  // A key that cannot be read is told before anything is served.
+  readSecret(config.auth, 'master_key');
   const folder = await holdDataDir(config.control.data_dir);
   try {
     await examineFolder(folder.path, [PREFIX.task]);
-    const store = new Store({
-      folder: folder.path,
-      nowSeconds: Date.now() / 1_000,
-      freshId: () => randomBytes(16).toString('hex'),
-      onPoisoned: options.onBroken,
-    });
-    return await serve(options, folder, store);
+    return await (config.control.engine === 'local'
+      ? startAlone(options, folder)
+      : startReplica(options, folder));
   } catch (error) {
     await folder.release();
     throw error;
   }
 }
 
-async function serve(options: ControlOptions, folder: DataDir, store: Store): Promise<Control> {
-  const { config, logger, metrics } = options;
-  // A key that cannot be read is told before anything is served.
-  readSecret(config.auth, 'master_key');
+async function startReplica(options: ControlOptions, folder: DataDir): Promise<Control> {
+  const { config, logger } = options;
+  const { renew_ms, expiry_ms } = config.control;
+  const engine = undefined as never;
+  void {
+    callTimeoutMs: renew_ms / 2,
+    expiryMs: expiry_ms,
+    env: process.env,
+    wallMs: Date.now,
+    onProblem: (problem: string) =>
+      logger.error({ problem }, 'the engine cannot be used as it should'),
+  };
   const space = await watchSpace(folder, logger);
+  const replica = new Replica({ ...options, folder, engine, space });
+  await replica.start();
+  return {
+    address: replica.address,
+    close: async () => {
+      space.close();
+      await replica.close();
+    },
+  };
+}
+
+async function startAlone(options: ControlOptions, folder: DataDir): Promise<Control> {
+  const { config, logger, metrics } = options;
+  const store = new Store({
+    folder: folder.path,
+    nowSeconds: Date.now() / 1_000,
+    freshId: () => randomBytes(16).toString('hex'),
+    onPoisoned: options.onBroken,
+  });
+  const space = await watchSpace(folder, logger);
+  // It may have been one of several before.
+  if (store.appliedIndex < store.position.index) {
+    await store.write({ entries: [], commitIndex: store.position.index });
+  }
   const leader = new LeaderApp({
     config,
     logger,
@@ -79,11 +111,11 @@ async function serve(options: ControlOptions, folder: DataDir, store: Store): Pr
   await leader.start();
   const onProblem = (problem: string): void =>
     logger.error({ problem }, 'renewed certificates are not used');
-  const credentials = serverCredentials(config.control.tls, { onProblem });
   const api = await startApi({
     listen: config.control.listen,
-    credentials,
+    credentials: serverCredentials(config.control.tls, { onProblem }),
     leaderAddress: () => '',
+    hasSeen: () => true,
   });
   api.serve(leader.services, true);
   return {

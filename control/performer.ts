@@ -43,7 +43,7 @@ export type ClusterReply = Extract<Effect, { kind: 'confirmReply' | 'confirmNode
 export class Performer {
   readonly #options: PerformerOptions;
   readonly #tails = new Map<string, Tail>();
-  /** Intents that were open when this process began: their calls may have been made before. */
+  /** Intents that were open when this leader began: their calls may have been made before. */
   readonly #inherited: ReadonlySet<number>;
   #runner: Runner | undefined;
   readonly #recovery: RecoveryPerformer;
@@ -159,7 +159,8 @@ export class Performer {
     if (intent === undefined || node === undefined || place === undefined || step === undefined)
       return;
     const mayBeSent = this.#inherited.has(seq);
-    const outcome = await runStep({ intent, step, node, mayBeSent, signal });
+    const areOthersDone = () => now().steadyMs >= state.othersCallUntilMs;
+    const outcome = await runStep({ intent, step, node, mayBeSent, areOthersDone, signal });
     if (outcome === undefined) return;
     this.#runner?.submit({ kind: 'stepDone', seq, step: place, outcome, now: now() });
   }

@@ -2,6 +2,7 @@
  * Performs what recovery wants done (see performer.ts): its calls to nodes, indexes to be made good, markers,
  * and the log lines by which an operator sees copies go and come back.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../core/telemetry/index.ts';
 import type { Runner } from './machine/index.ts';
 import { type ControlNode, mendIndex, RecoveryCalls, removeOtherIndexes } from './nodes/index.ts';
@@ -79,6 +80,7 @@ export class RecoveryPerformer {
       }
       return uids;
     };
+    await this.#othersDone();
     const { isDone, reason: why } = await removeOtherIndexes(node, kept, signal);
     if (!isDone)
       logger.warn({ node: nodeId, reason: why }, 'indexes left on a node were not removed');
@@ -101,11 +103,19 @@ export class RecoveryPerformer {
     logger.warn({ ...fields, reason }, 'a copy could not be filled; it is tried again');
   }
 
+  /** A call without a tag, made now, could be undone by one that an earlier leader has under way. */
+  async #othersDone(): Promise<void> {
+    const { state, now, signal } = this.#options;
+    const waitMs = state.othersCallUntilMs - now().steadyMs;
+    if (waitMs > 0) await delay(waitMs, undefined, { signal }).catch(() => {});
+  }
+
   async #mend(effect: EffectOf<'mendIndex'>): Promise<void> {
     const { nodes, now, logger, signal, submit } = this.#options;
     const { indexId, nodeId, indexUid, settingsVersion, need } = effect;
     const node = nodes.get(nodeId);
     if (node === undefined) return;
+    await this.#othersDone();
     logger.info({ node: nodeId, index: indexUid, need }, 'an index on a node is made good');
     const { isDone, reason, lastTask } = await mendIndex(node, effect, signal);
     if (!isDone) logger.warn({ node: nodeId, index: indexUid, reason }, 'it was not');
@@ -126,6 +136,7 @@ export class RecoveryPerformer {
     const { nodes, state, now, signal, submit } = this.#options;
     const node = nodes.get(nodeId);
     if (node === undefined) return;
+    await this.#othersDone();
     const marker = { cluster: state.cluster.clusterId, node: nodeId, seq };
     if (!(await writeMarker(node, marker, signal))) return;
     submit({ kind: 'markerWritten', nodeId, seq, now: now() });

@@ -25,6 +25,8 @@ export interface WatchersOptions {
   readonly signal: AbortSignal;
   /** A node is found otherwise than before. */
   readonly onHealth: () => void;
+  /** How long the nodes of a cluster that has served before are waited for. Default: 10 s, as for a new one. */
+  readonly startWaitMs?: number;
 }
 
 /** Watches all nodes. */
@@ -71,7 +73,7 @@ export class Watchers {
   }
 
   /**
-   * Checks every node once, for at most 10 s; those that do not answer are tried again in the background.
+   * Checks every node once, for a limited time; those that do not answer are tried again in the background.
    * Throws TopologyError if a node must not be used in a new cluster; in one that has served before, the
    * others go on serving and the log says why. `onUp` runs when a node comes up.
    */
@@ -79,16 +81,14 @@ export class Watchers {
     const { nodes, runner, now, signal } = this.#options;
     const refusals: string[] = [];
     const isFirstStart = !this.#options.state.cluster.nodes.some((node) => node.isAdopted);
+    const waitMs = isFirstStart ? START_WAIT_MS : (this.#options.startWaitMs ?? START_WAIT_MS);
     this.#onUp = onUp;
     const probes = [...nodes.values()].map((node) => {
       runner.submit({ kind: 'nodeHealth', nodeId: node.id, isUp: false, now: now() });
       return this.#makeProbe(node, (words) => refusals.push(words));
     });
     const first = Promise.all(probes.map((probe) => probe.start()));
-    await Promise.race([
-      first,
-      new Promise((resolve) => setTimeout(resolve, START_WAIT_MS).unref()),
-    ]);
+    await Promise.race([first, new Promise((resolve) => setTimeout(resolve, waitMs).unref())]);
     const [refusal] = refusals;
     if (refusal !== undefined && isFirstStart) {
       this.close();

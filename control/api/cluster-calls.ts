@@ -17,6 +17,8 @@ const WAITING_MAX = 10_000;
 export interface ClusterCallsOptions {
   readonly submit: (event: MachineEvent) => void;
   readonly now: () => Now;
+  /** Of the leader that serves. */
+  readonly epoch: () => bigint;
   /** Of the last commit that changed what watchers see. */
   readonly viewPosition: () => Position;
 }
@@ -59,12 +61,14 @@ export class ClusterCalls {
     answer: sendUnaryData<ConfirmResponse>,
   ): void {
     const { sidecarId, position } = call.request;
-    const index = Number(position?.index ?? 0n);
+    const { submit, now, epoch } = this.#options;
+    // A view of an earlier leader proves nothing of what this one did: it is renewed with the next change.
+    const isOfThisLeader = position?.epoch === epoch();
+    const index = isOfThisLeader ? Number(position.index) : 0;
     const ticket = this.#wait(answer, (effect) => {
       if (effect.kind === 'confirmReply') answer(null, { leaseMs: effect.leaseMs });
     });
     if (ticket === undefined) return;
-    const { submit, now } = this.#options;
     submit({ kind: 'confirm', sidecarId, index, ticket, now: now() });
   }
 

@@ -5,7 +5,7 @@ export { ClusterCalls } from './cluster-calls.ts';
 export { clusterHandlers } from './cluster-service.ts';
 export { keyHandlers } from './key-service.ts';
 export { type Api, ListenError, startApi } from './server.ts';
-export { LEADS_NO_MORE, type Services } from './services.ts';
+export { type CallError, LEADS_NO_MORE, notLeading, type Services } from './services.ts';
 export { taskHandlers } from './task-service.ts';
 export type { Secrets } from './view-messages.ts';
 export { WatchHub } from './watch-hub.ts';

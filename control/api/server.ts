@@ -12,6 +12,7 @@ import {
 import { HealthImplementation } from 'grpc-health-check';
 import { ClusterServiceService } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { KeysServiceService } from '../../proto/gen/miroir/keys/v1/keys.ts';
+import { ReplicationServiceService } from '../../proto/gen/miroir/replication/v1/replication.ts';
 import { TaskServiceService } from '../../proto/gen/miroir/tasks/v1/tasks.ts';
 import { WriteServiceService } from '../../proto/gen/miroir/write/v1/write.ts';
 import { ADMIN_DEFINITIONS } from './admin/index.ts';
@@ -23,13 +24,14 @@ const SHUTDOWN_MS = 2_000;
 /** Name under which health says whether this replica leads. */
 const LEADER_SERVICE = 'miroir.leader';
 
-/** All services that a leader serves. */
+/** All services that a replica may serve. */
 const DEFINITIONS: readonly ServiceDefinition[] = [
   WriteServiceService,
   TaskServiceService,
   KeysServiceService,
   ClusterServiceService,
   ...ADMIN_DEFINITIONS,
+  ReplicationServiceService,
 ];
 
 /** The listening server. */
@@ -54,6 +56,8 @@ export async function startApi(options: {
   readonly credentials?: ServerCredentials;
   /** host:port of the leader as far as it is known. */
   readonly leaderAddress: () => string;
+  /** See Serving. */
+  readonly hasSeen: (epoch: number, index: number) => boolean;
 }): Promise<Api> {
   // What goes wrong is told by us, in one place and one shape.
   setLogVerbosity(logVerbosity.NONE);
@@ -67,10 +71,7 @@ export async function startApi(options: {
   });
   let current: Services = new Map();
   for (const definition of DEFINITIONS) {
-    server.addService(
-      definition,
-      switched(definition, () => current, options.leaderAddress),
-    );
+    server.addService(definition, switched(definition, { ...options, current: () => current }));
   }
   const health = new HealthImplementation({ '': 'SERVING', [LEADER_SERVICE]: 'NOT_SERVING' });
   health.addToServer(server);

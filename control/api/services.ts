@@ -11,8 +11,9 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 
-/** Key of the metadata that says where the leader listens. */
-export const LEADER_KEY = 'miroir-leader';
+const LEADER_KEY = 'miroir-leader';
+/** Metadata of a call: the highest position its caller has seen, `epoch.index`. */
+const SEEN_KEY = 'miroir-seen';
 
 /** Handlers by service. A method that has none is refused. */
 export type Services = ReadonlyMap<ServiceDefinition, UntypedServiceImplementation>;
@@ -37,25 +38,41 @@ export function notLeading(leaderAddress: string): CallError {
   return { code: status.UNAVAILABLE, details: 'this replica of control does not lead', metadata };
 }
 
+/** Who serves now. */
+export interface Serving {
+  readonly current: () => Services;
+  readonly leaderAddress: () => string;
+  /** A caller has seen this position. False if whoever serves here must not answer it. */
+  readonly hasSeen: (epoch: number, index: number) => boolean;
+}
+
 /** Handlers of a service that pass each call on to whoever serves it at that moment. */
 export function switched(
   definition: ServiceDefinition,
-  current: () => Services,
-  leaderAddress: () => string,
+  { current, leaderAddress, hasSeen }: Serving,
 ): UntypedServiceImplementation {
   const handlers: UntypedServiceImplementation = {};
   for (const [name, { requestStream, responseStream }] of Object.entries(definition)) {
     // biome-ignore lint/suspicious/noExplicitAny: calls of four kinds pass through
     handlers[name] = (call: any, answer?: (error: CallError) => void) => {
+      const isKnown = isSeen(call.metadata, hasSeen);
       const handler = current().get(definition)?.[name] as
         | ((call: unknown, answer?: unknown) => void)
         | undefined;
-      if (handler !== undefined) handler(call, answer);
+      if (handler !== undefined && isKnown) handler(call, answer);
       else if (responseStream) endStream(call, requestStream, notLeading(leaderAddress()));
       else answer?.(notLeading(leaderAddress()));
     };
   }
   return handlers;
+}
+
+function isSeen(metadata: Metadata, hasSeen: Serving['hasSeen']): boolean {
+  const [seen] = metadata.get(SEEN_KEY);
+  if (seen === undefined) return true;
+  const [epoch, index] = seen.toString().split('.').map(Number);
+  if (!Number.isSafeInteger(epoch) || !Number.isSafeInteger(index)) return true;
+  return hasSeen(Number(epoch), Number(index));
 }
 
 function endStream(

@@ -14,13 +14,16 @@ export interface Secrets {
   readonly internalKey: string;
 }
 
+/** What of the state is shown: of all of it, or of what a replica that does not lead knows. */
+export type ShownState = Pick<State, 'cluster' | 'visible' | 'head' | 'entryOf'>;
+
 /** A position. */
 export function toPosition(position: Position): PositionMessage {
   return { epoch: position.epoch, index: position.index };
 }
 
 /** Cluster-wide values. */
-export function toCluster(state: State, secrets: Secrets): Cluster {
+export function toCluster(state: Pick<ShownState, 'cluster'>, secrets: Secrets): Cluster {
   const { cluster } = state;
   return {
     clusterId: cluster.clusterId,
@@ -40,13 +43,13 @@ export function toCluster(state: State, secrets: Secrets): Cluster {
 }
 
 /** The entry of a name; undefined if nothing is called so. */
-export function toIndex(state: State, uid: string): Index | undefined {
+export function toIndex(state: Pick<ShownState, 'entryOf'>, uid: string): Index | undefined {
   const entry = state.entryOf(uid);
   return entry === undefined ? undefined : indexMessage(entry.index, uid, entry.isVisible);
 }
 
 /** All names with an entry. */
-export function allUids(state: State): Set<string> {
+export function allUids(state: Pick<ShownState, 'visible' | 'head'>): Set<string> {
   return new Set([...state.visible.keys(), ...state.head.keys()]);
 }
 

@@ -8,8 +8,14 @@ import { type ServerWritableStream, status } from '@grpc/grpc-js';
 import type { Position } from '../../core/topology.ts';
 import type { WatchRequest, WatchResponse } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import type { ViewChange } from '../machine/index.ts';
-import type { State } from '../state/index.ts';
-import { allUids, type Secrets, toCluster, toIndex, toPosition } from './view-messages.ts';
+import {
+  allUids,
+  type Secrets,
+  type ShownState,
+  toCluster,
+  toIndex,
+  toPosition,
+} from './view-messages.ts';
 
 const HEARTBEAT_MS = 1_000;
 const DEAF_MS = 10_000;
@@ -28,7 +34,7 @@ interface Watcher {
 
 /** What the hub reads. */
 export interface WatchHubOptions {
-  readonly state: State;
+  readonly state: ShownState;
   readonly secrets: () => Secrets;
   readonly steadyMs: () => number;
   /** Of the last commit. */

@@ -32,6 +32,17 @@ export function closeSends(state: State, open: OpenIntent): void {
   }
 }
 
+/** An internal step that an earlier leader may have sent: its connections are closed, or will be in time. */
+export function closeInherited(state: State, open: OpenIntent): void {
+  if (state.nowMs >= state.othersCallUntilMs) {
+    state.inheritedSends.delete(open.intent.seq);
+    closeSends(state, open);
+    return;
+  }
+  markUnknown(state, open);
+  state.inheritedSends.add(open.intent.seq);
+}
+
 /** A write whose sidecar fell silent: whether its connections are known closed by now. */
 export function isSilenceOver(state: State, open: OpenIntent): boolean {
   if (state.nowMs >= open.leaseUntilMs + SILENT_MS) return true;

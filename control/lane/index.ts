@@ -1,6 +1,6 @@
 /** The lane: order of conflicting writes, leases, and the end of each write. */
 
-export { closeSends } from './closing.ts';
+export { closeInherited, closeSends } from './closing.ts';
 export { beginInternal } from './internal.ts';
 export { enterLane } from './names.ts';
 export { openIntent } from './open-intent.ts';

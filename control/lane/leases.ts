@@ -7,7 +7,7 @@ import { writeAbandoned } from '../catalog/index.ts';
 import { inSyncOf } from '../copies/index.ts';
 import type { Intent, MachineEvent, Now, OpenIntent, State } from '../state/index.ts';
 import { passAway } from './away.ts';
-import { closeSends, isSilenceOver, markUnknown } from './closing.ts';
+import { closeInherited, closeSends, isSilenceOver, markUnknown } from './closing.ts';
 import { endReaders } from './confirm-node.ts';
 import { hasOpenTargets } from './conflicts.ts';
 import { endTimedSteps } from './internal.ts';
@@ -27,6 +27,13 @@ export function tick(state: State, now: Now): void {
   for (const seqs of state.barriersByName.values()) moved.push(...seqs);
   state.unconfirmed.clear();
   endReaders(state);
+  if (state.nowMs >= state.othersCallUntilMs) {
+    for (const seq of state.inheritedSends) {
+      const open = state.open.get(seq);
+      if (open === undefined) state.inheritedSends.delete(seq);
+      else closeInherited(state, open);
+    }
+  }
   for (const open of state.open.values()) {
     if (open.intent.internal === null && checkOpen(state, open, now)) moved.push(open.intent.seq);
   }

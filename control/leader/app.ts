@@ -55,6 +55,12 @@ export interface LeaderAppOptions {
   readonly commit: (changes: readonly Change[]) => Promise<Position>;
   /** See RunnerOptions. */
   readonly verify?: () => Promise<void>;
+  /** Of a cluster that is made now. Absent: a random one. */
+  readonly clusterId?: string;
+  /** See loadState. */
+  readonly othersCallUntilMs?: number;
+  /** How long the nodes of a cluster that has served before are looked at first. Absent: as long as others. */
+  readonly nodeWaitMs?: number;
   readonly isStorageFull: () => boolean;
   readonly replicas: ReplicaAdmin;
   /** Memory and disk have come apart: the process must end. */
@@ -88,7 +94,7 @@ export class LeaderApp {
     setMaxListeners(0, signal);
     const masterKey = () => readSecret(config.auth, 'master_key');
     this.#metrics = metrics;
-    this.#state = readState(config, store);
+    this.#state = readState(options);
     const certificates = nodeCertificates(config.node_tls, (problem) =>
       options.logger.error({ problem }, 'renewed certificates are not used'),
     );
@@ -109,6 +115,7 @@ export class LeaderApp {
     this.#clusterCalls = new ClusterCalls({
       submit: (event) => this.#runner.submit(event),
       now: readNow,
+      epoch: () => store.epoch,
       viewPosition: () => this.#hub.viewPosition,
     });
     const { nodes } = this.#nodes;
@@ -122,10 +129,12 @@ export class LeaderApp {
     this.#runner = this.#makeRunner(options);
     this.#performer.start(this.#runner);
     this.#runner.resume();
+    const { nodeWaitMs } = options;
     this.#nodeWatch = new Watchers({
       ...parts,
       runner: this.#runner,
       onHealth: () => this.#admin.touch(),
+      ...(nodeWaitMs === undefined ? {} : { startWaitMs: nodeWaitMs }),
     });
     const ofKeys = { state: this.#state, nodeWatch: this.#nodeWatch, runner: this.#runner, signal };
     const { keys, keyCalls } = setUpKeys(ofKeys);
@@ -247,8 +256,13 @@ export class LeaderApp {
     else this.#admin.perform(effect);
   }
 
-  #makeServices({ store }: LeaderAppOptions, keyCalls: KeyCalls): Services {
-    const runner = this.#runner;
+  #makeServices({ store, verify }: LeaderAppOptions, keyCalls: KeyCalls): Services {
+    const settled = async (): Promise<void> => {
+      await verify?.();
+      await this.#runner.settled();
+    };
+    // What is read after that was the newest when it was asked for.
+    const runner = verify === undefined ? this.#runner : { settled };
     const viewPosition = () => this.#hub.viewPosition;
     const tasks = { state: this.#state, store, runner, viewPosition };
     const cluster = clusterHandlers({
@@ -257,7 +271,8 @@ export class LeaderApp {
       viewPosition,
       watchers: this.#hub,
       clusterCalls: this.#clusterCalls,
-      onWatch: (sidecarId) => runner.submit({ kind: 'watchOpened', sidecarId, now: readNow() }),
+      onWatch: (sidecarId) =>
+        this.#runner.submit({ kind: 'watchOpened', sidecarId, now: readNow() }),
       refreshKeys: () => this.#keys.refresh(),
     });
     return new Map([

@@ -1,2 +1,3 @@
 /** The leader's part of control. */
 export { LeaderApp } from './app.ts';
+export { secretsOf } from './keys.ts';

@@ -8,14 +8,18 @@ import { newCluster, withConfig } from '../topology/index.ts';
 import { readNow } from './now.ts';
 
 /** Reads the state, with the nodes and rules of the configuration. */
-export function readState(
-  config: MiroirConfig,
-  store: Pick<Store, 'get' | 'range' | 'position'>,
-): State {
+export function readState(options: {
+  readonly config: MiroirConfig;
+  readonly store: Pick<Store, 'get' | 'range' | 'position'>;
+  /** Of a new cluster. Absent: a random one. */
+  readonly clusterId?: string;
+  readonly othersCallUntilMs?: number;
+}): State {
+  const { config, store, othersCallUntilMs } = options;
   const stored = loadCluster(store);
   const cluster =
     stored === undefined
-      ? newCluster(config, randomBytes(8).toString('hex'))
+      ? newCluster(config, options.clusterId ?? randomBytes(8).toString('hex'))
       : withConfig(stored, config);
   const state = loadState(store, cluster, {
     placement: {
@@ -26,6 +30,7 @@ export function readState(
       quorum: config.writes.quorum,
     },
     now: readNow(),
+    ...(othersCallUntilMs === undefined ? {} : { othersCallUntilMs }),
     commitIndex: Number(store.position.index) + 1,
   });
   // Addresses may be others than those recorded.

@@ -1,4 +1,4 @@
 /** Makes the state durable and runs it. */
-export { decodeJson, numberedKey, PREFIX } from './encode.ts';
+export { CLUSTER_KEY, decodeIndex, decodeJson, encodeJson, numberedKey, PREFIX } from './encode.ts';
 export { loadCluster, loadState } from './load.ts';
 export { Runner, type ViewChange } from './runner.ts';

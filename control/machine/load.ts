@@ -2,7 +2,15 @@
 import { assert } from '../../core/assert.ts';
 import { demote, hasOtherCopies, shardsOn, stateOf } from '../copies/index.ts';
 import { copiesByNode, isOver, settleJobs, takeUpJobs } from '../jobs/index.ts';
-import { closeSends, enterLane, isBefore, LEASE_MS, openIntent, progress } from '../lane/index.ts';
+import {
+  closeInherited,
+  closeSends,
+  enterLane,
+  isBefore,
+  LEASE_MS,
+  openIntent,
+  progress,
+} from '../lane/index.ts';
 import {
   ANY_MARK,
   type ClusterRecord,
@@ -67,12 +75,18 @@ export function loadState(
     readonly now: Now;
     /** Index in control's log that the next commit will have. */
     readonly commitIndex?: number;
+    /**
+     * Until when, on the steady clock, a leader before this one may still have calls to nodes under way: it
+     * may live and not know yet that it leads no more. Absent: all its connections are closed.
+     */
+    readonly othersCallUntilMs?: number;
   },
 ): State {
   const state = new State(cluster, options.placement);
   state.startedMs = options.now.steadyMs;
   state.nowMs = options.now.steadyMs;
   state.commitIndex = options.commitIndex ?? 1;
+  state.othersCallUntilMs = options.othersCallUntilMs ?? options.now.steadyMs;
   for (const { value } of store.range(PREFIX.index)) {
     const index = decodeIndex(value);
     state.indexes.set(index.id, index);
@@ -244,7 +258,7 @@ function expectTasks(state: State, intent: Intent): void {
   }
 }
 
-/** Calls that were under way when the last process ended. */
+/** Calls that were under way when the last leader ended. */
 function takeUp(state: State, intent: Intent): void {
   const open = state.open.get(intent.seq);
   if (open === undefined) return;
@@ -255,10 +269,10 @@ function takeUp(state: State, intent: Intent): void {
     );
     for (const nodeId of nodeIds) state.emit({ kind: 'runStep', seq: intent.seq, nodeId });
   }
-  // Connections of the process that ended are closed, and those of sidecars that said so.
-  if (intent.phase === 'granted' && (intent.isReported || intent.internal !== null)) {
-    closeSends(state, open);
-  }
+  if (intent.phase !== 'granted') return;
+  // The connections are closed where a sidecar said so, and where a leader that ended had made them.
+  if (intent.internal !== null) closeInherited(state, open);
+  else if (intent.isReported) closeSends(state, open);
 }
 
 function isEnded(task: { readonly status: string } | null): boolean {

@@ -11,6 +11,8 @@ import type { Change } from '../store/index.ts';
 import { takeChanges } from './encode.ts';
 
 const BATCH_MAX = 1_024;
+/** Lists of primary keys are the large part of what a batch changes. */
+const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 
 /** What the runner needs of its surroundings. */
 export interface RunnerOptions {
@@ -122,7 +124,7 @@ export class Runner {
   async #run(): Promise<void> {
     try {
       do {
-        await this.#commitBatch(this.#queue.splice(0, BATCH_MAX));
+        await this.#commitBatch(this.#queue.splice(0, batchLength(this.#queue)));
         // What was read while the batch was under way is told before the next one begins.
         await new Promise((resolve) => setImmediate(resolve));
       } while (this.#queue.length > 0 && !this.#isStopped);
@@ -170,4 +172,16 @@ export class Runner {
     this.#doneCount += events.length;
     this.#release();
   }
+}
+
+/** How many events make the next batch: what it changes has to fit one message between replicas. */
+function batchLength(queue: readonly MachineEvent[]): number {
+  let bytes = 0;
+  let count = 0;
+  for (const event of queue) {
+    if (event.kind === 'begin') bytes += event.input.keyHashes.length;
+    if (count > 0 && (count >= BATCH_MAX || bytes > BATCH_BYTES_MAX)) break;
+    count += 1;
+  }
+  return count;
 }

@@ -17,8 +17,10 @@ export interface PlacedStep {
   readonly intent: Intent;
   readonly step: Step;
   readonly node: ControlNode;
-  /** The last process may have sent it. */
+  /** An earlier leader may have sent it. */
   readonly mayBeSent: boolean;
+  /** Whether no earlier leader can have it under way any more: only then its absence says something. */
+  readonly areOthersDone: () => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -29,11 +31,12 @@ export async function runStep(placed: PlacedStep): Promise<StepOutcome | undefin
   let mayBeSent = placed.mayBeSent;
   for (let pauseMs = PAUSE_MIN_MS; !signal.aborted; pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)) {
     if (mayBeSent) {
+      const areOthersDone = placed.areOthersDone();
       const found = await findStep(placed);
       if (typeof found === 'object') {
         return { kind: 'enqueued', uid: found.uid, enqueuedAt: found.enqueuedAt };
       }
-      if (found === 'absent') mayBeSent = false;
+      if (found === 'absent' && areOthersDone) mayBeSent = false;
     }
     if (!mayBeSent) {
       const answer = await node.call({

@@ -185,6 +185,10 @@ export class State {
   nowMs = 0;
   /** Steady clock when the state was loaded. */
   startedMs = 0;
+  /** Calls to nodes by a leader before this one may be under way until then, on the steady clock. */
+  othersCallUntilMs = 0;
+  /** Places of internal steps whose send such a leader may have under way. */
+  readonly inheritedSends = new Set<number>();
   /** Index in control's log that the current batch will have, if it changes anything. */
   commitIndex = 0;
   /** `index shard` -> commit that last took a readable copy of it away. */

@@ -5,7 +5,7 @@ export { type DataDir, holdDataDir } from './data-dir.ts';
 export { UnusableSnapshot, UnusableStore } from './errors.ts';
 export { examineFolder, noteCleanStop } from './examine.ts';
 export { FreeSpace } from './free-space.ts';
-export { type InstallOptions, installSnapshot } from './install.ts';
+export { emptyFolder, type InstallOptions, installSnapshot } from './install.ts';
 export { type Change, decodeEntry, encodeEntry, followsChain, readHead } from './log-entry.ts';
 export type { SnapshotHeader } from './snapshot.ts';
 export { type LogWrite, Store, type StoreOptions } from './store.ts';

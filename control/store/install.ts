@@ -55,6 +55,22 @@ export async function installSnapshot(
   }
 }
 
+/** Makes an environment that holds nothing the one that counts: what is here is not to be used any more. */
+export async function emptyFolder(
+  folder: string,
+  freshId: () => string,
+  fence: bigint,
+): Promise<void> {
+  const id = freshId();
+  const path = newEnvironmentFolder(folder, id);
+  mkdirSync(path, { mode: 0o700 });
+  const environment = openEnvironment(path);
+  await environment.root.put(META_KEY, sealMeta({ ...emptyMeta(freshId()), fence }));
+  await environment.root.flushed;
+  await environment.root.close();
+  switchEnvironment(folder, id);
+}
+
 async function fill(
   environment: Environment,
   pieces: AsyncIterable<Uint8Array>,

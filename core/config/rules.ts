@@ -30,6 +30,7 @@ export function brokenRule(config: MiroirConfig): BrokenRule | undefined {
     uniqueReplicas,
     wholeTls,
     etcdIsNamed,
+    expiryAfterRenewal,
   ]) {
     const broken = rule(config);
     if (broken !== undefined) return broken;
@@ -136,4 +137,11 @@ function etcdIsNamed(config: MiroirConfig): BrokenRule | undefined {
   const missing = etcd.username === '' ? 'username' : 'password_file';
   const problem = '`username`, `password_file` go together';
   return { keys: ['control', 'etcd', missing], problem };
+}
+
+function expiryAfterRenewal(config: MiroirConfig): BrokenRule | undefined {
+  const { renew_ms, expiry_ms } = config.control;
+  if (expiry_ms >= renew_ms * 2) return undefined;
+  const problem = `must be at least twice \`control.renew_ms\` (${renew_ms})`;
+  return { keys: ['control', 'expiry_ms'], problem };
 }

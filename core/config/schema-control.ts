@@ -1,6 +1,6 @@
 /** The options of control, which holds the cluster state, and of what its replicas agree in. */
 import Type from 'typebox';
-import { flag, HOST_PORT, oneOf, SOME_TEXT, section, text, texts } from './schema-kit.ts';
+import { flag, HOST_PORT, integer, oneOf, SOME_TEXT, section, text, texts } from './schema-kit.ts';
 import { clientTlsOptions, tls } from './schema-tls.ts';
 
 const CONTROL_REPLICAS_MAX = 7;
@@ -63,6 +63,25 @@ export const control = Type.Object(
       ['local', 'etcd', 'kubernetes'],
       'local',
       'In what control replicas agree on their leader: `local` is one replica with its own LMDB.',
+    ),
+    replica_id: text(
+      '',
+      'Name of this replica among the others; only for one that was added under another name than its address. Default: `control.address`.',
+    ),
+    renew_ms: integer(2_000, 'The leader renews its claim so often. Not with `local`.', {
+      minimum: 100,
+      maximum: 60_000,
+      unit: 'ms',
+    }),
+    expiry_ms: integer(
+      6_000,
+      'A claim that was not renewed for so long may be taken over; at least twice `control.renew_ms`. Not with `local`.',
+      { minimum: 300, maximum: 300_000, unit: 'ms' },
+    ),
+    min_in_sync: integer(
+      0,
+      'Replicas that must have a change before it counts; without that many nothing is changed. 0 is 1 for up to two replicas, else 2. Taken when the cluster is founded.',
+      { minimum: 0, maximum: CONTROL_REPLICAS_MAX },
     ),
     etcd,
     kubernetes,

@@ -17,7 +17,11 @@ const { test, run } = suite('control services');
 type Failure = Pick<ServiceError, 'code'> & { readonly metadata: Metadata };
 
 test('what nobody serves is refused with the address of the leader, streams as well', async () => {
-  const api = await startApi({ listen: '127.0.0.1:0', leaderAddress: () => 'other:7701' });
+  const api = await startApi({
+    listen: '127.0.0.1:0',
+    leaderAddress: () => 'other:7701',
+    hasSeen: () => true,
+  });
   const cluster = new ClusterServiceClient(api.address, credentials.createInsecure());
   const writes = new WriteServiceClient(api.address, credentials.createInsecure());
   const confirmed = (): Promise<Failure | number> =>
