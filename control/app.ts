@@ -12,7 +12,7 @@ import type { Position } from '../core/topology.ts';
 import { soleReplica, startApi } from './api/index.ts';
 import { LeaderApp } from './leader/index.ts';
 import { PREFIX } from './machine/index.ts';
-import { checkReplicas, Replica } from './replication/index.ts';
+import { checkReplicas, openEngine, Replica } from './replication/index.ts';
 import {
   type Change,
   type DataDir,
@@ -60,15 +60,13 @@ export async function startControl(options: ControlOptions): Promise<Control> {
 async function startReplica(options: ControlOptions, folder: DataDir): Promise<Control> {
   const { config, logger } = options;
   const { renew_ms, expiry_ms } = config.control;
-  const engine = undefined as never;
-  void {
+  const engine = openEngine(config.control, {
     callTimeoutMs: renew_ms / 2,
     expiryMs: expiry_ms,
     env: process.env,
     wallMs: Date.now,
-    onProblem: (problem: string) =>
-      logger.error({ problem }, 'the engine cannot be used as it should'),
-  };
+    onProblem: (problem) => logger.error({ problem }, 'the engine cannot be used as it should'),
+  });
   const space = await watchSpace(folder, logger);
   const replica = new Replica({ ...options, folder, engine, space });
   await replica.start();

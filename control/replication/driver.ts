@@ -139,7 +139,7 @@ export class Driver {
         this.#tryPropose();
       }
     } catch (error) {
-      this.close();
+      void this.close();
       this.#options.onBroken(error);
     } finally {
       this.#isStepping = false;

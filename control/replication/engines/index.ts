@@ -1,6 +1,7 @@
 /** Engines by their name in the configuration. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { assert } from '../../../core/assert.ts';
 import { ConfigError, type MiroirConfig } from '../../../core/config/index.ts';
 import { CertificateFiles } from '../../../core/tls/certificate-files.ts';
 import type { Engine } from '../engine.ts';
@@ -14,8 +15,8 @@ const SECRET_MAX_BYTES = 64 * 1024;
 
 /** What engines need besides their options. */
 export interface EngineParts {
-  /** Of the own store, for `local`. */
-  readonly place: RecordPlace;
+  /** Of the own store; for `local`, and only there. */
+  readonly place?: RecordPlace;
   /** Longest that one call takes in all: well below the period in which the record must be renewed. */
   readonly callTimeoutMs: number;
   /** After how long without change others may take over. */
@@ -36,6 +37,7 @@ export function openEngine(control: MiroirConfig['control'], parts: EngineParts)
     case 'kubernetes':
       return openKubernetes(control.kubernetes, parts);
     default:
+      assert(parts.place !== undefined, 'the engine `local` has a place for its record');
       return new LocalEngine(parts.place);
   }
 }

@@ -38,6 +38,7 @@ export interface ControlFolder {
   writeConfig(
     nodes: readonly { readonly id: string; readonly url: string }[],
     extra?: string,
+    control?: string,
   ): void;
   remove(): void;
 }
@@ -47,11 +48,11 @@ export function controlFolder(): ControlFolder {
   const path = mkdtempSync(join(tmpdir(), 'miroir-control-'));
   return {
     path,
-    writeConfig: (nodes, extra = '') => {
+    writeConfig: (nodes, extra = '', control = `data_dir: ${path}/data, listen: "127.0.0.1:0"`) => {
       const list = nodes.map(({ id, url }) => `  - {id: ${id}, url: "${url}"}`).join('\n');
       writeFileSync(
         join(path, 'config.yaml'),
-        `nodes:\n${list}\nsharding: {shards: 16}\ncontrol: {data_dir: ${path}/data, listen: "127.0.0.1:0"}\n${extra}\n`,
+        `nodes:\n${list}\nsharding: {shards: 16}\ncontrol: {${control}}\n${extra}\n`,
       );
     },
     remove: () => rmSync(path, { recursive: true, force: true }),

@@ -108,10 +108,8 @@ export class FakeControl {
     ]);
     for (const definition of all.keys()) {
       const current = (): Services => (this.leads ? all : watchAlone);
-      server.addService(
-        definition,
-        switched(definition, current, () => this.leader),
-      );
+      const serving = { current, leaderAddress: () => this.leader, hasSeen: () => true };
+      server.addService(definition, switched(definition, serving));
     }
     const bound = this.address === '' ? '127.0.0.1:0' : this.address;
     const port = await new Promise<number>((resolve, reject) => {
