@@ -207,8 +207,9 @@ export class PeerLink {
   #end(session: Session): void {
     if (this.#session !== session) return;
     this.#session = undefined;
+    const wasUp = session.isUp;
     discard(session);
-    if (session.isUp) this.#options.onReset();
+    if (wasUp) this.#options.onReset();
     if (this.#isClosed) return;
     const pauseMs = this.#pauseMs * (0.5 + this.#options.random());
     this.#pauseMs = Math.min(this.#pauseMs * 2, PAUSE_MS_MAX);
