@@ -3,9 +3,9 @@
  * other (life.ts).
  */
 import { randomBytes } from 'node:crypto';
-import { credentials } from '@grpc/grpc-js';
 import { ConfigError, type MiroirConfig } from '../../core/config/index.ts';
 import type { Logger, Metrics } from '../../core/telemetry/index.ts';
+import { channelCredentials, serverCredentials } from '../../core/tls/credentials.ts';
 import { type Api, startApi } from '../api/index.ts';
 import {
   type DataDir,
@@ -65,6 +65,7 @@ export class Replica {
     this.#store = this.#openStore();
     this.#api = await startApi({
       listen: config.control.listen,
+      credentials: serverCredentials(config.control.tls, { onProblem: this.#onProblem }),
       leaderAddress: () => this.#life?.leaderAddress ?? '',
       hasSeen: (epoch, index) => this.#life?.hasSeen(epoch, index) ?? true,
     });
@@ -91,6 +92,10 @@ export class Replica {
     await folder.release();
   }
 
+  readonly #onProblem = (problem: string): void => {
+    this.#options.logger.error({ problem }, 'renewed certificates are not used');
+  };
+
   #openStore(): Store {
     const { folder, onBroken } = this.#options;
     return new Store({
@@ -109,7 +114,7 @@ export class Replica {
       metrics,
       store,
       engine,
-      peerCredentials: () => credentials.createInsecure(),
+      peerCredentials: () => channelCredentials(config.control.tls, { onProblem: this.#onProblem }),
       isStorageFull: () => space.isFull,
       serve: (services, isLeader) => api.serve(services, isLeader),
       install: async (chunks) => {
