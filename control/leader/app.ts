@@ -237,7 +237,7 @@ export class LeaderApp {
     return new AdminApi({
       config,
       state: this.#state,
-      runner: this.#runner,
+      runner: { submit: (event) => this.#runner.submit(event), settled: this.#strong(options) },
       store,
       nodes: this.#nodes.nodes,
       makeNode,
@@ -256,13 +256,18 @@ export class LeaderApp {
     else this.#admin.perform(effect);
   }
 
-  #makeServices({ store, verify }: LeaderAppOptions, keyCalls: KeyCalls): Services {
-    const settled = async (): Promise<void> => {
-      await verify?.();
+  /** What is read after it was the newest when it was called. */
+  #strong({ verify }: LeaderAppOptions): () => Promise<void> {
+    if (verify === undefined) return () => this.#runner.settled();
+    return async () => {
+      await verify();
       await this.#runner.settled();
     };
-    // What is read after that was the newest when it was asked for.
-    const runner = verify === undefined ? this.#runner : { settled };
+  }
+
+  #makeServices(options: LeaderAppOptions, keyCalls: KeyCalls): Services {
+    const { store } = options;
+    const runner = { settled: this.#strong(options) };
     const viewPosition = () => this.#hub.viewPosition;
     const tasks = { state: this.#state, store, runner, viewPosition };
     const cluster = clusterHandlers({

@@ -14,14 +14,14 @@ interface Committed {
 
 /** Reads and commits of one leader. */
 export class LeaderStore {
-  readonly #store: Pick<Store, 'get' | 'range'>;
+  readonly #store: Pick<Store, 'get' | 'range' | 'snapshot'>;
   readonly #driver: Driver;
   /** Values of entries that are committed and not applied. */
   readonly #ahead = new Map<string, Committed>();
   #confirming: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
-  constructor(store: Pick<Store, 'get' | 'range'>, driver: Driver) {
+  constructor(store: Pick<Store, 'get' | 'range' | 'snapshot'>, driver: Driver) {
     this.#store = store;
     this.#driver = driver;
   }
@@ -42,9 +42,22 @@ export class LeaderStore {
     return ahead === undefined ? this.#store.get(key) : ahead.value;
   }
 
-  /** All keys that begin with `prefix`, for loading: as far as they are applied. */
-  range(prefix: string): ReturnType<Store['range']> {
-    return this.#store.range(prefix);
+  /** All keys that begin with `prefix`, in order. */
+  *range(prefix: string): ReturnType<Store['range']> {
+    const ahead = [...this.#ahead.keys()].filter((key) => key.startsWith(prefix)).sort();
+    for (const pair of this.#store.range(prefix)) {
+      for (; ahead[0] !== undefined && ahead[0] < pair.key; ahead.shift()) {
+        yield* this.#pairOf(ahead[0]);
+      }
+      if (ahead[0] === pair.key) yield* this.#pairOf(ahead.shift() as string);
+      else yield pair;
+    }
+    for (const key of ahead) yield* this.#pairOf(key);
+  }
+
+  /** See Store; it may lack the last commits. */
+  snapshot(...options: Parameters<Store['snapshot']>): ReturnType<Store['snapshot']> {
+    return this.#store.snapshot(...options);
   }
 
   /** Resolves when the changes are committed; rejects with NotLeading. */
@@ -75,6 +88,11 @@ export class LeaderStore {
       () => this.#confirm(),
     );
     return this.#next;
+  }
+
+  *#pairOf(key: string): ReturnType<Store['range']> {
+    const value = this.#ahead.get(key)?.value;
+    if (value !== undefined) yield { key, value };
   }
 
   #confirm(): Promise<void> {

@@ -16,6 +16,7 @@ import {
 import type { Services } from '../api/index.ts';
 import { LeaderApp, secretsOf } from '../leader/index.ts';
 import type { Store } from '../store/index.ts';
+import { replicaAdmin } from './admin.ts';
 import type { CloseReason, LogPosition, ReplicaMessage } from './core/index.ts';
 import { Driver } from './driver.ts';
 import { EarlierLeaders } from './earlier-leaders.ts';
@@ -239,6 +240,11 @@ export class Life {
       clusterId: this.#driver.state.clusterId,
       othersCallUntilMs: this.#earlier.callUntilMs,
       nodeWaitMs: NODE_WAIT_MS,
+      replicas: replicaAdmin({
+        driver: this.#driver,
+        engine: config.control.engine,
+        steadyMs: () => performance.now(),
+      }),
       isStorageFull,
       onBroken,
     });

@@ -31,7 +31,7 @@ import { TopologyHub } from './topology-hub.ts';
 import type { TopologySources } from './topology-messages.ts';
 
 export { ADMIN_DEFINITIONS } from './definitions.ts';
-export type { ReplicaAdmin } from './replica-service.ts';
+export { type ReplicaAdmin, ReplicaRefusal } from './replica-service.ts';
 export { soleReplica } from './sole-replica.ts';
 
 /** What the API works with. */

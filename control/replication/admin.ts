@@ -1,0 +1,197 @@
+/** What operators ask of the replicas of control, answered from the core's state and done by it. */
+import type { Plan } from '../../proto/gen/miroir/admin/v1/common.ts';
+import {
+  type ListReplicasResponse,
+  ReplicaRole,
+  type ReplicaStatus,
+} from '../../proto/gen/miroir/admin/v1/replicas.ts';
+import { type Finding, Light } from '../../proto/gen/miroir/admin/v1/topology.ts';
+import { type ReplicaAdmin, ReplicaRefusal } from '../api/index.ts';
+import type { CoreState } from './core/index.ts';
+import type { Driver } from './driver.ts';
+import type { EngineMember, EngineRecord } from './engine.ts';
+
+/** How long another leader is waited for. */
+const SUCCESSOR_MS = 5_000;
+const POLL_MS = 20;
+
+/** What answering needs. */
+export interface ReplicaAdminOptions {
+  readonly driver: Driver;
+  /** Name in the configuration. */
+  readonly engine: string;
+  readonly steadyMs: () => number;
+}
+
+/** The replicas, for operators. */
+export function replicaAdmin(options: ReplicaAdminOptions): ReplicaAdmin {
+  const { driver } = options;
+  return {
+    list: () => listReplicas(options),
+    findings: () => findingsOf(options),
+    add: async ({ id, address, role, dryRun }) => {
+      if (role === ReplicaRole.WITNESS) {
+        throw new ReplicaRefusal('Replicas that keep no state are not available yet.');
+      }
+      const member = { id, address, role: role === ReplicaRole.LEARNER ? 'learner' : 'voter' };
+      const record = leadingRecord(driver);
+      if (record.members.some((other) => other.id === id || other.address === address)) {
+        throw new ReplicaRefusal(`There is a replica \`${id}\`, or one at ${address}, already.`);
+      }
+      const steps = [`${id} at ${address} becomes a learner and is filled.`];
+      if (role !== ReplicaRole.LEARNER) steps.push('Once it has everything it counts.');
+      if (!dryRun) await change(driver, [...record.members, member as EngineMember]);
+      return planOf(steps);
+    },
+    remove: async ({ id, dryRun }) => {
+      const record = leadingRecord(driver);
+      if (id === record.leader) throw new ReplicaRefusal(`${id} leads: hand over first.`);
+      if (!record.members.some((member) => member.id === id)) {
+        throw new ReplicaRefusal(`There is no replica \`${id}\`.`);
+      }
+      const left = record.members.filter((member) => member.id !== id);
+      if (record.isr.filter((member) => member.id !== id).length < record.minIsr) {
+        throw new ReplicaRefusal(
+          `Without ${id} fewer than ${record.minIsr} replicas would be in-sync: nothing could be changed any more.`,
+        );
+      }
+      if (!dryRun) await change(driver, left);
+      return planOf([`${id} counts no more, and is spoken to no more.`]);
+    },
+    handover: async ({ toId, dryRun }) => {
+      const record = leadingRecord(driver);
+      const others = record.isr.map(({ id }) => id).filter((id) => id !== record.leader);
+      if (others.length === 0) throw new ReplicaRefusal('No other replica is in-sync.');
+      if (toId !== '' && (others.length > 1 || others[0] !== toId)) {
+        throw new ReplicaRefusal(
+          others.includes(toId)
+            ? `Which of ${others.join(', ')} leads next cannot be chosen; leave it open.`
+            : `${toId} is not in-sync, or leads already.`,
+        );
+      }
+      const plan = planOf([`${record.leader} finishes what it began and lets go.`]);
+      if (dryRun) return { plan, leaderId: '' };
+      await driver.resign();
+      return { plan, leaderId: await successor(driver, record.epoch) };
+    },
+    forceLeader: async ({ dryRun }) => {
+      const record = driver.record;
+      if (driver.role === 'leader') throw new ReplicaRefusal('This replica leads.');
+      const plan = {
+        steps: ['This replica leads with what it has, under a new id of the cluster.'],
+        warnings: ['Changes that it does not have are lost, also where others have them.'],
+      };
+      if (dryRun) return { plan, epoch: BigInt(record?.epoch ?? 0) };
+      driver.dispatch({ kind: 'forceLeader' });
+      await until(() => driver.role === 'leader');
+      return { plan, epoch: BigInt(driver.record?.epoch ?? 0) };
+    },
+  };
+}
+
+function listReplicas({ driver, engine, steadyMs }: ReplicaAdminOptions): ListReplicasResponse {
+  const { record, state } = driver;
+  return {
+    replicas: (record?.members ?? []).map((member) =>
+      statusOf(member, { record, state, steadyMs }),
+    ),
+    epoch: BigInt(record?.epoch ?? 0),
+    minInSync: record?.minIsr ?? 0,
+    engine,
+    featureLevel: record?.featureLevel ?? 0,
+  };
+}
+
+function statusOf(
+  member: EngineMember,
+  of: {
+    readonly record: EngineRecord | undefined;
+    readonly state: Readonly<CoreState>;
+    readonly steadyMs: () => number;
+  },
+): ReplicaStatus {
+  const { record, state } = of;
+  const { last } = state.log;
+  const isOwn = member.id === state.options.id;
+  const peer = state.leading?.peers.get(member.id);
+  const storeId = isOwn ? state.storeId : (peer?.storeId ?? '');
+  const index = isOwn ? last.index : (peer?.matchIndex ?? 0);
+  const heardMs = peer === undefined ? 0 : Math.max(0, of.steadyMs() - peer.ackAtMs);
+  return {
+    id: member.id,
+    address: member.address,
+    role: roleOf(member, record),
+    inSync: record?.isr.some((other) => other.id === member.id) ?? false,
+    position: { epoch: BigInt(record?.epoch ?? 0), index: BigInt(index) },
+    lagEntryCount: state.leading === undefined ? 0n : BigInt(Math.max(0, last.index - index)),
+    silentMs: isOwn || !Number.isFinite(heardMs) ? 0n : BigInt(Math.round(heardMs)),
+    storeId,
+  };
+}
+
+function roleOf(member: EngineMember, record: EngineRecord | undefined): ReplicaRole {
+  if (member.id === record?.leader) return ReplicaRole.LEADER;
+  if (member.role === 'witness') return ReplicaRole.WITNESS;
+  const isIn = record?.isr.some(({ id }) => id === member.id) ?? false;
+  return member.role === 'learner' || !isIn ? ReplicaRole.LEARNER : ReplicaRole.FOLLOWER;
+}
+
+function findingsOf({ driver }: ReplicaAdminOptions): Finding[] {
+  const { record } = driver;
+  if (record === undefined) return [];
+  const out = record.members.filter(
+    ({ id, role }) => role === 'voter' && !record.isr.some((member) => member.id === id),
+  );
+  if (out.length === 0) return [];
+  const isTight = record.isr.length <= record.minIsr;
+  return [
+    {
+      code: 'replicas_not_in_sync',
+      light: isTight ? Light.RED : Light.YELLOW,
+      reason: `Replicas of control that are not in-sync: ${out.map(({ id }) => id).join(', ')}.`,
+      nextStep: 'Start them, or look at their logs; they join by themselves.',
+      nodeId: '',
+      indexUid: '',
+    },
+  ];
+}
+
+function leadingRecord(driver: Driver): EngineRecord {
+  const { record } = driver;
+  if (record === undefined || driver.role !== 'leader') {
+    throw new ReplicaRefusal('This replica does not lead.');
+  }
+  return record;
+}
+
+async function change(driver: Driver, members: readonly EngineMember[]): Promise<void> {
+  const { minIsr, featureLevel } = leadingRecord(driver);
+  const outcome = await driver.changeMembers({ members, minIsr, featureLevel });
+  if (outcome === 'done') return;
+  throw new ReplicaRefusal(
+    outcome === 'refused'
+      ? 'Another change of the replicas is under way, or this replica leads no more. Ask again.'
+      : 'Whether it was done is not known: look at the list of replicas.',
+  );
+}
+
+async function successor(driver: Driver, epoch: number): Promise<string> {
+  const next = (): EngineRecord | undefined => {
+    const { record } = driver;
+    return record !== undefined && record.epoch > epoch && record.leader !== ''
+      ? record
+      : undefined;
+  };
+  await until(() => next() !== undefined);
+  return next()?.leader ?? '';
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let waitedMs = 0; waitedMs < SUCCESSOR_MS && !condition(); waitedMs += POLL_MS) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+function planOf(steps: readonly string[]): Plan {
+  return { steps: [...steps], warnings: [] };
+}
