@@ -21,13 +21,11 @@ export const tls = Type.Object(
       '',
       "Certificates (PEM) that sign those of Miroir's parts. With it, `cert_file` and `key_file`, every connection to control is encrypted and both ends show who they are.",
     ),
-    cert_file: text('', 'Certificate (PEM, with its chain) of this part.'),
-    key_file: text('', 'Private key (PEM) of that certificate.'),
-    cluster: text(
-      'miroir',
-      'Name of the cluster in certificates, whose URI is `miroir://CLUSTER/ROLE`; ROLE is control, sidecar or cli.',
-      { pattern: '^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$', expected: 'a name such as `shop-1`' },
+    cert_file: text(
+      '',
+      'Certificate (PEM, with its chain) of this part. It names it by a URI: `miroir://CLUSTER/control`, or `sidecar`, or `cli`.',
     ),
+    key_file: text('', 'Private key (PEM) of that certificate.'),
   },
   { ...section, description: 'Encryption between sidecars, control and miroirctl.' },
 );

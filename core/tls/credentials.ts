@@ -4,9 +4,9 @@
  * use the new ones, those that are open go on. Without `control.tls` the connection is open; the rules of the
  * configuration keep that to this host, unless told otherwise.
  */
+import { X509Certificate } from 'node:crypto';
 import {
-  type ChannelCredentials,
-  credentials,
+  ChannelCredentials,
   experimental,
   ResponderBuilder,
   ServerCredentials,
@@ -15,11 +15,12 @@ import {
   ServerListenerBuilder,
   status,
 } from '@grpc/grpc-js';
-import type { MiroirConfig } from '../config/index.ts';
-import { CertificateFiles } from './certificate-files.ts';
-import { rolesFor, rolesIn } from './roles.ts';
+import { ConfigError } from '../config/error.ts';
+import { CertificateFiles, type CertificatePaths } from './certificate-files.ts';
+import { clusterIn, type Role, rolesFor, rolesIn } from './roles.ts';
 
-type TlsOptions = MiroirConfig['control']['tls'];
+const SECTION = 'control.tls';
+const NONE = Buffer.alloc(0);
 
 /** What both kinds are made with. */
 export interface CredentialsOptions {
@@ -31,51 +32,122 @@ export interface CredentialsOptions {
 
 /** Credentials of control's listener. Throws ConfigError if the files cannot be used. */
 export function serverCredentials(
-  tls: TlsOptions,
+  tls: CertificatePaths,
   options: CredentialsOptions = {},
 ): ServerCredentials {
   if (tls.cert_file === '') return ServerCredentials.createInsecure();
-  const provider = new FileProvider(filesOf(tls, options));
+  const own = new OwnCertificate(filesOf(tls, options));
+  if (!own.roles.includes('control'))
+    throw new ConfigError(
+      `${SECTION}.cert_file`,
+      `the certificate is that of ${own.roles.join(', ')}, not of control`,
+    );
+  const provider = new FileProvider(own.files);
   const encrypted = experimental.createCertificateProviderServerCredentials(
     provider,
     provider,
     true,
   );
-  const guard = roleGuard(tls.cluster);
+  const guard = roleGuard(own);
   return experimental.createServerCredentialsWithInterceptors(encrypted, [guard]);
 }
 
 /** Credentials of whoever calls control. Throws ConfigError if the files cannot be used. */
 export function channelCredentials(
-  tls: TlsOptions,
+  tls: CertificatePaths,
   options: CredentialsOptions = {},
 ): ChannelCredentials {
-  if (tls.cert_file === '') return credentials.createInsecure();
-  const provider = new FileProvider(filesOf(tls, options));
-  return experimental.createCertificateProviderChannelCredentials(provider, provider, {
+  if (tls.cert_file === '') return ChannelCredentials.createInsecure();
+  const own = new OwnCertificate(filesOf(tls, options));
+  const provider = new FileProvider(own.files);
+  const encrypted = experimental.createCertificateProviderChannelCredentials(provider, provider, {
     checkServerIdentity: (_host, { subjectaltname }) =>
-      rolesIn(subjectaltname, tls.cluster).includes('control')
+      rolesIn(subjectaltname, own.cluster).includes('control')
         ? undefined
-        : new Error(`its certificate is not that of control of the cluster ${tls.cluster}`),
+        : new Error(`its certificate is not that of control of the cluster ${own.cluster}`),
   });
+  return new Nameless(encrypted);
+}
+
+/**
+ * Keeps the address we call out of the handshake: it is often an IP address, which has no place there (Node
+ * warns), and nobody looks at it.
+ */
+class Nameless extends ChannelCredentials {
+  readonly #inner: ChannelCredentials;
+
+  constructor(inner: ChannelCredentials) {
+    super();
+    this.#inner = inner;
+  }
+
+  override _isSecure(): boolean {
+    return true;
+  }
+
+  override _equals(other: ChannelCredentials): boolean {
+    return other === this;
+  }
+
+  override _createSecureConnector(
+    ...[target, options, calls]: Parameters<ChannelCredentials['_createSecureConnector']>
+  ): ReturnType<ChannelCredentials['_createSecureConnector']> {
+    const nameless = { ...options, 'grpc.ssl_target_name_override': 'control' };
+    return this.#inner._createSecureConnector(target, nameless, calls);
+  }
 }
 
 /** One reader of the same files for all connections of a process. */
-const known = new WeakMap<TlsOptions, CertificateFiles>();
+const known = new WeakMap<CertificatePaths, CertificateFiles>();
 
-function filesOf(tls: TlsOptions, options: CredentialsOptions): CertificateFiles {
+function filesOf(tls: CertificatePaths, options: CredentialsOptions): CertificateFiles {
   const files =
-    known.get(tls) ?? new CertificateFiles({ section: 'control.tls', paths: tls, ...options });
+    known.get(tls) ?? new CertificateFiles({ section: SECTION, paths: tls, ...options });
   known.set(tls, files);
   return files;
+}
+
+/** What our own certificate says we are: others must be of the same cluster. */
+class OwnCertificate {
+  readonly files: CertificateFiles;
+  #cluster: string;
+  #names: string | undefined;
+  #version = -1;
+
+  /** Throws ConfigError if it names no part of Miroir. */
+  constructor(files: CertificateFiles) {
+    this.files = files;
+    const cluster = clusterIn(this.#read());
+    if (cluster === undefined)
+      throw new ConfigError(
+        `${SECTION}.cert_file`,
+        'the certificate names no part of Miroir, by a URI such as miroir://CLUSTER/control',
+      );
+    this.#cluster = cluster;
+  }
+
+  /** Its cluster. A renewed certificate that names none leaves it as it was. */
+  get cluster(): string {
+    if (this.#version !== this.files.version)
+      this.#cluster = clusterIn(this.#read()) ?? this.#cluster;
+    return this.#cluster;
+  }
+
+  get roles(): readonly Role[] {
+    return rolesIn(this.#names, this.cluster);
+  }
+
+  #read(): string | undefined {
+    this.#version = this.files.version;
+    this.#names = new X509Certificate(this.files.current.cert ?? NONE).subjectAltName;
+    return this.#names;
+  }
 }
 
 type CaListener = (update: { readonly caCertificate: Buffer } | null) => void;
 type IdentityListener = (
   update: { readonly certificate: Buffer; readonly privateKey: Buffer } | null,
 ) => void;
-
-const NONE = Buffer.alloc(0);
 
 /** The files in the shape that gRPC asks for. Listeners are told later, never within the call that adds them. */
 class FileProvider {
@@ -121,8 +193,9 @@ class FileProvider {
 }
 
 /** Refuses calls that the caller's role does not allow. */
-function roleGuard(cluster: string): ServerInterceptor {
+function roleGuard(own: OwnCertificate): ServerInterceptor {
   return (method, call) => {
+    const { cluster } = own;
     const allowed = rolesFor(method.path);
     const { sslPeerCertificate } = call.getAuthContext();
     const roles = rolesIn(sslPeerCertificate?.subjectaltname, cluster);

@@ -26,6 +26,14 @@ export function rolesFor(path: string): readonly Role[] {
   return MAY_CALL.find(([prefix]) => path.startsWith(prefix))?.[1] ?? FOR_PEOPLE;
 }
 
+/** The cluster that a certificate's first name of a part of Miroir is in. */
+export function clusterIn(names: string | undefined): string | undefined {
+  const parts = urisIn(names ?? '').map((uri) => PART.exec(uri));
+  return parts.find((part) => part !== null)?.[1];
+}
+
+const PART = /^miroir:\/\/([a-z0-9.-]{1,63})\/(?:control|sidecar|cli)$/;
+
 /**
  * The roles that a certificate gives its holder in a cluster. `names` is the text that Node makes of the
  * alternative names: `DNS:a, URI:b`, where a name with a comma or the like is put in quotes, as JSON.

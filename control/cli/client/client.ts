@@ -6,8 +6,8 @@
  *
  * A change is tried again only if it was surely not carried out.
  */
-import { readFileSync } from 'node:fs';
-import { ChannelCredentials, type MethodDefinition, status } from '@grpc/grpc-js';
+import { type ChannelCredentials, type MethodDefinition, status } from '@grpc/grpc-js';
+import { channelCredentials } from '../../../core/tls/credentials.ts';
 import type { Target, TlsFiles } from '../context/find.ts';
 import { CliError, EXIT, UsageError } from '../errors.ts';
 import type { Io } from '../io.ts';
@@ -228,19 +228,12 @@ function wordsOf(failed: Failed): string {
 }
 
 function credentialsOf(tls: TlsFiles | undefined): ChannelCredentials {
-  if (tls === undefined) return ChannelCredentials.createInsecure();
-  const read = (file: string | undefined): Buffer | null => {
-    if (file === undefined) return null;
-    try {
-      return readFileSync(file);
-    } catch (error) {
-      throw new UsageError((error as Error).message);
-    }
-  };
+  const { caFile = '', certFile = '', keyFile = '' } = tls ?? {};
+  if (tls !== undefined && (caFile === '' || certFile === ''))
+    throw new UsageError('TLS: --ca, --cert and --key go together, as control asks who calls');
   try {
-    return ChannelCredentials.createSsl(read(tls.caFile), read(tls.keyFile), read(tls.certFile));
+    return channelCredentials({ ca_file: caFile, cert_file: certFile, key_file: keyFile });
   } catch (error) {
-    if (error instanceof CliError) throw error;
     throw new UsageError(`TLS files: ${(error as Error).message}`);
   }
 }

@@ -58,14 +58,13 @@ function startFront(target: URL, files: IssuedFiles): Server {
 }
 
 const section = (files: IssuedFiles) =>
-  `tls: {ca_file: ${files.ca_file}, cert_file: ${files.cert_file}, key_file: ${files.key_file}, cluster: shop}`;
+  `tls: {ca_file: ${files.ca_file}, cert_file: ${files.cert_file}, key_file: ${files.key_file}}`;
 
 async function startControl(files: IssuedFiles): Promise<ControlProcess> {
   const names = { CA_FILE: 'ca_file', CERT_FILE: 'cert_file', KEY_FILE: 'key_file' } as const;
   for (const [variable, name] of Object.entries(names)) {
     process.env[`MIROIR_CONTROL_TLS_${variable}`] = files[name];
   }
-  process.env['MIROIR_CONTROL_TLS_CLUSTER'] = 'shop';
   control.writeConfig([{ id: 'n1', url: nodeUrl }], `node_tls: {ca_file: ${authority.caFile}}`);
   const started = await startProcess(control);
   closing.push(() => started.stop());

@@ -124,7 +124,6 @@ test('every option can be set by its variable', () => {
     'control.etcd.endpoints': ['http://a:1, https://b:2', ['http://a:1', 'https://b:2']],
     'control.kubernetes.namespace': ['search', 'search'],
     'control.kubernetes.lease': ['shop', 'shop'],
-    'control.tls.cluster': ['shop', 'shop'],
     'telemetry.log_level': ['debug', 'debug'],
     'telemetry.metrics_host': ['0.0.0.0', '0.0.0.0'],
   };

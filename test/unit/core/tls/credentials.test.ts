@@ -20,6 +20,7 @@ import {
   Client,
   credentials as plain,
   Server,
+  ServerCredentials,
   type ServiceDefinition,
   status,
 } from '@grpc/grpc-js';
@@ -60,8 +61,8 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 type Tls = ReturnType<typeof tlsOf>;
 
-function tlsOf(files: IssuedFiles, cluster = 'shop') {
-  return { ...loadConfig({}).control.tls, ...files, cluster };
+function tlsOf(files: IssuedFiles) {
+  return { ...loadConfig({}).control.tls, ...files };
 }
 
 const issue = (role: string, more: Subject = {}, from = authority) =>
@@ -80,13 +81,14 @@ function definition(path: string): ServiceDefinition {
   return { [name]: { path, requestStream: false, responseStream: false, ...codec } };
 }
 
-interface Listening {
-  readonly port: number;
-  close(): void;
+/** Credentials that ask nothing of the own certificate. */
+function plainServer(tls: Tls): ServerCredentials {
+  const pair = { cert_chain: readFileSync(tls.cert_file), private_key: readFileSync(tls.key_file) };
+  return ServerCredentials.createSsl(readFileSync(tls.ca_file), [pair], true);
 }
 
 /** A server that answers every method. */
-async function listen(tls: Tls, onProblem: (words: string) => void = () => {}): Promise<Listening> {
+async function listen(tls: Tls, given?: ServerCredentials, onProblem = (_: string) => {}) {
   const server = new Server();
   for (const path of Object.values(METHODS)) {
     const service = definition(path);
@@ -94,7 +96,7 @@ async function listen(tls: Tls, onProblem: (words: string) => void = () => {}): 
       answer(null, Buffer.from('served'));
     server.addService(service, Object.fromEntries(Object.keys(service).map((n) => [n, handler])));
   }
-  const credentials = serverCredentials(tls, { onProblem, lookAgainMs: LOOK_MS });
+  const credentials = given ?? serverCredentials(tls, { onProblem, lookAgainMs: LOOK_MS });
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync('127.0.0.1:0', credentials, (error, taken) =>
       error === null ? resolve(taken) : reject(error),
@@ -164,12 +166,18 @@ testTls('each role may call what is meant for it', async () => {
 testTls('callers of another cluster, without a name or a role get nothing', async () => {
   await withServer(issue('control'), async (port) => {
     const other = tlsOf(authority.issue('x', { uri: 'miroir://other/sidecar' }));
+    assert.is(await call(port, other), 'UNAVAILABLE');
     const king = issue('king');
     const nameless = tlsOf(authority.issue('x', {}));
     const host = tlsOf(authority.issue('sidecar', { dns: 'sidecar.shop' }));
     for (const tls of [other, king, nameless, host]) {
+      const [ca, key, cert] = [tls.ca_file, tls.key_file, tls.cert_file].map((f) =>
+        readFileSync(f),
+      );
+      const careless = { checkServerIdentity: () => undefined };
       for (const path of Object.values(METHODS)) {
-        assert.is(await call(port, tls, path), 'PERMISSION_DENIED', tls.cert_file);
+        const credentials = plain.createSsl(ca, key, cert, careless);
+        assert.is(await call(port, credentials, path), 'PERMISSION_DENIED', tls.cert_file);
       }
     }
   });
@@ -198,11 +206,13 @@ testTls('a server of the wrong kind is not talked to', async () => {
     ['expired', issue('control', { isExpired: true })],
     ['other authority', { ...issue('control', {}, stranger), ca_file: authority.caFile }],
     ['named by host only', tlsOf(authority.issue('x', { ip: '127.0.0.1' }))],
+    ['right', issue('control')],
   ];
   for (const [name, tls] of servers) {
-    await withServer(tls, async (port) => {
-      assert.is(await call(port, issue('sidecar')), 'UNAVAILABLE', name);
-    });
+    const server = await listen(tls, plainServer(tls));
+    const expected = name === 'right' ? 'served' : 'UNAVAILABLE';
+    assert.is(await call(server.port, issue('sidecar')), expected, name);
+    server.close();
   }
   const open = await listen({ ...loadConfig({}).control.tls });
   assert.is(await call(open.port, issue('sidecar')), 'UNAVAILABLE');
@@ -210,12 +220,15 @@ testTls('a server of the wrong kind is not talked to', async () => {
   open.close();
 });
 
-/** Puts the files of one certificate in the place of another's, each at once. */
+/** Puts the files of one certificate in the place of another's. */
 function replace(place: Tls, files: IssuedFiles): void {
-  for (const name of ['ca_file', 'cert_file', 'key_file'] as const) {
-    copyFileSync(files[name], `${place[name]}.new`);
-    renameSync(`${place[name]}.new`, place[name]);
-  }
+  for (const name of ['ca_file', 'cert_file', 'key_file'] as const) put(files[name], place[name]);
+}
+
+/** Puts a file in the place of another, at once. */
+function put(from: string, to: string): void {
+  copyFileSync(from, `${to}.new`);
+  renameSync(`${to}.new`, to);
 }
 
 /** Files of their own that may be replaced. */
@@ -228,7 +241,11 @@ function placeOf(name: string, files: IssuedFiles): Tls {
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+  const giveUpMs = performance.now() + 25_000;
+  while (!(await condition())) {
+    if (performance.now() > giveUpMs) throw new Error('it never came to be');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** Serial number of the certificate that a server shows. */
@@ -278,9 +295,9 @@ testTls('both ends move to another authority while they run', async () => {
 testTls('files that do not fit are told about once, and the last good ones serve', async () => {
   const place = placeOf('broken', issue('control'));
   const problems: string[] = [];
-  const server = await listen(place, (words) => problems.push(words));
+  const server = await listen(place, undefined, (words) => problems.push(words));
   const other = issue('control');
-  copyFileSync(other.key_file, place.key_file);
+  put(other.key_file, place.key_file);
   await until(async () => problems.length > 0);
   assert.match(problems[0] ?? '', /^control\.tls: these files cannot be used together/);
   assert.not.match(problems[0] ?? '', /BEGIN/);
@@ -289,8 +306,8 @@ testTls('files that do not fit are told about once, and the last good ones serve
   await until(async () => problems.length > 1);
   assert.match(problems[1] ?? '', /control\.tls\.cert_file: cannot be read/);
   assert.is(await call(server.port, issue('sidecar')), 'served');
-  copyFileSync(other.cert_file, place.cert_file);
   const serial = await serialOf(server.port);
+  put(other.cert_file, place.cert_file);
   await until(async () => (await serialOf(server.port)) !== serial);
   assert.is(problems.length, 2);
   server.close();
@@ -300,7 +317,14 @@ testTls('files that cannot be used stop the start, in one line', () => {
   const good = issue('control');
   const garbage = join(folder, 'garbage');
   writeFileSync(garbage, 'hello');
+  const refusedAsServer = { ...good, ...issue('sidecar') };
+  assert.throws(
+    () => serverCredentials(refusedAsServer),
+    /control\.tls\.cert_file: .* that of sidecar, not of control/,
+  );
+  const nameless = authority.issue('x', { dns: 'control.shop' });
   for (const [changes, words] of [
+    [nameless, /^control\.tls\.cert_file: the certificate names no part of Miroir/],
     [{ cert_file: join(folder, 'absent') }, /^control\.tls\.cert_file: cannot be read: /],
     [{ key_file: garbage }, /^control\.tls: these files cannot be used together/],
     [{ key_file: issue('control').key_file }, /^control\.tls: these files cannot be used together/],

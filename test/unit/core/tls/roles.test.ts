@@ -1,6 +1,6 @@
 /** Goal: a certificate gives its holder exactly the roles its URIs name, in this cluster, whatever else it says. */
 import * as assert from 'uvu/assert';
-import { rolesFor, rolesIn } from '../../../../core/tls/roles.ts';
+import { clusterIn, rolesFor, rolesIn } from '../../../../core/tls/roles.ts';
 import { suite } from '../../../kit/suite.ts';
 
 const { test, run } = suite('tls roles');
@@ -17,6 +17,14 @@ test('URIs of this cluster count, nothing else does', () => {
   assert.equal(roles('URI:spiffe://x/y'), []);
   assert.equal(roles(''), []);
   assert.equal(roles(undefined), []);
+});
+
+test('the cluster is that of the first name of a part', () => {
+  assert.is(clusterIn('DNS:a, URI:spiffe://b/c, URI:miroir://shop-1/cli'), 'shop-1');
+  assert.is(clusterIn('URI:miroir://a/control, URI:miroir://b/control'), 'a');
+  for (const names of ['', 'URI:miroir://a/king', 'URI:miroir://a b/cli', 'DNS:miroir://a/cli']) {
+    assert.is(clusterIn(names), undefined);
+  }
 });
 
 test('a name that holds a comma cannot pass for two', () => {

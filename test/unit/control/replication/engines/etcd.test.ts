@@ -244,5 +244,9 @@ function base64(text: string): string {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+  const giveUpMs = performance.now() + 25_000;
+  while (!condition()) {
+    if (performance.now() > giveUpMs) throw new Error('it never came to be');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
