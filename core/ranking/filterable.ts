@@ -11,20 +11,27 @@ interface FilterRule {
   readonly text: string;
   /** A plain name covers itself and what is nested in it; in it, `*` is a letter like others. */
   readonly isPattern: boolean;
+  /** Whether it allows filtering. */
+  readonly isOn: boolean;
 }
 
 /** The user's rules that allow filtering. */
 function filterRules(settings: JsonObject): FilterRule[] {
+  return allRules(settings).filter(({ isOn }) => isOn);
+}
+
+/** All of the user's rules, in their order: the first that meets a field decides for it. */
+function allRules(settings: JsonObject): FilterRule[] {
   const rules = settings['filterableAttributes'];
   if (!Array.isArray(rules)) return [];
   return rules.flatMap((rule: unknown): FilterRule[] => {
-    if (typeof rule === 'string') return [{ text: rule, isPattern: false }];
+    if (typeof rule === 'string') return [{ text: rule, isPattern: false, isOn: true }];
     if (typeof rule !== 'object' || rule === null) return [];
     const { attributePatterns, features } = rule as JsonObject;
     const filter = ((features ?? {}) as JsonObject)['filter'] as JsonObject | undefined;
-    const isOff = filter?.['equality'] === false && filter['comparison'] !== true;
-    if (isOff || !Array.isArray(attributePatterns)) return [];
-    return (attributePatterns as string[]).map((text) => ({ text, isPattern: true }));
+    const isOn = filter?.['equality'] !== false || filter['comparison'] === true;
+    if (!Array.isArray(attributePatterns)) return [];
+    return (attributePatterns as string[]).map((text) => ({ text, isPattern: true, isOn }));
   });
 }
 
@@ -42,17 +49,26 @@ export function isFilterable(field: string, settings: JsonObject): boolean {
 
 /**
  * Facets as nodes are asked for them: `*` becomes the user's own patterns. A plain name among the rules
- * covers what is nested in it, among facets it is that field alone: so both are asked for.
+ * covers what is nested in it, among facets it is that field alone: so both are asked for. Patterns that
+ * an earlier rule switches off are left out: named, a node refuses them, and they stand for no field.
  */
 export function expandFacets(facets: readonly string[], settings: JsonObject): string[] {
-  const patterns = filterRules(settings).flatMap(({ text, isPattern }) =>
-    isPattern ? [text] : [text, `${text}.*`],
-  );
+  const rules = allRules(settings);
+  const on = rules.filter(({ isOn }) => isOn);
+  const patterns = on
+    .flatMap(({ text, isPattern }) => (isPattern ? [text] : [text, `${text}.*`]))
+    .filter((pattern) => !isSwitchedOff(pattern, rules));
   return [
-    ...new Set(
-      facets.flatMap((facet) => (facet === '*' && patterns.length > 0 ? patterns : [facet])),
-    ),
+    ...new Set(facets.flatMap((facet) => (facet === '*' && on.length > 0 ? patterns : [facet]))),
   ];
+}
+
+/** Whether a rule that allows no filtering stands for this pattern, before any that allows it. */
+function isSwitchedOff(pattern: string, rules: readonly FilterRule[]): boolean {
+  const first = rules.find((rule) =>
+    rule.isOn ? meets(pattern, rule) : isNamed(pattern, rule.text),
+  );
+  return first?.isOn === false;
 }
 
 /** Makes a pattern meet nothing: a character of internal values, which no name of a field has. */
@@ -87,7 +103,7 @@ export function facetOfNothing(
   return facets.find(
     (facet): facet is string =>
       typeof facet === 'string' &&
-      meets(facet, { text: `${RESERVED_PREFIX}*`, isPattern: true }) &&
+      meets(facet, { text: `${RESERVED_PREFIX}*`, isPattern: true, isOn: true }) &&
       !rules.some((rule) => meets(facet, rule)),
   );
 }

@@ -20,7 +20,9 @@ export interface FuzzRequest {
 export function wirePath(request: FuzzRequest): string {
   const entries = Object.entries(request.query ?? {});
   if (entries.length === 0) return request.path;
-  const query = entries.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join('&');
+  // Texts that were cut within a pair of surrogates: half a pair cannot be said in a URL.
+  const inUrl = (text: string) => encodeURIComponent(Buffer.from(text).toString());
+  const query = entries.map(([key, value]) => `${key}=${inUrl(value)}`).join('&');
   return `${request.path}?${query}`;
 }
 
