@@ -5,7 +5,7 @@
  */
 import type { State } from '../state/index.ts';
 import { type CopyPlace, inSyncOf, isInSync, setCopyState, stateOf } from './copy.ts';
-import { takeLate } from './late-on-last.ts';
+import { noteLate, takeLate } from './late-on-last.ts';
 import {
   abandonFill,
   asMissed,
@@ -15,7 +15,14 @@ import {
   notesOf,
   openNotes,
 } from './notes.ts';
-import { hasUnknownSend, openOnCopy, openOnShard, openSendsOn, resultOf } from './sends.ts';
+import {
+  hasFailedPart,
+  hasUnknownSend,
+  openOnCopy,
+  openOnShard,
+  openSendsOn,
+  resultOf,
+} from './sends.ts';
 
 /** Why, and what it missed by that; null if nothing is known to be missed. */
 export interface Demotion {
@@ -59,7 +66,8 @@ function noteUnseen(state: State, copy: CopyPlace): void {
     const { intent } = open;
     const isOut = intent.outcomes[intent.shards.indexOf(copy.shard)] === 'out';
     const isQueued = target.state === 'enqueued' || target.state === 'partial' || target.isLost;
-    if (isQueued && !isOut && resultOf(target) !== 'ok') note(state, copy, asMissed(open));
+    const isUnseen = isQueued && resultOf(target) !== 'ok';
+    if (!isOut && (isUnseen || hasFailedPart(target))) note(state, copy, asMissed(open));
   }
 }
 
@@ -84,6 +92,7 @@ export function endSuspicion(state: State, copy: CopyPlace): void {
     }
   }
   noteOpenSends(state, copy);
+  noteLate(state, copy);
   setCopyState(state, copy, { to: 'behind', reason: notesOf(state, copy)?.reason ?? '' });
 }
 

@@ -5,7 +5,7 @@
  */
 import type { State } from '../state/index.ts';
 import { type CopyPlace, copiesOf, copyKey } from './copy.ts';
-import type { MissedWrite } from './notes.ts';
+import { type MissedWrite, note } from './notes.ts';
 
 /** Remembers a late task on a copy that cannot be demoted. */
 export function rememberLate(state: State, copy: CopyPlace, missed: MissedWrite): void {
@@ -32,6 +32,15 @@ export function takeLate(
     state.lateOnLast.delete(key);
     return [{ copy: { ...shardOf, nodeId }, missed }];
   });
+}
+
+/** A copy that goes behind misses what came late to the one it will be filled from. */
+export function noteLate(state: State, copy: CopyPlace): void {
+  if (state.lateOnLast.size === 0) return;
+  for (const { nodeId } of copiesOf(copy.index, copy.shard)) {
+    const missed = state.lateOnLast.get(copyKey(copy.index.id, copy.shard, nodeId));
+    if (missed !== undefined) note(state, copy, missed);
+  }
 }
 
 /** Whether a node may still work on a task that came late. */

@@ -16,6 +16,13 @@ export function resultOf(target: Target): 'open' | 'ok' | 'failed' | 'lost' | 'a
   return target.state === 'partial' ? 'failed' : 'ok';
 }
 
+/** Whether the node failed some part of it, whatever is known of the others. */
+export function hasFailedPart(target: Target): boolean {
+  return Object.values(target.parts).some(
+    ({ task }) => task?.status === 'failed' || task?.status === 'canceled',
+  );
+}
+
 /** Whether it is open if all parts of a target are in the node's queue. */
 export function isUnanswered(target: Target): boolean {
   return target.state === 'pending' || target.state === 'unknown';

@@ -69,6 +69,8 @@ function blocks(state: State, later: OpenIntent, earlier: OpenIntent): boolean {
   for (const [nodeId, target] of Object.entries(intent.targets)) {
     if (target.state === 'enqueued') continue;
     const isOpen = isUnanswered(target);
+    // It would come to whatever has the name by then.
+    if (isOpen && takesName(later.intent)) return true;
     for (const shard of target.shards) {
       if (shared?.has(shard) === false) continue;
       const copy = stateOf(index, shard, nodeId);
@@ -78,6 +80,11 @@ function blocks(state: State, later: OpenIntent, earlier: OpenIntent): boolean {
     }
   }
   return false;
+}
+
+/** Whether the name means another index, or none, afterwards. */
+function takesName(intent: Intent): boolean {
+  return intent.kind === 'indexDelete' || intent.swaps.length > 0;
 }
 
 function hashSetOf(open: OpenIntent): Set<bigint> {

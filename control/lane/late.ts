@@ -3,7 +3,15 @@
  * a node that is no target, or the same part twice. The copies it touches may hold what is in no order with
  * the rest, so they count no more and its documents are written anew.
  */
-import { asMissed, demote, type MissedWrite, rememberLate, shardsOn } from '../copies/index.ts';
+import {
+  asMissed,
+  type CopyPlace,
+  copiesOf,
+  demote,
+  type MissedWrite,
+  rememberLate,
+  shardsOn,
+} from '../copies/index.ts';
 import {
   type IndexRecord,
   markOf,
@@ -37,12 +45,15 @@ export function takeLateTask(state: State, late: LateTask): void {
 function takeOut(state: State, late: LateTask, index: IndexRecord): void {
   const { nodeId, tag, open } = late;
   const placed = new Set(shardsOn(index, nodeId));
-  const shards = open?.intent.shards ?? [...placed];
+  // What it brings is known only of a write that is open, and only if the name still means its index.
+  const isKnown = open !== undefined && open.intent.indexId === index.id;
+  const shards = isKnown ? open.intent.shards : [...placed];
   const missed: MissedWrite =
     open === undefined ? { seq: Math.max(tag.seq, 0), hashes: null } : asMissed(open);
-  if (shards.some((shard) => !placed.has(shard)) && open?.intent.targets[nodeId] === undefined) {
-    flagForeign(state, index, nodeId);
-  }
+  const isForeign = isKnown
+    ? shards.some((shard) => !placed.has(shard)) && open.intent.targets[nodeId] === undefined
+    : placed.size < index.shardCount;
+  if (isForeign) flagForeign(state, index, nodeId);
   let lastCount = 0;
   for (const shard of shards) {
     if (!placed.has(shard)) continue;
@@ -50,11 +61,27 @@ function takeOut(state: State, late: LateTask, index: IndexRecord): void {
     const copy = { index, shard, nodeId };
     if (demote(state, copy, { to: 'behind', reason, missed })) continue;
     rememberLate(state, copy, missed);
+    noteElsewhere(state, copy, missed);
     lastCount += 1;
   }
   if (lastCount === 0) return;
   const words = `a task came late to ${nodeId}, which holds the last copy of ${lastCount} shards in sync`;
   state.emit({ kind: 'alarm', words, seq: tag.seq });
+}
+
+/** Copies that are filled from the last one, or will be, have to be told of what came late to it. */
+function noteElsewhere(
+  state: State,
+  { index, shard, nodeId }: CopyPlace,
+  missed: MissedWrite,
+): void {
+  for (const other of copiesOf(index, shard)) {
+    const copy = { index, shard, nodeId: other.nodeId };
+    if (other.nodeId === nodeId || (other.state !== 'behind' && other.state !== 'filling'))
+      continue;
+    const reason = `a task came late to ${nodeId}`;
+    demote(state, copy, { to: 'behind', reason, missed });
+  }
 }
 
 /** Where names are being exchanged it depends on the node's queue which index the task meets: all of them. */

@@ -26,6 +26,13 @@ export function report(state: State, event: Extract<MachineEvent, { kind: 'repor
     return;
   }
   takeResults(state, open, event);
+  const kept = open.intent.isFinal ? state.lastReplies.get(seq) : undefined;
+  if (kept !== undefined) {
+    // It repeats one that was answered; whatever happened to copies since is no matter of this write.
+    progress(state, [seq], now);
+    state.emit({ kind: 'reportReply', ticket, reply: kept });
+    return;
+  }
   if (event.isComplete && !open.intent.isAbandoned) {
     // Answered when what is open is settled: at once, unless something is unknown.
     open.reportTickets.push({ ticket, untilMs: now.steadyMs + ANSWER_WAIT_MS });

@@ -233,6 +233,10 @@ function checkForeign(world: World, uid: string, model: ModelIndex): void {
   for (const node of world.nodes) {
     const index = node.indexes.get(uid);
     if (index === undefined) continue;
+    if (world.control.state.indexes.get(model.id)?.foreignNodeIds.includes(node.id) === true) {
+      world.coverage.hit('limit: foreign documents may stay, and are filtered');
+      continue;
+    }
     const own = world.copiesOf(model.id).filter((copy) => copy.nodeId === node.id);
     const shards = new Set(own.map((copy) => copy.shard));
     for (const key of index.docs.keys()) {

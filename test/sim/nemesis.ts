@@ -71,6 +71,8 @@ function mayLoseData(world: World, node: ModelNode): boolean {
   if (!control.isSettled || network.strays > 0) return false;
   if (control.state.downNodes.size > 0) return false;
   if (nodes.some((other) => !other.isUp || other.stalledUntilMs > clock.nowMs)) return false;
+  // What a node fails alone is known later: until then nobody can say which copy is whole.
+  if (world.rates.taskFailure > 0 && control.state.open.size > 0) return false;
   for (const open of control.state.open.values()) {
     if (open.intent.phase !== 'running') return false;
     const targets = Object.values(open.intent.targets);

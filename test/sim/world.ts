@@ -201,6 +201,7 @@ export class World {
     const [, shard = '', indexId = '', ...nodeIds] = parts;
     if (
       this.hazards.tainted.size > 0 ||
+      nodeIds.some((id) => this.unnoticedLosses.has(id)) ||
       nodeIds.some((id) => this.hazards.isOpen(id, indexId, Number(shard)))
     ) {
       this.coverage.hit('limit: a recovery met a late request');

@@ -119,8 +119,8 @@ const OUTCOMES: readonly Bug[] = [
     {
       name: 'held-forgotten',
       hole: 'a failure that is undecided is forgotten when the copy is demoted for another reason',
-      find: "if (isQueued && !isOut && resultOf(target) !== 'ok')",
-      replace: "if (isQueued && !isOut && resultOf(target) === 'open')",
+      find: 'if (!isOut && (isUnseen || hasFailedPart(target)))',
+      replace: "if (!isOut && isUnseen && resultOf(target) === 'open')",
     },
     {
       name: 'queue-forgotten',

@@ -46,5 +46,19 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
   { seed: 2748, found: 'a write waited for views of an index that no view would ever show' },
   { seed: 4295, found: 'an index was made good under a name that another one had by then' },
   { seed: 6397, found: 'a node that lost what was just made good on it was not known by that' },
+  {
+    seed: 2053,
+    found: 'a failed write was forgotten on a copy that was demoted before the send was closed',
+  },
+  {
+    seed: 3631,
+    found: 'a copy was filled from one that a late task touched since it was compared',
+  },
+  { seed: 7353, found: 'a repeated report was never answered' },
+  {
+    seed: 7430,
+    found: 'a page on its way came to an index that was made anew under the same name',
+  },
+  { seed: 7312, found: 'a late task under an exchanged name left documents that nobody filtered' },
   { seed: 57, found: 'a document noted for a copy was forgotten around a hold' },
 ];
