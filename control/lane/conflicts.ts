@@ -63,14 +63,14 @@ function blocks(state: State, later: OpenIntent, earlier: OpenIntent): boolean {
   const { intent } = earlier;
   const index = intent.indexId === null ? undefined : state.indexes.get(intent.indexId);
   if (index === undefined) return false;
+  // What is on its way would come to whatever has the name by then.
+  if (takesName(later.intent) && hasOpenTargets(intent)) return true;
   const isWithinShards =
     later.intent.scope !== 'index' && later.intent.indexId === earlier.intent.indexId;
   const shared = isWithinShards ? shardSetOf(later) : undefined;
   for (const [nodeId, target] of Object.entries(intent.targets)) {
     if (target.state === 'enqueued') continue;
     const isOpen = isUnanswered(target);
-    // It would come to whatever has the name by then.
-    if (isOpen && takesName(later.intent)) return true;
     for (const shard of target.shards) {
       if (shared?.has(shard) === false) continue;
       const copy = stateOf(index, shard, nodeId);
