@@ -28,6 +28,8 @@ export function mustWait(state: State, later: OpenIntent, earlier: OpenIntent): 
     return intent.phase !== 'running' && conflicts(later, earlier);
   }
   if (!hasOpenTargets(intent) && !intent.outcomes.includes('open')) return false;
+  // What is on its way would come to whatever has the name by then.
+  if (hasOpenTargets(intent) && takesName(later.intent)) return true;
   return conflicts(later, earlier) && blocks(state, later, earlier);
 }
 
@@ -63,8 +65,6 @@ function blocks(state: State, later: OpenIntent, earlier: OpenIntent): boolean {
   const { intent } = earlier;
   const index = intent.indexId === null ? undefined : state.indexes.get(intent.indexId);
   if (index === undefined) return false;
-  // What is on its way would come to whatever has the name by then.
-  if (takesName(later.intent) && hasOpenTargets(intent)) return true;
   const isWithinShards =
     later.intent.scope !== 'index' && later.intent.indexId === earlier.intent.indexId;
   const shared = isWithinShards ? shardSetOf(later) : undefined;
