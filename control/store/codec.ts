@@ -4,7 +4,8 @@
  */
 import { crc32 } from 'node:zlib';
 
-const CRC_BYTES = 4;
+/** Bytes that a sealed value is longer than what it holds. */
+export const CRC_BYTES = 4;
 
 /** A value that does not match its checksum: the file is damaged and must not be served from. */
 export class DamagedValue extends Error {
@@ -18,6 +19,13 @@ export class DamagedValue extends Error {
 /** Puts the checksum before the bytes. */
 export function sealValue(key: string, bytes: Uint8Array): Buffer {
   return seal(crc32(bytes, crc32(key)), bytes);
+}
+
+/** The same into a buffer that has room for it; where it ends. */
+export function sealInto(target: Buffer, at: number, key: string, bytes: Uint8Array): number {
+  target.writeUInt32LE(crc32(bytes, crc32(key)), at);
+  target.set(bytes, at + CRC_BYTES);
+  return at + CRC_BYTES + bytes.length;
 }
 
 /** Checks and removes the checksum. Throws DamagedValue. The answer shares the memory of `sealed`. */

@@ -4,10 +4,12 @@
  *
  *   epoch u64 · chain 16 bytes · count u32 · count x (key length u16, key, value length u32, value)
  *
- * All numbers little endian; a removed key has value length 0xffffffff.
+ * All numbers little endian; a removed key has value length 0xffffffff. A value has its checksum before it, as
+ * it lies in the state (codec.ts), and that is where it is put from.
  */
 import { createHash } from 'node:crypto';
 import { assert } from '../../core/assert.ts';
+import { CRC_BYTES, sealInto } from './codec.ts';
 
 const HEAD_BYTES = 28;
 const CHAIN_BYTES = 16;
@@ -29,30 +31,33 @@ export interface LogEntry {
 /** The chain before the first entry. */
 export const FIRST_CHAIN: Uint8Array = new Uint8Array(CHAIN_BYTES);
 
+/** A write of the state as it lies in an entry; the value has its checksum. */
+export interface SealedChange {
+  readonly key: string;
+  readonly sealed: Buffer | undefined;
+}
+
 /** Encodes the changes of one commit that follows an entry whose chain was `previous`. */
 export function encodeEntry(
   epoch: bigint,
   previous: Uint8Array,
   changes: readonly Change[],
 ): { readonly bytes: Buffer; readonly chain: Uint8Array } {
-  const keys = changes.map((change) => Buffer.from(change.key));
-  const size = changes.reduce(
-    (sum, change, at) => sum + 6 + (keys[at] as Buffer).length + (change.value?.length ?? 0),
-    HEAD_BYTES,
-  );
+  let size = HEAD_BYTES;
+  for (const { key, value } of changes) {
+    size += 6 + Buffer.byteLength(key) + (value === undefined ? 0 : CRC_BYTES + value.length);
+  }
   const bytes = Buffer.allocUnsafe(size);
   bytes.writeBigUInt64LE(epoch, 0);
   bytes.writeUInt32LE(changes.length, 24);
   let at = HEAD_BYTES;
-  for (const [place, change] of changes.entries()) {
-    const key = keys[place] as Buffer;
-    at = bytes.writeUInt16LE(key.length, at);
-    bytes.set(key, at);
-    at = bytes.writeUInt32LE(change.value?.length ?? REMOVED, at + key.length);
-    if (change.value !== undefined) {
-      bytes.set(change.value, at);
-      at += change.value.length;
-    }
+  for (const { key, value } of changes) {
+    const keyBytes = bytes.write(key, at + 2);
+    bytes.writeUInt16LE(keyBytes, at);
+    at += 2 + keyBytes;
+    bytes.writeUInt32LE(value === undefined ? REMOVED : CRC_BYTES + value.length, at);
+    at += 4;
+    if (value !== undefined) at = sealInto(bytes, at, key, value);
   }
   assert(at === size, 'a log entry fills its buffer');
   const chain = chainAfter(previous, bytes);
@@ -65,9 +70,9 @@ export function readHead(bytes: Buffer): { readonly epoch: bigint; readonly chai
   return { epoch: bytes.readBigUInt64LE(0), chain: bytes.subarray(8, 24) };
 }
 
-/** Reads an entry. */
-export function decodeEntry(bytes: Buffer): LogEntry {
-  const changes: Change[] = [];
+/** The writes of an entry. Values share its memory. */
+export function sealedChanges(bytes: Buffer): SealedChange[] {
+  const changes: SealedChange[] = [];
   const count = bytes.readUInt32LE(24);
   let at = HEAD_BYTES;
   for (let place = 0; place < count; place += 1) {
@@ -75,12 +80,20 @@ export function decodeEntry(bytes: Buffer): LogEntry {
     const key = bytes.toString('utf8', at + 2, keyEnd);
     const length = bytes.readUInt32LE(keyEnd);
     at = keyEnd + 4;
-    if (length === REMOVED) changes.push({ key, value: undefined });
+    if (length === REMOVED) changes.push({ key, sealed: undefined });
     else {
-      changes.push({ key, value: bytes.subarray(at, at + length) });
+      changes.push({ key, sealed: bytes.subarray(at, at + length) });
       at += length;
     }
   }
+  return changes;
+}
+
+/** Reads an entry. */
+export function decodeEntry(bytes: Buffer): LogEntry {
+  const changes = sealedChanges(bytes).map(({ key, sealed }): Change => {
+    return { key, value: sealed?.subarray(CRC_BYTES) };
+  });
   return { ...readHead(bytes), changes };
 }
 

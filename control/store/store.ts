@@ -12,7 +12,7 @@
  */
 import { assert } from '../../core/assert.ts';
 import type { Position } from '../../core/topology.ts';
-import { openValue, sealValue } from './codec.ts';
+import { openValue } from './codec.ts';
 import {
   type Environment,
   endOf,
@@ -28,7 +28,14 @@ import {
   sealEntry,
   trimmedBase,
 } from './log.ts';
-import { type Change, decodeEntry, encodeEntry, followsChain, readHead } from './log-entry.ts';
+import {
+  type Change,
+  encodeEntry,
+  followsChain,
+  readHead,
+  type SealedChange,
+  sealedChanges,
+} from './log-entry.ts';
 import {
   emptyMeta,
   type LogPlace,
@@ -68,8 +75,8 @@ export interface LogWrite {
 }
 
 interface Append extends LogWrite {
-  /** The changes of the only entry, where they need not be read from it. */
-  readonly changes?: readonly Change[];
+  /** The entries were just encoded onto the last one. */
+  readonly isOwn: boolean;
 }
 
 /** The open store. */
@@ -163,13 +170,13 @@ export class Store {
     const { last, appliedIndex } = this.#meta;
     assert(appliedIndex === last.index, 'the state holds every entry');
     const { bytes } = encodeEntry(this.epoch, last.chain, changes);
-    await this.#append({ entries: [bytes], commitIndex: last.index + 1n, changes });
+    await this.#append({ entries: [bytes], commitIndex: last.index + 1n, isOwn: true });
     return this.position;
   }
 
   /** Writes in one transaction; resolves when it is on disk. Rejects only after the store is poisoned. */
   async write(write: LogWrite): Promise<void> {
-    await this.#append(write);
+    await this.#append({ ...write, isOwn: false });
   }
 
   async close(): Promise<void> {
@@ -206,16 +213,15 @@ export class Store {
     const fence = append.fence ?? meta.fence;
     assert(fence >= meta.fence, 'a fence only rises');
     const tail = this.#afterTruncation(append.truncateFrom);
-    const last =
-      append.changes === undefined ? extend(tail.last, entries) : ends(tail.last, entries);
-    assert(last.epoch <= fence || append.changes !== undefined, 'the fence covers every entry');
+    const last = append.isOwn ? ends(tail.last, entries) : extend(tail.last, entries);
+    assert(append.isOwn || last.epoch <= fence, 'the fence covers every entry');
     const applied = min(last.index, max(meta.appliedIndex, append.commitIndex));
     const trimmed = trimmedBase(log, meta, {
       bytes: tail.logBytes + entries.reduce((sum, bytes) => sum + bytes.length, 0),
       lastIndex: last.index,
       keepFrom: min(tail.last.index, applied) + 1n,
     });
-    const changes = append.changes ?? this.#changesBetween(tail.last.index, entries, applied);
+    const changes = this.#changesBetween(tail.last.index, entries, applied);
     const write = (): void => {
       for (let index = tail.last.index + 1n; index <= meta.last.index; index += 1n) {
         void log.remove(Number(index));
@@ -227,8 +233,8 @@ export class Store {
       for (let index = meta.base.index + 1n; index <= trimmed.base.index; index += 1n) {
         void log.remove(Number(index));
       }
-      for (const { key, value } of changes) {
-        void (value === undefined ? state.remove(key) : state.put(key, sealValue(key, value)));
+      for (const { key, sealed } of changes) {
+        void (sealed === undefined ? state.remove(key) : state.put(key, sealed));
       }
     };
     const next: Meta = {
@@ -259,15 +265,15 @@ export class Store {
   }
 
   /** The changes of entries that are to be applied: of the log's up to `lastIndex`, then of the new ones. */
-  #changesBetween(lastIndex: bigint, entries: readonly Buffer[], applied: bigint): Change[] {
-    const changes: Change[] = [];
+  #changesBetween(lastIndex: bigint, entries: readonly Buffer[], applied: bigint): SealedChange[] {
+    const changes: SealedChange[] = [];
     for (let index = this.#meta.appliedIndex + 1n; index <= applied; index += 1n) {
       const bytes =
         index <= lastIndex
           ? readEntry(this.#environment.log, index)
           : entries[Number(index - lastIndex) - 1];
       assert(bytes !== undefined, 'an entry that is applied is there');
-      changes.push(...decodeEntry(bytes).changes);
+      changes.push(...sealedChanges(bytes));
     }
     return changes;
   }
