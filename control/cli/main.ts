@@ -6,6 +6,8 @@ import { EXIT } from './errors.ts';
 import { processIo } from './io.ts';
 import { runCli } from './run.ts';
 
+// stderr is for people: what Node thinks of a library's calls is not for them.
+process.noDeprecation = true;
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   // The second one ends the program at once.

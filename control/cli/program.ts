@@ -3,7 +3,7 @@
  * built without doing anything: `run` turns what a command does into commander's handler.
  */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { nearest } from '../../core/config/index.ts';
+import { nearest } from '../../core/config/suggest.ts';
 import { miroirVersion } from '../../core/telemetry/version.ts';
 import type { Runner } from './cli.ts';
 import { addAudit } from './commands/audit.ts';

@@ -11,4 +11,3 @@ export { type ConfigSources, loadConfig } from './load.ts';
 export { configOptions, expectedOf, type SchemaNode } from './options.ts';
 export type { MiroirConfig } from './schema.ts';
 export { readSecret, type SecretName } from './secret.ts';
-export { nearest } from './suggest.ts';

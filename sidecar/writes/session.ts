@@ -219,7 +219,7 @@ function tick(session: Session, nowMs: number, effects: SessionEffect[]): void {
   else if (isDue(lease, nowMs)) renew(session, nowMs, effects);
   if (session.phase !== 'sending') return;
   for (const share of overdue(session.shares, nowMs, session.limits.copyTimeoutMs)) {
-    cut(share, `no answer within ${nowMs - (share.sentAtMs ?? nowMs)} ms`, effects);
+    cut(share, `no answer within ${Math.round(nowMs - (share.sentAtMs ?? nowMs))} ms`, effects);
   }
 }
 

@@ -10,7 +10,8 @@ export function cliReference(): string {
   return `${[
     '# miroirctl',
     '',
-    'Made from `control/cli` by `npm run gen`; do not edit.',
+    'Made from `control/cli` by `npm run gen`; do not edit. A tour with real output:',
+    '[guide/miroirctl.md](../guide/miroirctl.md).',
     '',
     'In a checkout it is `npx miroirctl`. Results go to stdout, progress and questions to stderr, an error is one',
     'line there. `-o json` and `-o yaml` are for programs: keys in snake_case, which later versions add to and',

@@ -171,7 +171,7 @@ function reasonOf(error: ServiceError, connectMs: number): string {
   if (/EHOSTUNREACH|ENETUNREACH/.test(details)) return 'no route to the host';
   if (/certificate|self.signed|altnames|CERT_|SSL|TLS|EPROTO/i.test(details))
     return `TLS: ${lastError(details)}`;
-  if (/ECONNRESET|socket hang up|Connection dropped|read ECONN|Failed to connect/.test(details))
+  if (/ECONNRESET|socket hang up|Connection dropped|Failed to connect/.test(details))
     return 'it closed the connection (is TLS wanted there, or not?)';
   return lastError(details);
 }

@@ -7,6 +7,7 @@
  * A change is tried again only if it was surely not carried out.
  */
 import { type ChannelCredentials, type MethodDefinition, status } from '@grpc/grpc-js';
+import { ConfigError } from '../../../core/config/error.ts';
 import { channelCredentials } from '../../../core/tls/credentials.ts';
 import type { Target, TlsFiles } from '../context/find.ts';
 import { CliError, EXIT, UsageError } from '../errors.ts';
@@ -17,6 +18,7 @@ import { type Attempt, type CallLimits, failureOf, Replica } from './attempt.ts'
 const CONNECT_MS = 2_000;
 const ELECTION_PAUSE_MS = 250;
 const REPLICAS_MAX = 32;
+const NO_TLS = { ca_file: '', cert_file: '', key_file: '' };
 
 /** What a call does: asking again is harmless for a read. */
 export type CallKind = 'read' | 'change';
@@ -228,12 +230,11 @@ function wordsOf(failed: Failed): string {
 }
 
 function credentialsOf(tls: TlsFiles | undefined): ChannelCredentials {
-  const { caFile = '', certFile = '', keyFile = '' } = tls ?? {};
-  if (tls !== undefined && (caFile === '' || certFile === ''))
-    throw new UsageError('TLS: --ca, --cert and --key go together, as control asks who calls');
+  if (tls === undefined) return channelCredentials(NO_TLS);
   try {
-    return channelCredentials({ ca_file: caFile, cert_file: certFile, key_file: keyFile });
+    return channelCredentials(tls);
   } catch (error) {
-    throw new UsageError(`TLS files: ${(error as Error).message}`);
+    if (error instanceof ConfigError) throw new UsageError(`TLS: ${error.message}`);
+    throw error;
   }
 }

@@ -4,19 +4,17 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import {
-  ConfigError,
-  configOptions,
-  expectedOf,
-  loadConfig,
-  nearest,
-} from '../../../core/config/index.ts';
+import { ConfigError } from '../../../core/config/error.ts';
+import { nearest } from '../../../core/config/suggest.ts';
 import { ConfigServiceService } from '../../../proto/gen/miroir/admin/v1/config.ts';
 import type { Cli, Runner } from '../cli.ts';
 import { CliError, EXIT, type ExitCode, UsageError } from '../errors.ts';
 import { jsonData } from '../output/data.ts';
 import { type Column, renderPairs, renderTable, visible } from '../output/table.ts';
 import { listView } from './list-view.ts';
+
+/** The schema is large: only these commands wait for it. */
+const loadCore = () => import('../../../core/config/index.ts');
 
 interface CheckFlags {
   readonly env?: boolean;
@@ -41,10 +39,11 @@ export function addConfig(program: Command, run: Runner): void {
   config
     .command('explain <option>')
     .description('What an option does, takes, and is by default. Needs no cluster.')
-    .action(run(async (cli, _flags, [path]) => explain(cli, path ?? '')));
+    .action(run((cli, _flags, [path]) => explain(cli, path ?? '')));
 }
 
 async function check(cli: Cli, file: string, flags: CheckFlags): Promise<ExitCode> {
+  const { loadConfig } = await loadCore();
   try {
     loadConfig({ file, ...(flags.env === true ? { env: cli.io.env } : {}) });
   } catch (error) {
@@ -114,7 +113,8 @@ async function show(cli: Cli, prefix: string | undefined): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-function explain(cli: Cli, path: string): ExitCode {
+async function explain(cli: Cli, path: string): Promise<ExitCode> {
+  const { configOptions, expectedOf } = await loadCore();
   const option = configOptions.find((candidate) => candidate.path === path);
   const section = configOptions.filter((candidate) => candidate.path.startsWith(`${path}.`));
   if (option === undefined && section.length > 0) {

@@ -49,7 +49,9 @@ export function addNodes(program: Command, run: Runner): void {
     .description('The Meilisearch nodes: how they are, and changes to the list of them.');
   const list = nodes
     .command('list', { isDefault: true })
-    .description('Every node and how it is. Exit code 3 if one is not up.');
+    .description(
+      'Every node and how it is. Exit code 3 if one is not up or has copies that are not in sync.',
+    );
   for (const option of watchOptions()) list.addOption(option);
   list.action(run<WatchFlags>((cli, flags) => showOrWatch(cli, flags, () => lookAtNodes(cli))));
   nodes
@@ -89,7 +91,9 @@ export function addNodes(program: Command, run: Runner): void {
 
 async function lookAtNodes(cli: Cli): Promise<Look> {
   const { nodes } = await cli.control().call(NodeServiceService.listNodes, {}, 'read');
-  const isAllUp = nodes.every(({ state }) => state === NodeState.UP);
+  const isAllGood = nodes.every(
+    ({ state, copies }) => state === NodeState.UP && notInSync(copies) === '',
+  );
   return {
     view: listView({
       name: 'nodes',
@@ -103,7 +107,7 @@ async function lookAtNodes(cli: Cli): Promise<Look> {
         }),
       none: 'no nodes: register one with `miroirctl nodes add URL`',
     }),
-    code: isAllUp ? EXIT.ok : EXIT.degraded,
+    code: isAllGood ? EXIT.ok : EXIT.degraded,
   };
 }
 

@@ -79,7 +79,10 @@ export function statusView(topology: Topology): View {
     text: ({ paint, isWide }) => {
       const head = [
         [lightText(light, paint), verdict?.reason ?? ''],
-        [' '.repeat(light.length), verdict?.nextStep ? `-> ${verdict.nextStep}` : ''],
+        [
+          ' '.repeat(light.length),
+          verdict?.nextStep ? `-> ${verdict.nextStep}${lookAt(first)}` : '',
+        ],
       ]
         .filter(([, words]) => words !== '')
         .map(([label, words]) => `${label}   ${visible(words ?? '')}\n`);
@@ -145,8 +148,27 @@ function findingText(finding: Finding, paint: Paint): string {
   const step =
     finding.nextStep === ''
       ? ''
-      : `\n${' '.repeat(light.length)}   -> ${visible(finding.nextStep)}`;
+      : `\n${' '.repeat(light.length)}   -> ${visible(finding.nextStep)}${lookAt(finding)}`;
   return `${lightText(light, paint)}   ${visible(finding.reason)}${step}\n`;
+}
+
+/** The command that shows more of it. */
+function lookAt(finding: Finding | undefined): string {
+  if (finding === undefined) return '';
+  const { code, indexUid, nodeId } = finding;
+  const command = {
+    shards_unreadable: `shards ${indexUid} --not-in-sync`,
+    writes_refused: `shards ${indexUid} --not-in-sync`,
+    node_down: 'nodes',
+    node_doubted: 'nodes',
+    node_refused: 'nodes',
+    recovery_paused: 'jobs --state paused',
+    recovery_cancelled: `jobs start recovery ${indexUid} ${nodeId}`,
+    copies_behind: 'jobs --watch',
+    write_stuck: 'tasks --status enqueued processing --oldest-first',
+    too_few_nodes: 'groups',
+  }[code];
+  return command === undefined ? '' : `  (miroirctl ${command})`;
 }
 
 function lightText(light: string, paint: Paint): string {

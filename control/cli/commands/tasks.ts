@@ -18,6 +18,7 @@ import { listView } from './list-view.ts';
 import { limitOption, noteLeftOut, readPages, wholeBigint } from './pages.ts';
 
 const TASKS_DEFAULT = 20;
+const OPEN: readonly number[] = [TaskStatus.ENQUEUED, TaskStatus.PROCESSING];
 
 interface ListFlags extends WatchFlags {
   readonly status?: readonly string[];
@@ -110,6 +111,7 @@ async function lookAtTasks(cli: Cli, flags: ListFlags): Promise<Look> {
 /** Why it failed; for one that is under way, the nodes it waits for. */
 function reasonOf(task: Task): string {
   if (task.error !== undefined) return task.error.message;
+  if (!OPEN.includes(task.status)) return '';
   const waiting = task.parts.filter(
     ({ state, endedCount, nodeTaskUids }) =>
       ['pending', 'unknown'].includes(state) || endedCount < nodeTaskUids.length,
@@ -149,7 +151,7 @@ function taskView(task: Task, nowMs: number): View {
           ['error', error === undefined ? '' : `${error.message} (${error.code})`],
           ['index', task.indexUid],
           ['batch', task.batchUid?.toString() ?? ''],
-          ['enqueued', `${clockOf(task.enqueuedAt)}, ${agoOf(task.enqueuedAt, nowMs)}`],
+          ['enqueued', `${clockOf(task.enqueuedAt)} UTC, ${agoOf(task.enqueuedAt, nowMs)}`],
           ['waited', tookOf(task.enqueuedAt, task.startedAt)],
           ['ran', tookOf(task.startedAt, task.finishedAt)],
           ['cancelled by', task.canceledBy === undefined ? '' : `task ${task.canceledBy}`],

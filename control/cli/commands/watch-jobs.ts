@@ -30,7 +30,7 @@ export async function watchJobs(cli: Cli, jobs: readonly Job[]): Promise<ExitCod
     progress.show(stateOf([...known.values()]));
     const end = await readStream(cli, [...known.keys()], (job) => {
       take(job);
-      progress.show(stateOf([...known.values()]));
+      if (!isDone()) progress.show(stateOf([...known.values()]));
       return isDone();
     });
     if (isDone()) break;

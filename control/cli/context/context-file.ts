@@ -29,7 +29,7 @@ export interface ContextFile {
 }
 
 const CONTEXT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
-const FILE_KEYS = ['token_file', 'ca_file', 'cert_file', 'key_file'] as const;
+const TEXT_KEYS = ['token_file', 'ca_file', 'cert_file', 'key_file'] as const;
 
 /** Where the file is: in XDG_CONFIG_HOME, else in `.config` of the home folder. */
 export function contextFilePath(io: Pick<Io, 'env' | 'home'>): string {
@@ -92,8 +92,8 @@ function checked(value: unknown, file: string): ContextFile {
     const isList = Array.isArray(control) && control.length > 0;
     if (!isList || !control.every((address) => typeof address === 'string'))
       throw wrong(`contexts.${name}.control: must be a list of HOST:PORT`);
-    const badKey = FILE_KEYS.find((key) => !['undefined', 'string'].includes(typeof context[key]));
-    if (badKey !== undefined) throw wrong(`contexts.${name}.${badKey}: must be a path`);
+    const badKey = TEXT_KEYS.find((key) => !['undefined', 'string'].includes(typeof context[key]));
+    if (badKey !== undefined) throw wrong(`contexts.${name}.${badKey}: must be a text`);
   }
   return {
     ...(current === undefined ? {} : { current }),

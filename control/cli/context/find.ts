@@ -46,11 +46,11 @@ export interface Target {
   readonly tls: TlsFiles | undefined;
 }
 
-/** PEM files. */
+/** PEM files; the names are those of the configuration. */
 export interface TlsFiles {
-  readonly caFile: string | undefined;
-  readonly certFile: string | undefined;
-  readonly keyFile: string | undefined;
+  readonly ca_file: string;
+  readonly cert_file: string;
+  readonly key_file: string;
 }
 
 interface Place {
@@ -150,11 +150,12 @@ function checkedToken(text: string, origin: string): string {
 }
 
 function tlsOf(flags: TargetFlags, context: NamedContext | undefined): TlsFiles | undefined {
-  const caFile = flags.ca ?? context?.ca_file;
-  const certFile = flags.cert ?? context?.cert_file;
-  const keyFile = flags.key ?? context?.key_file;
-  if ((certFile === undefined) !== (keyFile === undefined))
-    throw new UsageError('--cert and --key belong together: give both or none');
-  if (caFile === undefined && certFile === undefined) return undefined;
-  return { caFile, certFile, keyFile };
+  const ca_file = flags.ca ?? context?.ca_file;
+  const cert_file = flags.cert ?? context?.cert_file;
+  const key_file = flags.key ?? context?.key_file;
+  const given = [ca_file, cert_file, key_file].filter((file) => file !== undefined);
+  if (given.length === 0) return undefined;
+  if (ca_file === undefined || cert_file === undefined || key_file === undefined)
+    throw new UsageError('--ca, --cert and --key belong together: both ends show a certificate');
+  return { ca_file, cert_file, key_file };
 }

@@ -4,7 +4,7 @@
  */
 import type { Io } from '../io.ts';
 import { visible } from './table.ts';
-import { grouped, percentOf, spanOf } from './words.ts';
+import { grouped, percentOf, sizeOf, spanOf } from './words.ts';
 
 const BAR_CELLS = 24;
 const PLAIN_PERCENT_STEP = 10;
@@ -65,12 +65,15 @@ export class Progress {
   #text(state: ProgressState): string {
     const { title, done, total, unit, note } = state;
     const words = [visible(title)];
+    const isBytes = unit === 'bytes';
     if (total > 0) {
       const cells = Math.min(BAR_CELLS, Math.floor((done * BAR_CELLS) / total));
       const bar = `[${'='.repeat(cells)}${' '.repeat(BAR_CELLS - cells)}]`;
-      const figures = `${grouped(done)}/${grouped(total)} ${unit}`;
+      const figures = isBytes
+        ? `${sizeOf(done)}/${sizeOf(total)}`
+        : `${grouped(done)}/${grouped(total)} ${unit}`;
       words.push(bar, percentOf(done, total).padStart(4), figures, this.#left(state));
-    } else words.push(`${grouped(done)} ${unit}`);
+    } else words.push(isBytes ? sizeOf(done) : `${grouped(done)} ${unit}`);
     if (note !== undefined && note !== '') words.push(visible(note));
     return words.filter((word) => word !== '').join('  ');
   }

@@ -4,13 +4,21 @@
  * Method: scripted gRPC servers over real sockets, among them ones that accept and stay silent.
  */
 import { createServer, type Server as TcpServer } from 'node:net';
-import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import * as assert from 'uvu/assert';
 import { ControlClient } from '../../../../control/cli/client/index.ts';
 import { CliError } from '../../../../control/cli/errors.ts';
 import { NodeServiceService } from '../../../../proto/gen/miroir/admin/v1/nodes.ts';
 import { suite } from '../../../kit/suite.ts';
 import { fakeIo } from './fake-io.ts';
+import {
+  type Answer,
+  fail,
+  notLeader,
+  ok,
+  type Scripted,
+  server as startServer,
+} from './scripted-control.ts';
 
 const { test, after, run } = suite('cli client');
 const closers: (() => void)[] = [];
@@ -18,47 +26,11 @@ after(() => {
   for (const close of closers) close();
 });
 
-type Failure = { code: number; details: string; metadata?: Metadata };
-type Answer = (error: Failure | null, response?: unknown) => void;
-
-interface Scripted {
-  readonly address: string;
-  /** Authorization of each call that arrived. */
-  readonly calls: (string | undefined)[];
-  script: (answer: Answer) => void;
-}
-
-/** A server of ListNodes and RemoveNode that answers as scripted. */
 async function server(script: (answer: Answer) => void): Promise<Scripted> {
-  const grpc = new Server();
-  const scripted: Scripted = { address: '', calls: [], script };
-  const handle = (call: { metadata: Metadata }, answer: Answer) => {
-    scripted.calls.push(call.metadata.get('authorization')[0]?.toString());
-    scripted.script(answer);
-  };
-  const { listNodes, removeNode } = NodeServiceService;
-  grpc.addService({ listNodes, removeNode }, { listNodes: handle, removeNode: handle } as never);
-  const port = await new Promise<number>((resolve, reject) => {
-    grpc.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    );
-  });
-  closers.push(() => grpc.forceShutdown());
-  return Object.assign(scripted, { address: `127.0.0.1:${port}` });
+  const scripted = await startServer(script);
+  closers.push(() => scripted.close());
+  return scripted;
 }
-
-const ok = (answer: Answer): void => answer(null, { nodes: [] });
-const notLeader =
-  (leader: string) =>
-  (answer: Answer): void => {
-    const metadata = new Metadata();
-    metadata.set('miroir-leader', leader);
-    answer({ code: status.UNAVAILABLE, details: 'this replica does not lead', metadata });
-  };
-const fail =
-  (code: number, details = '') =>
-  (answer: Answer): void =>
-    answer({ code, details });
 
 /** An address where nothing listens, and one that accepts and says nothing. */
 async function deadAddress(): Promise<string> {

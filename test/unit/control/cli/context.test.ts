@@ -32,7 +32,7 @@ function setUp(pid = process.pid) {
   writeFileSync(join(home, 'prod-token'), 'prod-token\n');
   const contexts = {
     prod: { control: ['10.0.0.1:7701', '10.0.0.2:7701'], token_file: join(home, 'prod-token') },
-    other: { control: ['10.9.9.9:7701'], ca_file: '/ca.pem' },
+    other: { control: ['10.9.9.9:7701'], ca_file: '/ca.pem', cert_file: '/c', key_file: '/k' },
   };
   writeFileSync(
     join(home, '.config', 'miroir', 'contexts.yaml'),
@@ -98,12 +98,16 @@ test('addresses are checked', () => {
   ]);
 });
 
-test('TLS files of flags win over those of the context; a certificate needs its key', () => {
+test('TLS files of flags win over those of the context; all three belong together', () => {
   const { home } = setUp();
-  assert.equal(find({ context: 'other' }, { home }).tls?.caFile, '/ca.pem');
-  assert.equal(find({ context: 'other', ca: '/b.pem' }, { home }).tls?.caFile, '/b.pem');
+  const files = { ca_file: '/ca.pem', cert_file: '/c', key_file: '/k' };
+  assert.equal(find({ context: 'other' }, { home }).tls, files);
+  assert.equal(find({ context: 'other', ca: '/b' }, { home }).tls, {
+    ...files,
+    ca_file: '/b',
+  });
   assert.is(find({ context: 'prod' }, { home }).tls, undefined);
-  assert.throws(() => find({ control: 'a:1', cert: '/c.pem' }, {}), /--key/);
+  assert.throws(() => find({ control: 'a:1', cert: '/c.pem', key: '/k' }, {}), /--ca/);
 });
 
 test('contexts: set, list, use, remove, and what is wrong is said', async () => {
