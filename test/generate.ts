@@ -1,14 +1,17 @@
 /**
  * Writes every file of the repository that is made from code; with --check it changes nothing and
- * fails if a committed file differs. Each generator gives a path from the project's root and its text.
+ * fails if a committed file differs. A change of the protobuf files that breaks the committed contract is
+ * refused, unless --accept-breaking is given. Each generator gives a path from the project's root and its text.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cliReference } from './generators/cli-reference.ts';
 import { configReference } from './generators/config-reference.ts';
 import { errorsReference } from './generators/errors-reference.ts';
+import { grpcReference } from './generators/grpc-reference.ts';
 import { helmGolden, helmSchema, helmValues } from './generators/helm.ts';
 import { metricsReference } from './generators/metrics-reference.ts';
+import { brokenContract, IMAGE_PATH, protoImage } from './generators/proto-image.ts';
 import { projectRoot } from './kit/paths.ts';
 
 interface GeneratedFile {
@@ -21,6 +24,8 @@ const GENERATORS: readonly (() => GeneratedFile[])[] = [
   () => [{ path: 'docs/reference/metrics.md', text: metricsReference() }],
   () => [{ path: 'docs/reference/config.md', text: configReference() }],
   () => [{ path: 'docs/reference/cli.md', text: cliReference() }],
+  () => [{ path: 'docs/reference/grpc.md', text: grpcReference() }],
+  () => [{ path: IMAGE_PATH, text: protoImage() }],
   () => [
     { path: 'helm/miroir/values.yaml', text: helmValues() },
     { path: 'helm/miroir/values.schema.json', text: helmSchema() },
@@ -29,6 +34,13 @@ const GENERATORS: readonly (() => GeneratedFile[])[] = [
 ];
 
 const isCheck = process.argv.includes('--check');
+const broken = process.argv.includes('--accept-breaking') ? [] : brokenContract();
+if (broken.length > 0) {
+  console.log(`breaks the committed contract (${IMAGE_PATH}):`);
+  for (const line of broken) console.log(`  ${line}`);
+  console.log('of what was never in a release only: npm run gen -- --accept-breaking');
+  process.exit(1);
+}
 const stale: string[] = [];
 for (const file of GENERATORS.flatMap((generate) => generate())) {
   const path = join(projectRoot, file.path);
