@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../kit/paths.ts';
 
 /** Where it is committed, from the project's root. */
-export const IMAGE_PATH = 'proto/contract.json';
+export const IMAGE_PATH = 'proto/contract.golden.json';
 
 const BUF = join(projectRoot, 'node_modules/.bin/buf');
 
