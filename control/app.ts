@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { type MiroirConfig, readSecret } from '../core/config/index.ts';
 import { failpoint } from '../core/failpoint.ts';
 import type { Logger, Metrics } from '../core/telemetry/index.ts';
+import { nodeCertificates } from '../core/tls/certificate-files.ts';
 import { serverCredentials } from '../core/tls/credentials.ts';
 import type { Position } from '../core/topology.ts';
 import { soleReplica, startApi } from './api/index.ts';
@@ -45,6 +46,8 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   checkReplicas(config);
   // A key that cannot be read is told before anything is served.
   readSecret(config.auth, 'master_key');
+  // Nor are certificates that a leader would miss first.
+  nodeCertificates(config.node_tls, onProblemOf(options.logger));
   const folder = await holdDataDir(config.control.data_dir);
   try {
     await examineFolder(folder.path, [PREFIX.task]);
@@ -56,6 +59,11 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     throw error;
   }
 }
+
+const onProblemOf =
+  (logger: Logger) =>
+  (problem: string): void =>
+    logger.error({ problem }, 'renewed certificates are not used');
 
 async function startReplica(options: ControlOptions, folder: DataDir): Promise<Control> {
   const { config, logger } = options;
@@ -107,8 +115,7 @@ async function startAlone(options: ControlOptions, folder: DataDir): Promise<Con
     onBroken: options.onBroken,
   });
   await leader.start();
-  const onProblem = (problem: string): void =>
-    logger.error({ problem }, 'renewed certificates are not used');
+  const onProblem = onProblemOf(logger);
   const api = await startApi({
     listen: config.control.listen,
     credentials: serverCredentials(config.control.tls, { onProblem }),

@@ -45,7 +45,17 @@ export function nodeCertificates(
   onProblem: (problem: string) => void,
 ): CertificateFiles | undefined {
   if (paths.ca_file === '' && paths.cert_file === '') return undefined;
-  return new CertificateFiles({ section: 'node_tls', paths, onProblem });
+  return certificateFilesOf({ section: 'node_tls', paths, onProblem });
+}
+
+/** One reader of the same files for all connections of a process. */
+const known = new WeakMap<CertificatePaths, CertificateFiles>();
+
+/** The files of a section of the configuration: the same object for the same section. */
+export function certificateFilesOf(options: CertificateFilesOptions): CertificateFiles {
+  const files = known.get(options.paths) ?? new CertificateFiles(options);
+  known.set(options.paths, files);
+  return files;
 }
 
 const PARTS = ['ca', 'cert', 'key'] as const;

@@ -16,7 +16,11 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { ConfigError } from '../config/error.ts';
-import { CertificateFiles, type CertificatePaths } from './certificate-files.ts';
+import {
+  type CertificateFiles,
+  type CertificatePaths,
+  certificateFilesOf,
+} from './certificate-files.ts';
 import { clusterIn, type Role, rolesFor, rolesIn } from './roles.ts';
 
 const SECTION = 'control.tls';
@@ -36,7 +40,7 @@ export function serverCredentials(
   options: CredentialsOptions = {},
 ): ServerCredentials {
   if (tls.cert_file === '') return ServerCredentials.createInsecure();
-  const own = new OwnCertificate(filesOf(tls, options));
+  const own = new OwnCertificate(certificateFilesOf({ section: SECTION, paths: tls, ...options }));
   if (!own.roles.includes('control'))
     throw new ConfigError(
       `${SECTION}.cert_file`,
@@ -58,7 +62,7 @@ export function channelCredentials(
   options: CredentialsOptions = {},
 ): ChannelCredentials {
   if (tls.cert_file === '') return ChannelCredentials.createInsecure();
-  const own = new OwnCertificate(filesOf(tls, options));
+  const own = new OwnCertificate(certificateFilesOf({ section: SECTION, paths: tls, ...options }));
   const provider = new FileProvider(own.files);
   const encrypted = experimental.createCertificateProviderChannelCredentials(provider, provider, {
     checkServerIdentity: (_host, { subjectaltname }) =>
@@ -95,16 +99,6 @@ class Nameless extends ChannelCredentials {
     const nameless = { ...options, 'grpc.ssl_target_name_override': 'control' };
     return this.#inner._createSecureConnector(target, nameless, calls);
   }
-}
-
-/** One reader of the same files for all connections of a process. */
-const known = new WeakMap<CertificatePaths, CertificateFiles>();
-
-function filesOf(tls: CertificatePaths, options: CredentialsOptions): CertificateFiles {
-  const files =
-    known.get(tls) ?? new CertificateFiles({ section: SECTION, paths: tls, ...options });
-  known.set(tls, files);
-  return files;
 }
 
 /** What our own certificate says we are: others must be of the same cluster. */
