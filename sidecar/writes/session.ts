@@ -57,6 +57,8 @@ export interface Session {
   seq: number;
   enqueuedAt: string;
   lease: Lease;
+  /** When the permission came. */
+  grantedAtMs: number;
   shares: readonly Share[];
   hasReplied: boolean;
   isClientGone: boolean;
@@ -71,6 +73,7 @@ export function newSession(limits: SessionLimits): Session {
     seq: -1,
     enqueuedAt: '',
     lease: newLease(0),
+    grantedAtMs: 0,
     shares: [],
     hasReplied: false,
     isClientGone: false,
@@ -101,8 +104,10 @@ export function step(session: Session, event: SessionEvent): SessionEffect[] {
       break;
     case 'renewAnswered':
       endRenewal(session.lease, event.outcome);
-      if (!isHeld(session.lease, nowMs)) lose(session, effects);
-      else if (session.phase === 'confirming') send(session, nowMs, effects);
+      if (isOverdue(session, nowMs)) lose(session, effects);
+      else if (session.phase === 'confirming' && isHeld(session.lease, nowMs)) {
+        send(session, nowMs, effects);
+      }
       break;
     case 'reportAnswered':
       reportAnswered(session, event.outcome, nowMs, effects);
@@ -168,8 +173,20 @@ function begun(
  */
 function granted(session: Session, nowMs: number, effects: SessionEffect[]): void {
   session.phase = 'confirming';
+  session.grantedAtMs = nowMs;
   if (isDue(session.lease, nowMs)) renew(session, nowMs, effects);
   else send(session, nowMs, effects);
+}
+
+/**
+ * Whether the write must be given up. One that has sent nothing yet may go on asking for its lease for as
+ * long as a lease lasts.
+ */
+function isOverdue({ phase, lease, grantedAtMs }: Session, nowMs: number): boolean {
+  if (isHeld(lease, nowMs)) return false;
+  return (
+    phase !== 'confirming' || !isHeld({ ...newLease(grantedAtMs), isLost: lease.isLost }, nowMs)
+  );
 }
 
 function renew(session: Session, nowMs: number, effects: SessionEffect[]): void {
@@ -215,7 +232,7 @@ function reportIfOver(session: Session, effects: SessionEffect[]): void {
 function tick(session: Session, nowMs: number, effects: SessionEffect[]): void {
   if (!['confirming', 'sending', 'reporting'].includes(session.phase)) return;
   const { lease } = session;
-  if (!isHeld(lease, nowMs)) lose(session, effects);
+  if (isOverdue(session, nowMs)) lose(session, effects);
   else if (isDue(lease, nowMs)) renew(session, nowMs, effects);
   if (session.phase !== 'sending') return;
   for (const share of overdue(session.shares, nowMs, session.limits.copyTimeoutMs)) {

@@ -245,6 +245,22 @@ const SCRIPTS: Readonly<Record<string, readonly Line[]>> = {
     [20_003, answered('a', uid(1)), [report('a.0=enqueued')]],
     [20_004, stands, [ACCEPTED, END]],
   ],
+  'a long wait: the lease is asked for until it is there, as long as one lasts': [
+    [0, start, [BEGIN]],
+    [20_000, granted(share('a')), [RENEW]],
+    [20_010, tick, []],
+    [20_400, renewed('unreachable'), []],
+    [21_000, tick, [RENEW]],
+    [21_004, renewed('held'), [send('a')]],
+    [21_005, answered('a', uid(1)), [report('a.0=enqueued')]],
+    [21_006, stands, [ACCEPTED, END]],
+  ],
+  'a long wait, and the lease never comes: nothing is sent': [
+    [0, start, [BEGIN]],
+    [20_000, granted(share('a')), [RENEW]],
+    [24_750, tick, [report('a.0=refused'), says({ kind: 'abandoned', mayBeIn: false })]],
+    [24_751, fails, [END]],
+  ],
   'a long wait and no lease: nothing is sent': [
     [0, start, [BEGIN]],
     [20_000, granted(share('a', 2)), [RENEW]],
