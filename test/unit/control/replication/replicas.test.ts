@@ -5,12 +5,21 @@
  * Method: three replicas in this process with real stores and gRPC, an engine in memory, stand-in nodes.
  */
 import { existsSync, rmSync } from 'node:fs';
-import { type ServiceError, status } from '@grpc/grpc-js';
+import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import * as assert from 'uvu/assert';
-import type { WatchResponse } from '../../../../proto/gen/miroir/cluster/v1/cluster.ts';
+import {
+  type ListReplicasResponse,
+  ReplicaRole,
+  ReplicaServiceClient,
+} from '../../../../proto/gen/miroir/admin/v1/replicas.ts';
+import {
+  ClusterServiceClient,
+  type WatchResponse,
+} from '../../../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { suite } from '../../../kit/suite.ts';
 import { until } from '../control-cluster.ts';
-import { Replicas, type TestReplica } from './replicas.ts';
+import { unary } from '../control-kit.ts';
+import { ADMIN_TOKEN, Replicas, type TestReplica } from './replicas.ts';
 
 const { test, run } = suite('control replicas');
 
@@ -97,6 +106,62 @@ test('a replica that lost its disk is another one, and is filled again', async (
     assert.is((await cluster.sidecar(now).finished(uid)).status, 'succeeded');
   });
 });
+
+test('a replica that was added learns everything, and one that was removed is left alone', async () => {
+  await withReplicas(2, async (cluster) => {
+    const leader = await cluster.leader();
+    await cluster.inSync(2);
+    await cluster.sidecar(leader).write('cars', [{ id: 1 }]);
+    const added = await cluster.grow();
+    const { client, metadata } = adminOf(leader);
+    const list = () =>
+      unary<ListReplicasResponse>((answer) => client.listReplicas({}, metadata, answer));
+    const { address } = added;
+    const role = ReplicaRole.UNSPECIFIED;
+    await unary((answer) =>
+      client.addReplica({ id: address, address, role, dryRun: false }, metadata, answer),
+    );
+    await cluster.inSync(3);
+    const { replicas } = await list();
+    assert.is(replicas.find(({ id }) => id === address)?.role, ReplicaRole.FOLLOWER);
+    assert.is(replicas.find(({ id }) => id === leader.address)?.role, ReplicaRole.LEADER);
+    assert.equal(
+      replicas.map(({ lagEntryCount, inSync }) => inSync && lagEntryCount < 3n),
+      [true, true, true],
+    );
+    await unary((answer) => client.removeReplica({ id: address, dryRun: false }, metadata, answer));
+    await cluster.inSync(2);
+    assert.is((await list()).replicas.length, 2);
+    client.close();
+  });
+});
+
+test('a leader that lacks what somebody has seen answers nothing and leads no more', async () => {
+  await withReplicas(1, async (cluster) => {
+    const leader = await cluster.leader();
+    const { epoch = 0 } = cluster.engine.record ?? {};
+    const client = new ClusterServiceClient(leader.address, credentials.createInsecure());
+    const call = (seen: string): Promise<number> =>
+      new Promise((resolve) => {
+        const metadata = new Metadata();
+        metadata.set('miroir-seen', seen);
+        client.describeCopies({}, metadata, (error) => resolve(error?.code ?? status.OK));
+      });
+    assert.is(await call(`${epoch}.3`), status.OK);
+    assert.is(await call(`${epoch - 1}.90000`), status.OK);
+    assert.is(await call(`${epoch}.90000`), status.UNAVAILABLE);
+    await until(() => cluster.engine.record?.leader === '');
+    assert.is(await call(`${epoch}.3`), status.UNAVAILABLE);
+    client.close();
+  });
+});
+
+function adminOf({ address }: TestReplica) {
+  const client = new ReplicaServiceClient(address, credentials.createInsecure());
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${ADMIN_TOKEN}`);
+  return { client, metadata };
+}
 
 async function withReplicas(count: number, body: (cluster: Replicas) => Promise<void>) {
   const cluster = new Replicas();

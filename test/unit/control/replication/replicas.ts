@@ -12,7 +12,11 @@ import { until } from '../control-cluster.ts';
 import { MASTER_KEY, TestSidecar } from '../control-kit.ts';
 import { MemoryEngine } from './memory-engine.ts';
 
+/** Of the admin API of all of them. */
+export const ADMIN_TOKEN = 'replicas-admin-token';
+
 process.env['MIROIR_MASTER_KEY'] = MASTER_KEY;
+process.env['MIROIR_ADMIN_TOKEN'] = ADMIN_TOKEN;
 
 /** One of them. */
 export interface TestReplica {
@@ -36,16 +40,27 @@ export class Replicas {
   async start(count: number): Promise<void> {
     for (let at = 0; at < 2; at += 1)
       this.#nodes.push(await startEngine({ masterKey: MASTER_KEY }));
-    for (let at = 0; at < count; at += 1) {
-      this.replicas.push({
-        address: `127.0.0.1:${await freePort()}`,
-        folder: join(this.#root, String(at)),
-        engine: this.engine.client(),
-        replica: undefined,
-        space: undefined,
-      });
-    }
+    for (let at = 0; at < count; at += 1) await this.#make();
     await Promise.all(this.replicas.map((one) => this.begin(one)));
+  }
+
+  /** Starts one more, of which the others do not know. */
+  async grow(): Promise<TestReplica> {
+    const one = await this.#make();
+    await this.begin(one);
+    return one;
+  }
+
+  async #make(): Promise<TestReplica> {
+    const one: TestReplica = {
+      address: `127.0.0.1:${await freePort()}`,
+      folder: join(this.#root, String(this.replicas.length)),
+      engine: this.engine.client(),
+      replica: undefined,
+      space: undefined,
+    };
+    this.replicas.push(one);
+    return one;
   }
 
   /** Starts one with the data it has. */
