@@ -1,5 +1,12 @@
 /** The gRPC face of control. */
-export { AdminApi, type ReplicaAdmin, ReplicaRefusal, soleReplica } from './admin/index.ts';
+export {
+  AdminAccess,
+  AdminApi,
+  forcedServices,
+  type ReplicaAdmin,
+  ReplicaRefusal,
+  soleReplica,
+} from './admin/index.ts';
 export { batchHandlers } from './batch-service.ts';
 export { ClusterCalls } from './cluster-calls.ts';
 export { clusterHandlers } from './cluster-service.ts';

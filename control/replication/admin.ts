@@ -76,14 +76,14 @@ export function replicaAdmin(options: ReplicaAdminOptions): ReplicaAdmin {
     },
     forceLeader: async ({ dryRun }) => {
       const record = driver.record;
-      if (driver.role === 'leader') throw new ReplicaRefusal('This replica leads.');
+      if (driver.isOpen) throw new ReplicaRefusal('This replica leads.');
       const plan = {
         steps: ['This replica leads with what it has, under a new id of the cluster.'],
         warnings: ['Changes that it does not have are lost, also where others have them.'],
       };
       if (dryRun) return { plan, epoch: BigInt(record?.epoch ?? 0) };
       driver.dispatch({ kind: 'forceLeader' });
-      await until(() => driver.role === 'leader');
+      await until(() => driver.isOpen);
       return { plan, epoch: BigInt(driver.record?.epoch ?? 0) };
     },
   };
@@ -158,7 +158,7 @@ function findingsOf({ driver }: ReplicaAdminOptions): Finding[] {
 
 function leadingRecord(driver: Driver): EngineRecord {
   const { record } = driver;
-  if (record === undefined || driver.role !== 'leader') {
+  if (record === undefined || !driver.isOpen) {
     throw new ReplicaRefusal('This replica does not lead.');
   }
   return record;

@@ -19,7 +19,6 @@ import {
   type Persisted,
   proposalPlace,
   type ReplicaMessage,
-  roleOf,
   step,
   type WriteEffect,
 } from './core/index.ts';
@@ -113,8 +112,9 @@ export class Driver {
     return this.#state.engine.known?.record;
   }
 
-  get role(): ReturnType<typeof roleOf> {
-    return roleOf(this.#state);
+  /** Whether it leads and is open for writes. */
+  get isOpen(): boolean {
+    return this.#isLeading;
   }
 
   /** Of the last entry that is known to be committed. */

@@ -13,14 +13,14 @@ import {
   type Hello,
   ReplicationServiceService,
 } from '../../proto/gen/miroir/replication/v1/replication.ts';
-import type { Services } from '../api/index.ts';
+import { AdminAccess, forcedServices, type ReplicaAdmin, type Services } from '../api/index.ts';
 import { LeaderApp, secretsOf } from '../leader/index.ts';
 import type { Store } from '../store/index.ts';
 import { replicaAdmin } from './admin.ts';
 import type { CloseReason, LogPosition, ReplicaMessage } from './core/index.ts';
 import { Driver } from './driver.ts';
 import { EarlierLeaders } from './earlier-leaders.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, EngineRecord } from './engine.ts';
 import { Follower } from './follower.ts';
 import { readIdentity } from './identity.ts';
 import { LeaderStore } from './leader-store.ts';
@@ -73,6 +73,8 @@ export class Life {
   readonly #earlier: EarlierLeaders;
   readonly #abort = new AbortController();
   readonly #proving: NodeJS.Timeout;
+  readonly #admin: ReplicaAdmin;
+  readonly #forced: Services;
   #follower: Follower;
   #leading: Leading | undefined;
   /** The last leader's part is gone. */
@@ -120,6 +122,21 @@ export class Life {
       onAlarm: (alarm) => options.logger.error({ alarm }, ALARM_WORDS[alarm.kind]),
       onRefill: options.onRefill,
       onBroken: options.onBroken,
+    });
+    this.#admin = replicaAdmin({
+      driver: this.#driver,
+      engine: config.control.engine,
+      steadyMs: () => performance.now(),
+    });
+    this.#forced = forcedServices({
+      access: new AdminAccess({
+        adminToken: () => readSecret(config.auth, 'admin_token'),
+        certificateOf: () => undefined,
+        steadyMs: () => performance.now(),
+      }),
+      replicas: this.#admin,
+      wallMs: Date.now,
+      logger: options.logger,
     });
     this.#follower = this.#follow();
     this.#proving = setInterval(() => this.#prove(), PROOF_EVERY_MS);
@@ -201,7 +218,7 @@ export class Life {
       leaderAddress: () => this.leaderAddress,
       steadyMs: () => performance.now(),
     });
-    this.#serve(follower.services, false);
+    this.#serve(new Map([...follower.services, ...this.#forced]), false);
     return follower;
   }
 
@@ -240,11 +257,7 @@ export class Life {
       clusterId: this.#driver.state.clusterId,
       othersCallUntilMs: this.#earlier.callUntilMs,
       nodeWaitMs: NODE_WAIT_MS,
-      replicas: replicaAdmin({
-        driver: this.#driver,
-        engine: config.control.engine,
-        steadyMs: () => performance.now(),
-      }),
+      replicas: this.#admin,
       isStorageFull,
       onBroken,
     });
@@ -262,7 +275,8 @@ export class Life {
     if (leading === undefined) return;
     this.#leading = undefined;
     leading.isOver = true;
-    this.#options.logger.warn({ reason }, 'this replica leads no more');
+    const level = reason === 'resigned' ? 'info' : 'warn';
+    this.#options.logger[level]({ reason }, 'this replica leads no more');
     this.#follower.close();
     this.#follower = this.#follow();
     if (leading.app !== undefined) this.#torn = leading.app.close();
@@ -280,6 +294,14 @@ export class Life {
     if (record === undefined) return;
     this.#earlier.note(record, performance.now());
     this.#peers.set([...this.#driver.state.options.configured, ...record.members]);
+    this.#keepMinimum(record);
+  }
+
+  /** Where enough replicas are in-sync, as many must be as the leader's configuration says. */
+  #keepMinimum({ minIsr, isr, members }: EngineRecord): void {
+    const { minIsr: wanted, featureLevel } = this.#driver.state.options;
+    if (this.#leading === undefined || minIsr === wanted || isr.length < wanted) return;
+    void this.#driver.changeMembers({ members, minIsr: wanted, featureLevel });
   }
 
   /**

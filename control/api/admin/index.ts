@@ -30,7 +30,9 @@ import { type ReplicaAdmin, replicaHandlers } from './replica-service.ts';
 import { TopologyHub } from './topology-hub.ts';
 import type { TopologySources } from './topology-messages.ts';
 
+export { AdminAccess } from './access.ts';
 export { ADMIN_DEFINITIONS } from './definitions.ts';
+export { forcedServices } from './forced-services.ts';
 export { type ReplicaAdmin, ReplicaRefusal } from './replica-service.ts';
 export { soleReplica } from './sole-replica.ts';
 

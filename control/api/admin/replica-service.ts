@@ -97,7 +97,8 @@ function checkNew(request: AddReplicaRequest): AddReplicaRequest {
   return request;
 }
 
-async function guarded<Answer>(doing: Promise<Answer>): Promise<Answer> {
+/** Tells a refusal as the API does. */
+export async function guarded<Answer>(doing: Promise<Answer>): Promise<Answer> {
   try {
     return await doing;
   } catch (error) {

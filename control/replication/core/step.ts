@@ -74,6 +74,8 @@ function apply(state: CoreState, event: CoreEvent): void {
       takeMembersChange(state, event.ticket, event.change);
       return;
     case 'forceLeader':
+      // One that leads and cannot open, for too few others are left, begins anew.
+      if (state.leading?.phase === 'barrier') stopLeading(state, 'deposed');
       state.isForced = state.leading === undefined;
       state.engine.isReadWanted = true;
       return;

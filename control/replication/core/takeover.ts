@@ -201,7 +201,9 @@ function force(state: CoreState): void {
   const own = { id: options.id, address: options.address, role: 'voter' } as const;
   const others = record.members.filter(({ id }) => id !== options.id);
   const members = [own, ...others];
-  lead(state, { ...record, clusterId, members }, [{ id: options.id, storeId: state.storeId }]);
+  // What one replica has must be enough until there are others again.
+  const forced = { ...record, clusterId, members, minIsr: 1 };
+  lead(state, forced, [{ id: options.id, storeId: state.storeId }]);
 }
 
 /** Others first; asked again after that. */

@@ -8,6 +8,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import * as assert from 'uvu/assert';
 import {
+  type ForceLeaderResponse,
   type ListReplicasResponse,
   ReplicaRole,
   ReplicaServiceClient,
@@ -152,6 +153,36 @@ test('a leader that lacks what somebody has seen answers nothing and leads no mo
     assert.is(await call(`${epoch}.90000`), status.UNAVAILABLE);
     await until(() => cluster.engine.record?.leader === '');
     assert.is(await call(`${epoch}.3`), status.UNAVAILABLE);
+    client.close();
+  });
+});
+
+test('where the others are lost, the last one leads when it is told to, and takes up new ones', async () => {
+  await withReplicas(3, async (cluster) => {
+    const leader = await cluster.leader();
+    await cluster.inSync(3);
+    const uid = await cluster.sidecar(leader).write('cars', [{ id: 1 }]);
+    const [last, other] = othersOf(cluster, leader) as [TestReplica, TestReplica];
+    for (const lost of [leader, other]) {
+      await cluster.end(lost);
+      rmSync(lost.folder, { recursive: true });
+    }
+    const { client, metadata } = adminOf(last);
+    const force = (acceptLoss: boolean) =>
+      unary<ForceLeaderResponse>((answer) =>
+        client.forceLeader({ acceptLoss, dryRun: false }, metadata, answer),
+      );
+    const refused = await force(false).catch((error: ServiceError) => error.code);
+    assert.is(refused, status.INVALID_ARGUMENT);
+    const { epoch } = await force(true);
+    assert.is(Number(epoch), cluster.engine.record?.epoch);
+    assert.match(String(cluster.engine.record?.clusterId), /^[0-9a-f]{16}\.2$/);
+    assert.is((await cluster.leader()).address, last.address);
+    assert.is((await cluster.sidecar(last).finished(uid)).status, 'succeeded');
+    await cluster.sidecar(last).write('cars', [{ id: 2 }]);
+    for (const lost of [leader, other]) await cluster.begin(lost);
+    await cluster.inSync(3);
+    await until(() => cluster.engine.record?.minIsr === 2);
     client.close();
   });
 });
