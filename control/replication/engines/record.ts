@@ -1,7 +1,7 @@
 /**
- * The record as text, as it stands in whatever holds it. Fields that a newer program added are dropped when
- * read: such a program adds one only after `featureLevel` says that all replicas know it. Anything else that is
- * not as expected is a fault of the record, never an absent one.
+ * The record as text, as it stands in whatever holds it. Fields that are not known here, as a newer program wrote
+ * them, are kept, so that a change of another field does not lose them. Whatever else is not as expected is a
+ * fault of the record, never an absent one.
  */
 import type { EngineMember, EngineRecord } from '../engine.ts';
 
@@ -35,19 +35,9 @@ export function decodeRecord(text: string): EngineRecord | string {
     if (!Number.isSafeInteger(count) || (count as number) < 0)
       return `the record has no \`${name}\``;
   }
-  const plain = value as unknown as EngineRecord;
-  return {
-    clusterId: plain.clusterId,
-    epoch: plain.epoch,
-    leader: plain.leader,
-    leaderAddress: plain.leaderAddress,
-    isr: plain.isr.map(({ id, storeId }) => ({ id, storeId })),
-    members: plain.members.map(({ id, address, role }) => ({ id, address, role })),
-    minIsr: plain.minIsr,
-    featureLevel: plain.featureLevel,
-    renewNo: plain.renewNo,
-    nonce: plain.nonce,
-  };
+  if ('resigned' in value && typeof value['resigned'] !== 'string')
+    return 'the record has a `resigned` that is no text';
+  return value as unknown as EngineRecord;
 }
 
 const TEXTS = ['clusterId', 'leader', 'leaderAddress', 'nonce'] as const;

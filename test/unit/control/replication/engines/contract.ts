@@ -10,6 +10,7 @@ export function recordOf(nonce: string, changes: Partial<EngineRecord> = {}): En
     epoch: 3,
     leader: 'a',
     leaderAddress: 'a.example:7701',
+    resigned: 'c',
     isr: [
       { id: 'a', storeId: 's1' },
       { id: 'b', storeId: 's2' },
