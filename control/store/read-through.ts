@@ -1,7 +1,7 @@
 /**
- * The look at a suspect environment (examine.ts), which it only reads: every value has its checksum, the log
- * is one chain from its base to its end, and the state holds what the log's last entries say of each key. The
- * last finds pages that are whole but old, which no checksum does.
+ * The look at a suspect environment (examine.ts): every value has its checksum, the log is one chain from its
+ * base to its end, and the state holds what the log's last entries say of each key, which finds pages that are
+ * whole but old. Last, what is there is written once more: the list of free pages is used by writes alone.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,25 +9,39 @@ import { openPlain, openValue } from './codec.ts';
 import { DATA_NAME, type Environment, endOf, openEnvironment } from './environment.ts';
 import { readEntry } from './log.ts';
 import { decodeEntry, followsChain, readHead } from './log-entry.ts';
-import { type Meta, parseMeta, readRawMeta, SCHEMA_VERSION } from './meta.ts';
+import { META_KEY, type Meta, parseMeta, readRawMeta, SCHEMA_VERSION } from './meta.ts';
 
 /** Bytes of the log, from its end, that are held against the state. */
 const COMPARED_BYTES = 8 * 1024 * 1024;
 const UNUSED_BYTES_MAX = 16 * 4_096;
 
-/** Reads the environment in this folder. Throws at the first thing that is wrong, if it can still throw. */
+/** Looks at the environment in this folder. Throws at what is wrong, if it can still throw. */
 export async function readThrough(folder: string, skimmed: readonly string[]): Promise<void> {
+  const words = await readAll(folder, skimmed);
+  if (words === undefined) return;
+  const { root } = openEnvironment(folder);
+  try {
+    root.putSync(META_KEY, words);
+  } finally {
+    await root.close();
+  }
+}
+
+/** The record of the environment as it lies there; undefined if there is none yet. */
+async function readAll(folder: string, skimmed: readonly string[]): Promise<Buffer | undefined> {
   const environment = openEnvironment(folder, { isReadOnly: true });
   try {
-    if (isUnused(environment, folder)) return;
+    if (isUnused(environment, folder)) return undefined;
     const raw = readRawMeta(environment);
     const isCurrent = raw?.schema === SCHEMA_VERSION;
     readState(environment, { skimmed, open: isCurrent ? openValue : openPlain });
     // The log of another version is for that version to judge, or for the migrations.
-    if (!isCurrent) return;
-    const meta = parseMeta(raw);
-    checkChain(environment, meta);
-    checkState(environment, meta);
+    if (isCurrent) {
+      const meta = parseMeta(raw);
+      checkChain(environment, meta);
+      checkState(environment, meta);
+    }
+    return environment.root.get(META_KEY);
   } finally {
     await environment.root.close();
   }

@@ -27,7 +27,8 @@ export interface CrashReport {
   readonly versionCount: number;
   readonly syncCount: number;
   readonly lossCount: number;
-  readonly lossRefusedCount: number;
+  /** Why files were refused though something had been acknowledged; one line each. */
+  readonly lossRefusals: readonly string[];
   readonly spoiledCount: number;
   readonly spoiledRefusedCount: number;
   /** One line each. */
@@ -62,6 +63,7 @@ class Run {
   readonly #events: readonly RecordedEvent[];
   readonly #openers: Openers;
   readonly #random: Random;
+  readonly #refusals: string[] = [];
   readonly #violations: string[] = [];
 
   constructor(options: CrashOptions, events: readonly RecordedEvent[], openers: Openers) {
@@ -74,10 +76,10 @@ class Run {
   async run(): Promise<Omit<CrashReport, 'recorder'>> {
     const { imageCount, limitMs } = this.#options;
     const endsAtMs = performance.now() + limitMs;
-    const counts = { lossCount: 0, lossRefusedCount: 0, spoiledCount: 0, spoiledRefusedCount: 0 };
+    const counts = { lossCount: 0, spoiledCount: 0, spoiledRefusedCount: 0 };
     while (counts.lossCount < imageCount && performance.now() < endsAtMs) {
       counts.lossCount += 1;
-      if ((await this.#loss(counts.lossCount)).kind === 'refused') counts.lossRefusedCount += 1;
+      await this.#loss(counts.lossCount);
       counts.spoiledCount += 1;
       const spoiled = await this.#spoiled(counts.spoiledCount);
       if (spoiled.kind === 'refused') counts.spoiledRefusedCount += 1;
@@ -88,19 +90,22 @@ class Run {
       ...counts,
       versionCount: countOf('version'),
       syncCount: countOf('sync'),
+      lossRefusals: this.#refusals,
       violations: this.#violations,
     };
   }
 
-  async #loss(number: number): Promise<Outcome> {
+  async #loss(number: number): Promise<void> {
     const cut = this.#random.below(this.#events.length);
     const image = crashImage(this.#events, cut, this.#random);
     const outcome = await this.#openers.open(image.bytes);
-    const allowed = [image.acknowledged, image.underWay];
-    // Before the first acknowledgement there may be nothing.
-    if (image.acknowledged === undefined && isEmpty(outcome)) return outcome;
-    this.#judge(`loss of power ${number} before event ${cut}`, outcome, allowed);
-    return outcome;
+    // A first start that was cut short may leave nothing, or what cannot be used.
+    if (image.acknowledged === undefined && isEmpty(outcome)) return;
+    const what = `loss of power ${number} before event ${cut}`;
+    this.#judge(what, outcome, [image.acknowledged, image.underWay]);
+    if (outcome.kind === 'refused' && image.acknowledged !== undefined) {
+      this.#refusals.push(`${what}: ${outcome.reason}`);
+    }
   }
 
   async #spoiled(number: number): Promise<Outcome> {
