@@ -245,7 +245,6 @@ export class LeaderApp {
       isStorageFull,
       replicas,
       drivers: this.#drivers,
-      certificateOf: () => undefined,
       now: readNow,
       logger,
     });

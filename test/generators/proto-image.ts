@@ -6,7 +6,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { projectRoot } from '../kit/paths.ts';
 
 /** Where it is committed, from the project's root. */
@@ -47,7 +47,7 @@ export function protoImage(): string {
 
 /** What breaks the committed contract, one line each; empty if nothing does. */
 export function brokenContract(against = IMAGE_PATH): string[] {
-  if (!existsSync(join(projectRoot, against))) return [];
+  if (!existsSync(resolve(projectRoot, against))) return [];
   const checked = spawnSync(BUF, ['breaking', '--against', against], {
     cwd: projectRoot,
     encoding: 'utf8',

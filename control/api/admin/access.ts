@@ -1,9 +1,10 @@
 /**
- * Who may use the public API: the bearer of the admin token, or a client with a certificate whose role is
- * `admin` or `cli`. Failures are counted per address: after a few, that address waits, whatever it sends.
+ * Who may use the public API: the bearer of the admin token, or a client with a certificate of the role
+ * `cli`. Failures are counted per address: after a few, that address waits, whatever it sends.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Metadata, status } from '@grpc/grpc-js';
+import { personOf } from './certificate.ts';
 import { AdminError } from './errors.ts';
 
 /** Failures an address may make at once, and how long it takes until one is forgiven. */
@@ -14,17 +15,16 @@ const ADDRESSES_MAX = 1_024;
 const BEARER = /^bearer +(\S+) *$/i;
 /** As the audit names the bearer of the token. */
 const TOKEN_NAME = 'admin-token';
-const ROLES: readonly string[] = ['admin', 'cli'];
 
 /** What is looked at in a call. */
 export interface AccessCall {
   readonly metadata: Metadata;
   getPeer(): string;
+  getAuthContext(): Parameters<typeof personOf>[0];
 }
 
 /** A client certificate that was checked by TLS. */
 export interface ClientCertificate {
-  readonly role: string;
   /** Subject alternative name, for the audit. */
   readonly name: string;
 }
@@ -39,8 +39,6 @@ export interface Caller {
 export interface AccessOptions {
   /** Read anew for each call; throws with a clear line if there is none. */
   readonly adminToken: () => string;
-  /** Of the connection; undefined without TLS or without a certificate. */
-  readonly certificateOf: (call: AccessCall) => ClientCertificate | undefined;
   readonly steadyMs: () => number;
 }
 
@@ -61,10 +59,8 @@ export class AdminAccess {
   /** The caller. Throws UNAUTHENTICATED, PERMISSION_DENIED or RESOURCE_EXHAUSTED. */
   judge(call: AccessCall): Caller {
     const peer = call.getPeer();
-    const certificate = this.#options.certificateOf(call);
-    if (certificate !== undefined && ROLES.includes(certificate.role)) {
-      return { name: certificate.name, peer };
-    }
+    const person = personOf(call.getAuthContext());
+    if (person !== undefined) return { name: person.name, peer };
     const address = addressOf(peer);
     this.#refuseImpatient(address);
     const token = BEARER.exec(String(call.metadata.get('authorization')[0] ?? ''))?.[1];

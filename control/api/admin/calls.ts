@@ -95,7 +95,7 @@ export function streaming<Request, Response>(
 
 type AnyCall = Pick<
   ServerUnaryCall<unknown, unknown>,
-  'getDeadline' | 'getPeer' | 'metadata' | 'getPath'
+  'getAuthContext' | 'getDeadline' | 'getPeer' | 'metadata' | 'getPath'
 >;
 
 function contextOf(options: CallsOptions, call: AnyCall): Omit<CallContext, 'signal'> {

@@ -14,7 +14,7 @@ import type { AdminEffect, Now, State } from '../../state/index.ts';
 import type { Store } from '../../store/index.ts';
 import { lookAtNode } from '../../topology/index.ts';
 import type { Services } from '../services.ts';
-import { type AccessOptions, AdminAccess } from './access.ts';
+import { AdminAccess } from './access.ts';
 import { auditHandlers } from './audit-service.ts';
 import { backupHandlers } from './backup-service.ts';
 import { Changes } from './changes.ts';
@@ -48,7 +48,6 @@ export interface AdminApiOptions {
   readonly isStorageFull: () => boolean;
   readonly replicas: ReplicaAdmin;
   readonly drivers: JobDrivers;
-  readonly certificateOf: AccessOptions['certificateOf'];
   readonly now: () => Now;
   readonly logger: Logger;
 }
@@ -117,7 +116,6 @@ function makeParts(options: AdminApiOptions, figures: Figures): ServiceParts {
   return {
     access: new AdminAccess({
       adminToken: () => readSecret(config.auth, 'admin_token'),
-      certificateOf: options.certificateOf,
       steadyMs,
     }),
     wallMs: () => Number(now().wallNs / 1_000_000n),
