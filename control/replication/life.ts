@@ -131,7 +131,6 @@ export class Life {
     this.#forced = forcedServices({
       access: new AdminAccess({
         adminToken: () => readSecret(config.auth, 'admin_token'),
-        certificateOf: () => undefined,
         steadyMs: () => performance.now(),
       }),
       replicas: this.#admin,
