@@ -20,6 +20,10 @@ const POLL_MAX_MS = 50;
 const POLL_IDLE_MS = 1_000;
 const POLL_DOWN_MS = 500;
 const ASKED_MAX = 100;
+/** With this many tasks outstanding a look at the first of them is cheaper than the whole list. */
+const MANY = 4;
+/** Between two whole readings while much is outstanding: tasks that nobody told of are found by them. */
+const WHOLE_MS = 250;
 /** Outstanding tasks this far below what is new are read in the same list. */
 const SAME_LIST_MAX = 200;
 
@@ -51,6 +55,7 @@ export class Tail {
   readonly #options: TailOptions;
   readonly #abort = new AbortController();
   readonly #processing = new Set<number>();
+  #wholeAtMs = Number.NEGATIVE_INFINITY;
   #pause = new AbortController();
   #isAsked = false;
   #isBusy = false;
@@ -121,11 +126,13 @@ export class Tail {
   async #read(known: KnownList, isAsked: boolean): Promise<number | undefined> {
     const { node, steadyMs, readMarker, onReading } = this.#options;
     const { signal } = this.#abort;
+    if (!isAsked && (await this.#isAtWork(known))) return 0;
     const startedAtMs = steadyMs();
     const marker = isAsked ? await readMarker(signal) : 'unread';
     if (marker === undefined) return undefined;
     const found = await readNews(node, known, signal);
     if (found === undefined) return undefined;
+    this.#wholeAtMs = startedAtMs;
     const lastKnown = judgeLast(known, found.tasks);
     const ended = found.tasks.filter(({ task }) => isEnd(task));
     const reading: NodeReading = {
@@ -145,6 +152,17 @@ export class Tail {
       found.tasks.some((task) => this.#isNews(task, { known, outstanding }));
     if (isNews && !signal.aborted) onReading(reading);
     return ended.filter(({ uid }) => outstanding.has(uid)).length;
+  }
+
+  /** A node works its queue off in order: while the first task lasts that is outstanding, there is no news. */
+  async #isAtWork({ outstanding }: KnownList): Promise<boolean> {
+    const { node, steadyMs } = this.#options;
+    const [first] = outstanding;
+    if (first === undefined || outstanding.length < MANY) return false;
+    if (steadyMs() - this.#wholeAtMs >= WHOLE_MS) return false;
+    const [task] = (await readTasks(node, [first], this.#abort.signal)) ?? [];
+    if (task?.status === 'enqueued') return true;
+    return task?.status === 'processing' && this.#processing.has(first);
   }
 
   #isNews(

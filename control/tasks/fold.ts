@@ -96,7 +96,10 @@ export function finalDetails(
     details[count] = countOnce(nodeCounts(intent, shardsOf), count);
   }
   // Of an edit that failed a node says how many it edited, and not how many it deleted.
-  const isUndone = !tasks.some(({ status }) => status === 'succeeded');
+  const hasDeleted = Number(details['deletedDocuments'] ?? 0) > 0;
+  const isUndone =
+    !tasks.some(({ status }) => status === 'succeeded') ||
+    (intent.outcomes.includes('out') && !hasDeleted);
   if (intent.kind === 'documentsEdit' && isUndone) details['deletedDocuments'] = null;
   return details;
 }

@@ -112,7 +112,8 @@ function intentOf(tasks: readonly NodeTask[], kind: Intent['kind'] = 'documentsR
       refusal: null,
     },
   ]);
-  return { kind, change: null, steps: [], targets: Object.fromEntries(targets) } as never;
+  const outcomes = tasks.map(({ status }) => (status === 'succeeded' ? 'in' : 'out'));
+  return { kind, change: null, steps: [], outcomes, targets: Object.fromEntries(targets) } as never;
 }
 
 test('dates have up to nine digits and no trailing zeros', () => {
@@ -187,6 +188,9 @@ test('a failed task counts nothing', () => {
     editedDocuments: 2,
     deletedDocuments: 2,
   });
+  // Nodes without a document to edit succeed.
+  const idle = nodeTask({ details: { editedDocuments: 0, deletedDocuments: 0 } });
+  assert.equal(finalDetails(edited, intentOf([idle, failed], 'documentsEdit')), none);
 });
 
 test('positions in errors of edits are those of the client’s function', () => {
