@@ -24,16 +24,17 @@ export function parseJsonBody(body: Buffer): unknown {
   const parsed = parseJson(body);
   if (parsed.kind === 'empty') throw missingPayload();
   if (parsed.kind === 'malformed') throw malformed(faultOf(body));
-  // JavaScript reads a number that is too large as infinite, which would then be sent on as null.
-  if (EXPONENT.test(body.toString('latin1'))) {
+  // JavaScript reads a number that is too large as infinite, which would then be sent on as null, and half
+  // of a surrogate pair as a character.
+  if (SUSPECT.test(body.toString('latin1'))) {
     const fault = faultOf(body);
     if (fault !== undefined) throw malformed(fault);
   }
   return parsed.value;
 }
 
-/** A number of three or more digits behind its exponent, or very many without one. */
-const EXPONENT = /[0-9][eE]\+?0*[1-9][0-9]{2}|[0-9]{300}/;
+/** A number of three or more digits behind its exponent, or very many without one; a surrogate. */
+const SUSPECT = /[0-9][eE]\+?0*[1-9][0-9]{2}|[0-9]{300}|\\u[dD][89a-fA-F]/;
 
 /** A node's words for what is wrong with the text; undefined if nothing is. */
 function faultOf(body: Buffer): string | undefined {

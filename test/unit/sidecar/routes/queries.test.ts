@@ -45,6 +45,14 @@ test('a number that no float can hold is refused as a node does', () => {
   }
 });
 
+test('half of a surrogate pair is refused as a node does, a whole one is a letter', () => {
+  for (const text of ['{"a":"\\ud83d"}', '["\\uD83D\\u0041"]', '"\\udc00"']) {
+    assert.throws(() => parseJsonBody(Buffer.from(text)), /at line 1 column/, text);
+  }
+  const pair = '{"a":"\\ud83d\\ude00"}';
+  assert.equal(parseJsonBody(Buffer.from(pair)), JSON.parse(pair));
+});
+
 test('a list that names nothing matches nothing, a star matches all', () => {
   assert.is(parseTaskQuery('uids=')?.matchesNothing, true);
   assert.is(parseTaskQuery('uids=*')?.matchesNothing, false);
