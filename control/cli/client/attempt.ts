@@ -66,7 +66,7 @@ export class Replica {
         (error, response) => {
           limits.signal.removeEventListener('abort', cancel);
           if (error === null && response !== undefined) resolve({ kind: 'ok', response });
-          else resolve(failureOf(error));
+          else resolve(this.#noted(failureOf(error)));
         },
       );
       const cancel = (): void => call.cancel();
@@ -95,9 +95,19 @@ export class Replica {
     return { stream };
   }
 
+  /** A connection that broke or fell silent has to show anew that somebody is there. */
+  doubt(): void {
+    this.#isConnected = false;
+  }
+
   /** Closes the channel; calls under way end as unknown. */
   close(): void {
     this.#client.close();
+  }
+
+  #noted<Failure extends Attempt<never>>(failure: Failure): Failure {
+    if (failure.kind === 'unknown') this.doubt();
+    return failure;
   }
 
   /**

@@ -6,7 +6,12 @@
  *
  * A change is tried again only if it was surely not carried out.
  */
-import { type ChannelCredentials, type MethodDefinition, status } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  type ClientReadableStream,
+  type MethodDefinition,
+  status,
+} from '@grpc/grpc-js';
 import { ConfigError } from '../../../core/config/error.ts';
 import { channelCredentials } from '../../../core/tls/credentials.ts';
 import type { Target, TlsFiles } from '../context/find.ts';
@@ -85,7 +90,10 @@ export class ControlClient {
     throw this.#finalError(attempt, this.#timeoutMs);
   }
 
-  /** Reads a stream of whoever answers first; ends with the stream. Throws CliError. */
+  /**
+   * Reads a stream of whoever answers first; ends with the stream. Throws CliError, also if nothing comes
+   * for as long as a call may take.
+   */
   async *stream<Request, Response>(
     method: MethodDefinition<Request, Response>,
     request: Request,
@@ -100,21 +108,20 @@ export class ControlClient {
         failures.set(address, { kind: 'unreachable', reason: opened.reason });
         continue;
       }
-      const { stream } = opened;
-      const cancel = (): void => stream.cancel();
-      this.#io.signal.addEventListener('abort', cancel, { once: true });
+      const { signal } = this.#io;
       try {
-        for await (const message of stream) yield message as Response;
+        yield* messagesOf(opened.stream, { signal, idleMs: this.#timeoutMs });
         return;
       } catch (error) {
-        if (this.#io.signal.aborted) throw new CliError('interrupted');
+        if (signal.aborted) throw new CliError('interrupted');
+        replica.doubt();
+        if (error instanceof CliError) throw error;
         const failed = failureOf(error as Parameters<typeof failureOf>[0]);
-        if (failed.kind !== 'not-leader') throw this.#finalError(failed, this.#timeoutMs);
+        if (failed.kind === 'refused') throw this.#refusal(failed.code, failed.details);
+        if (failed.kind !== 'not-leader')
+          throw new CliError(`the connection to control broke: ${wordsOf(failed)}`);
         failures.set(address, failed);
         follow(queue, failed.leader, failures);
-      } finally {
-        this.#io.signal.removeEventListener('abort', cancel);
-        stream.cancel();
       }
     }
     throw this.#unreachable(failures, false);
@@ -212,6 +219,34 @@ export class ControlClient {
       default:
         return new CliError(text === '' ? `control answered with error ${code}` : text);
     }
+  }
+}
+
+async function* messagesOf<Message>(
+  stream: ClientReadableStream<Message>,
+  { signal, idleMs }: { readonly signal: AbortSignal; readonly idleMs: number },
+): AsyncGenerator<Message> {
+  const cancel = (): void => stream.cancel();
+  signal.addEventListener('abort', cancel, { once: true });
+  const iterator = stream[Symbol.asyncIterator]() as AsyncIterator<Message>;
+  let isSilent = false;
+  try {
+    for (;;) {
+      // Only waiting counts: a slow reader is no silence.
+      const timer = setTimeout(() => {
+        isSilent = true;
+        stream.cancel();
+      }, idleMs);
+      const next = await iterator.next().finally(() => clearTimeout(timer));
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } catch (error) {
+    if (isSilent) throw new CliError(`control fell silent for ${spanOf(idleMs)}`);
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    stream.cancel();
   }
 }
 

@@ -13,6 +13,7 @@ import { renderTable } from '../output/table.ts';
 import { grouped, spanOf } from '../output/words.ts';
 import { type Look, showOrWatch, type WatchFlags, watchOptions } from '../watch.ts';
 import { planView } from './plan.ts';
+import { findingData, findingText, readTopology } from './status.ts';
 
 const FORCE_LOSS =
   'This makes the replica that answers lead with what it has: changes that were acknowledged by others and are not on its disk are lost for good';
@@ -70,18 +71,18 @@ export function addControl(program: Command, run: Runner): void {
 async function lookAtMembers(cli: Cli): Promise<Look> {
   const answer = await cli.control().call(ReplicaServiceService.listReplicas, {}, 'read');
   const { replicas, epoch, minInSync, engine, featureLevel } = answer;
-  const isCounted = ({ role }: ReplicaStatus): boolean =>
-    role === ReplicaRole.LEADER || role === ReplicaRole.FOLLOWER;
-  const isLed = replicas.some(({ role }) => role === ReplicaRole.LEADER);
-  const isWhole = isLed && replicas.filter(isCounted).every(({ inSync }) => inSync);
+  // Whether a replica that is not in sync should be is control's to say: one may be there to learn alone.
+  const { verdict } = await readTopology(cli, true);
+  const findings = (verdict?.findings ?? []).filter(({ code }) => code.startsWith('replica'));
   return {
-    code: isWhole ? EXIT.ok : EXIT.degraded,
+    code: findings.length === 0 ? EXIT.ok : EXIT.degraded,
     view: {
       data: {
         engine,
         epoch,
         min_in_sync: minInSync,
         feature_level: featureLevel,
+        findings: findings.map(findingData),
         replicas: replicas.map((replica) =>
           dataOf(replica, { role: wordOf(ReplicaRole, replica.role) }),
         ),
@@ -109,7 +110,9 @@ async function lookAtMembers(cli: Cli): Promise<Look> {
           replicas,
           style,
         );
-        return `${table}\nengine ${engine}, epoch ${epoch}, at least ${minInSync} in sync to commit\n`;
+        const words = findings.map((finding) => findingText(finding, style.paint)).join('');
+        const rule = `engine ${engine}, epoch ${epoch}, at least ${minInSync} in sync to commit\n`;
+        return `${words}${words === '' ? '' : '\n'}${table}\n${rule}`;
       },
     },
   };

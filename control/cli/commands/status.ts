@@ -62,9 +62,7 @@ export function statusView(topology: Topology): View {
       light,
       reason: verdict?.reason ?? '',
       next_step: verdict?.nextStep ?? '',
-      findings: (verdict?.findings ?? []).map((finding) =>
-        dataOf(finding, { light: wordOf(Light, finding.light) }),
-      ),
+      findings: (verdict?.findings ?? []).map(findingData),
       cluster_id: topology.clusterId,
       position: topology.position && dataOf(topology.position),
       miroir_version: topology.miroirVersion,
@@ -143,7 +141,13 @@ function figures(topology: Topology, sums: Sums): [string, string][] {
   ];
 }
 
-function findingText(finding: Finding, paint: Paint): string {
+/** A finding for programs. */
+export function findingData(finding: Finding): Record<string, unknown> {
+  return dataOf(finding, { light: wordOf(Light, finding.light) });
+}
+
+/** A finding for people: its light, why, and under it what to do. */
+export function findingText(finding: Finding, paint: Paint): string {
   const light = wordOf(Light, finding.light);
   const step =
     finding.nextStep === ''
@@ -167,6 +171,7 @@ function lookAt(finding: Finding | undefined): string {
     copies_behind: 'jobs --watch',
     write_stuck: 'tasks --status enqueued processing --oldest-first',
     too_few_nodes: 'groups',
+    replicas_not_in_sync: 'control',
   }[code];
   return command === undefined ? '' : `  (miroirctl ${command})`;
 }

@@ -8,6 +8,7 @@ import { status } from '@grpc/grpc-js';
 import * as assert from 'uvu/assert';
 import { ControlClient } from '../../../../control/cli/client/index.ts';
 import { CliError } from '../../../../control/cli/errors.ts';
+import { JobServiceService } from '../../../../proto/gen/miroir/admin/v1/jobs.ts';
 import { NodeServiceService } from '../../../../proto/gen/miroir/admin/v1/nodes.ts';
 import { suite } from '../../../kit/suite.ts';
 import { fakeIo } from './fake-io.ts';
@@ -141,6 +142,28 @@ test('a call that is never answered ends with its time', async () => {
   const error = await failure(change(client([mute.address], 't', 700)));
   assert.match(error.message, 'no answer in time');
   assert.match(error.message, 'not known whether it was done');
+});
+
+test('a stream that falls silent is given up, and the next one is opened where somebody answers', async () => {
+  const talking = await server(ok);
+  const frozen = await server(ok);
+  talking.jobs = (send, end) => {
+    send({ jobs: [] });
+    end();
+  };
+  frozen.jobs = (send) => send({ jobs: [] });
+  const caller = client([frozen.address, talking.address], 't', 600);
+  const follow = async () => {
+    let count = 0;
+    const stream = caller.stream(JobServiceService.watchJobs, { jobIds: [] });
+    for await (const _message of stream) count += 1;
+    return count;
+  };
+  const error = await failure(follow());
+  assert.match(error.message, 'fell silent');
+  // Gone for good: it is not asked again before it has shown that it is there.
+  frozen.close();
+  assert.is(await follow(), 1);
 });
 
 test('refusals: exit codes and words', async () => {

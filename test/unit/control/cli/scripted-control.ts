@@ -1,5 +1,6 @@
 /** Scripted replicas of control over real sockets. */
 import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
+import { JobServiceService } from '../../../../proto/gen/miroir/admin/v1/jobs.ts';
 import { NodeServiceService } from '../../../../proto/gen/miroir/admin/v1/nodes.ts';
 
 /** An error as gRPC sends it. */
@@ -13,6 +14,8 @@ export interface Scripted {
   /** Authorization of each call that arrived. */
   readonly calls: (string | undefined)[];
   script: (answer: Answer) => void;
+  /** What WatchJobs does. */
+  jobs: (send: (message: object) => void, end: () => void) => void;
   close(): void;
 }
 
@@ -22,13 +25,26 @@ export async function server(
   credentials = ServerCredentials.createInsecure(),
 ): Promise<Scripted> {
   const grpc = new Server();
-  const scripted: Scripted = { address: '', calls: [], script, close: () => grpc.forceShutdown() };
+  const scripted: Scripted = {
+    address: '',
+    calls: [],
+    script,
+    jobs: (_send, end) => end(),
+    close: () => grpc.forceShutdown(),
+  };
   const handle = (call: { metadata: Metadata }, answer: Answer) => {
     scripted.calls.push(call.metadata.get('authorization')[0]?.toString());
     scripted.script(answer);
   };
   const { listNodes, removeNode } = NodeServiceService;
   grpc.addService({ listNodes, removeNode }, { listNodes: handle, removeNode: handle } as never);
+  const { watchJobs } = JobServiceService;
+  const watch = (call: { write(message: object): void; end(): void }) =>
+    scripted.jobs(
+      (message) => call.write(message),
+      () => call.end(),
+    );
+  grpc.addService({ watchJobs }, { watchJobs: watch } as never);
   const port = await new Promise<number>((resolve, reject) => {
     grpc.bindAsync('127.0.0.1:0', credentials, (error, bound) =>
       error === null ? resolve(bound) : reject(error),
