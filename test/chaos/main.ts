@@ -19,6 +19,7 @@ import { runCycles } from './run.ts';
 import { World } from './world.ts';
 
 const VIOLATIONS_SHOWN = 20;
+const STOP_LIMIT_MS = 30_000;
 /** Default of `control.expiry_ms`. */
 const EXPIRY_MS = 6_000;
 
@@ -123,7 +124,8 @@ async function mainOfControl(): Promise<number> {
 
 function stopWhenAsked(end: () => Promise<void>): void {
   const stop = (): void => {
-    void end().then(() => process.exit(1));
+    setTimeout(() => process.exit(1), STOP_LIMIT_MS);
+    void end().finally(() => process.exit(1));
   };
   process.once('SIGINT', stop).once('SIGTERM', stop);
 }
