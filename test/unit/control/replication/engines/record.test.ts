@@ -15,6 +15,9 @@ test('as written', () => {
   assert.equal(decodeRecord(encodeRecord(recordOf('n'))), recordOf('n'));
   const empty = recordOf('n', { isr: [], members: [], leader: '', leaderAddress: '', epoch: 0 });
   assert.equal(decodeRecord(encodeRecord(empty)), empty);
+  // Or whoever takes over waits for it in vain.
+  const released = recordOf('n', { leader: '', leaderAddress: '', resigned: 'a' });
+  assert.equal(decodeRecord(encodeRecord(released)), released);
 });
 
 test('who handed over is part of it', () => {
