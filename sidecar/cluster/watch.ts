@@ -132,7 +132,8 @@ export class Watch {
       const named = leaderIn(error);
       end((error as { details?: string }).details ?? error.name, named === '' ? undefined : named);
     });
-    stream.on('end', () => end('control ended the stream'));
+    // It lives, and may have become the leader or ceased to be.
+    stream.on('end', () => end('control ended the stream', this.#address));
   }
 
   /** Takes one event in; false if it would go back. */
