@@ -45,9 +45,11 @@ export interface SnapshotHeader {
 /** How a snapshot is taken. */
 export interface SnapshotOptions {
   readonly clusterId: string;
+  /** Default: a minute. */
+  readonly ageMaxMs?: number;
 }
 
-/** Streams the state. Throws UnusableSnapshot when it takes longer than a minute. */
+/** Streams the state. Throws UnusableSnapshot when it takes too long. */
 export async function* takeSnapshot(
   environment: Environment,
   options: SnapshotOptions,
@@ -57,7 +59,7 @@ export async function* takeSnapshot(
   const limit = setTimeout(() => {
     isTooOld = true;
     transaction.done();
-  }, AGE_MAX_MS);
+  }, options.ageMaxMs ?? AGE_MAX_MS);
   limit.unref();
   try {
     const packer = new ChunkPacker();
@@ -65,7 +67,7 @@ export async function* takeSnapshot(
     let after: string | undefined;
     let count = 0n;
     for (;;) {
-      if (isTooOld) throw new UnusableSnapshot('reading the snapshot took longer than a minute');
+      if (isTooOld) throw new UnusableSnapshot('reading the snapshot took too long');
       const pairs = readPairs(environment, transaction, after);
       if (pairs.length === 0) break;
       count += BigInt(pairs.length);

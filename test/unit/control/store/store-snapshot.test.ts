@@ -160,6 +160,44 @@ test('what is damaged, cut off, foreign or newer is refused, and the old state s
   await source.close();
 });
 
+test('one that is read too slowly ends, and holds no old pages after that', async () => {
+  const store = await filled();
+  const slow = store.snapshot({ clusterId: CLUSTER, ageMaxMs: 50 });
+  assert.is((await slow.next()).done, false);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  let refusal: unknown;
+  try {
+    // What was already read may still come.
+    for await (const chunk of slow) assert.ok(chunk.length > 0);
+  } catch (error) {
+    refusal = error;
+  }
+  assert.instance(refusal, UnusableSnapshot);
+  assert.match((refusal as Error).message, 'took too long');
+  await store.commit([change('k/0000', 'goes on')]);
+  const folder = folders.fresh();
+  await install(folder, await chunksOf(store));
+  const copy = openStore(folder);
+  assert.is(copy.get('k/0000')?.toString(), 'goes on');
+  await copy.close();
+  await store.close();
+});
+
+test('one that is given up in the middle lets go of its transaction', async () => {
+  const store = await filled();
+  for (let at = 0; at < 140; at += 1) {
+    for await (const chunk of store.snapshot({ clusterId: CLUSTER })) {
+      assert.ok(chunk.length > 0);
+      break;
+    }
+  }
+  assert.ok(
+    (await chunksOf(store)).length > 1,
+    'readers that were not let go of would be too many',
+  );
+  await store.close();
+});
+
 test('a replaced environment, and one that was not finished, go away', async () => {
   const source = await filled();
   const folder = folders.fresh();
