@@ -195,13 +195,18 @@ export class Life {
 
   #hello(): Hello {
     const { clusterId, storeId, options } = this.#driver.state;
-    return { version: PROTOCOL, clusterId, replicaId: options.id, storeId };
+    const { id: replicaId, featureLevel } = options;
+    return { version: PROTOCOL, clusterId, replicaId, storeId, featureLevel };
   }
 
-  #objection({ version, clusterId, replicaId }: Hello): string | undefined {
+  #objection({ version, clusterId, replicaId, featureLevel }: Hello): string | undefined {
     const own = this.#driver.state;
     if (version !== PROTOCOL) return `version ${version} of the protocol is not known`;
     if (!this.#peers.has(replicaId)) return `${replicaId} is no replica of this cluster`;
+    const level = own.engine.known?.record.featureLevel ?? 0;
+    if (featureLevel < level) {
+      return `${replicaId} runs a program of level ${featureLevel}, the cluster is at ${level}`;
+    }
     const isOther = clusterId !== '' && own.clusterId !== '';
     if (isOther && baseOf(clusterId) !== baseOf(own.clusterId)) {
       return `${replicaId} belongs to another cluster`;
@@ -361,6 +366,7 @@ const ALARM_WORDS = {
   behindWitness: 'somebody has seen changes that this replica has lost: was its disk rolled back?',
   diverged: 'this replica holds other changes than its leader; it takes part in nothing',
   foreignCluster: 'the record that replicas agree in belongs to another cluster',
+  tooOld: 'the cluster was raised to a level that this program does not know: run a newer one',
   engineWentBack: 'the record that replicas agree in went back to an older one',
 } as const;
 

@@ -13,6 +13,7 @@ export function takeMembersChange(state: CoreState, ticket: number, change: Memb
   const isSound =
     isVoter &&
     ids.size === change.members.length &&
+    isLevelSound(state, change.featureLevel) &&
     change.minIsr >= 1 &&
     change.minIsr <= change.members.filter(({ role }) => role === 'voter').length;
   const canTake = leading?.phase === 'open' && leading.handover === undefined;
@@ -21,4 +22,9 @@ export function takeMembersChange(state: CoreState, ticket: number, change: Memb
     return;
   }
   leading.change = { ticket, change };
+}
+
+/** It never falls, for what it allowed may be in the log, and the leader must know what it allows. */
+function isLevelSound({ engine, options }: CoreState, level: number): boolean {
+  return level >= (engine.known?.record.featureLevel ?? 0) && level <= options.featureLevel;
 }

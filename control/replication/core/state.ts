@@ -259,7 +259,8 @@ export function roleOf(state: CoreState): Role {
   if (state.isDiverged) return 'fenced';
   if (known === undefined) return 'starting';
   const { id } = state.options;
-  if (!known.record.members.some((member) => member.id === id) || isForeign(state)) return 'fenced';
+  if (!known.record.members.some((member) => member.id === id)) return 'fenced';
+  if (isForeign(state) || isTooOld(state)) return 'fenced';
   return isInSync(state, known.record) ? 'follower' : 'learner';
 }
 
@@ -279,6 +280,11 @@ export function isForeign(state: CoreState): boolean {
   const record = state.engine.known?.record;
   if (record === undefined || state.clusterId === '') return false;
   return !isSameCluster(record.clusterId, state.clusterId);
+}
+
+/** Whether the log may hold kinds of entries that this program does not know. */
+export function isTooOld({ engine, options }: CoreState): boolean {
+  return (engine.known?.record.featureLevel ?? 0) > options.featureLevel;
 }
 
 /** The id of a cluster without the count of accepted losses. */

@@ -23,7 +23,7 @@ import { isEngineFree, readEngine, takeCas, takeRead, tryCas } from './record.ts
 import { type Attempt, type CoreState, isForeign, roleOf, stopLeading } from './state.ts';
 import { considerTakeover, takeAsk, takeTell } from './takeover.ts';
 import type { CoreEvent, ReplicaMessage } from './types.ts';
-import { checkCluster, checkEngine, witness } from './witness.ts';
+import { checkCluster, checkEngine, checkLevel, witness } from './witness.ts';
 
 /** Applies one event. What is to be done is collected in `state.effects`. */
 export function step(state: CoreState, event: CoreEvent): void {
@@ -134,6 +134,7 @@ function adopt(state: CoreState, attempt: Attempt | undefined): void {
   const record = engine.known?.record;
   if (record === undefined) return;
   checkCluster(state, isForeign(state) && attempt?.kind !== 'lead');
+  checkLevel(state);
   if (attempt?.kind === 'lead') {
     // Who obeyed a later leader meanwhile asks again.
     if (record.epoch > log.fence && !state.isDiverged) startLeading(state, record);

@@ -6,7 +6,7 @@
 import type { EngineIsrMember, EngineRecord } from '../engine.ts';
 import { isBehind, NOWHERE } from './position.ts';
 import { isEngineFree, tryCas } from './record.ts';
-import { type CoreState, generationOf, isForeign, isInSync } from './state.ts';
+import { type CoreState, generationOf, isForeign, isInSync, isTooOld } from './state.ts';
 import type { ReplicaMessage } from './types.ts';
 import { lacks, raise } from './witness.ts';
 
@@ -52,6 +52,7 @@ export function takeTell(state: CoreState, from: string, message: Tell): void {
 function reasonToTry(state: CoreState): Kind | undefined {
   const { engine, nowMs, options } = state;
   const record = engine.known?.record;
+  if (isTooOld(state)) return undefined;
   if (state.isForced) return engine.isReadWanted ? undefined : 'force';
   if (engine.isReadWanted || nowMs < state.standDownUntilMs || state.isDiverged) return undefined;
   if (record === undefined) return engine.isAbsent ? 'found' : undefined;

@@ -237,6 +237,8 @@ export type Alarm =
   | { readonly kind: 'diverged'; readonly index: number; readonly leaderEpoch: number }
   /** The record is of another cluster. */
   | { readonly kind: 'foreignCluster'; readonly own: string; readonly record: string }
+  /** The record allows kinds of entries that this program does not know. */
+  | { readonly kind: 'tooOld'; readonly own: number; readonly record: number }
   /** The engine went back to an older record. */
   | { readonly kind: 'engineWentBack'; readonly epoch: number; readonly seenEpoch: number };
 

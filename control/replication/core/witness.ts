@@ -4,7 +4,7 @@
  */
 import { pointAt } from './log.ts';
 import { isBehind } from './position.ts';
-import { type CoreState, stopLeading } from './state.ts';
+import { type CoreState, isTooOld, stopLeading } from './state.ts';
 import type { Alarm, LogPosition, SeenPosition } from './types.ts';
 
 /** Takes note of a position; a leader that lacks it leads no more. */
@@ -59,6 +59,14 @@ export function checkCluster(state: CoreState, isForeign: boolean): void {
   if (!isForeign || record === undefined) return;
   stopLeading(state, 'deposed');
   raise(state, { kind: 'foreignCluster', own: state.clusterId, record: record.clusterId });
+}
+
+/** Who does not know what the log may hold neither leads nor goes on as if it did. */
+export function checkLevel(state: CoreState): void {
+  const record = state.engine.known?.record;
+  if (!isTooOld(state) || record === undefined) return;
+  stopLeading(state, 'deposed');
+  raise(state, { kind: 'tooOld', own: state.options.featureLevel, record: record.featureLevel });
 }
 
 function isOfThisCluster(state: CoreState, seen: SeenPosition): boolean {

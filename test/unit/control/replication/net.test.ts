@@ -30,6 +30,7 @@ const hello = (replicaId: string, clusterId = 'c'): Hello => ({
   clusterId,
   replicaId,
   storeId: `store of ${replicaId}`,
+  featureLevel: 1,
 });
 
 async function serve(address: string, options: Partial<PeerServiceOptions>) {
