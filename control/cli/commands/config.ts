@@ -2,9 +2,10 @@
  * `miroirctl config`: checks a file before it is used, explains options, shows what is in force. Checking
  * and explaining need no cluster.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ConfigError } from '../../../core/config/error.ts';
+import type { ConfigProblem } from '../../../core/config/index.ts';
 import { nearest } from '../../../core/config/suggest.ts';
 import { ConfigServiceService } from '../../../proto/gen/miroir/admin/v1/config.ts';
 import type { Cli, Runner } from '../cli.ts';
@@ -15,6 +16,8 @@ import { listView } from './list-view.ts';
 
 /** The schema is large: only these commands wait for it. */
 const loadCore = () => import('../../../core/config/index.ts');
+
+const FILE_BYTES_MAX = 1024 * 1024;
 
 interface CheckFlags {
   readonly env?: boolean;
@@ -43,19 +46,56 @@ export function addConfig(program: Command, run: Runner): void {
 }
 
 async function check(cli: Cli, file: string, flags: CheckFlags): Promise<ExitCode> {
-  const { loadConfig } = await loadCore();
-  try {
-    loadConfig({ file, ...(flags.env === true ? { env: cli.io.env } : {}) });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    if (!cli.isMachine) throw new CliError(error.message);
-    const data = { valid: false, path: error.path, problem: error.message };
-    cli.emit({ data, text: () => '' });
-    return EXIT.failed;
+  const { checkConfigText, loadConfig } = await loadCore();
+  const { problems } = checkConfigText(readText(file));
+  const found: ConfigProblem[] = [...problems];
+  const words = problems.map((problem) => wordsOf(file, problem));
+  // The variables of this shell win over the file, so they can be wrong where it is right.
+  if (words.length === 0 && flags.env === true) {
+    const broken = brokenBy(() => loadConfig({ file, env: cli.io.env }));
+    if (broken !== undefined) {
+      words.push(broken.message);
+      found.push({ path: broken.path, message: broken.message, suggestion: '', line: 0 });
+    }
   }
-  if (flags.diff === true) return showDifferences(cli, file);
-  cli.emit({ data: { valid: true }, text: ({ paint }) => `${paint.good('ok')}   ${file}\n` });
-  return EXIT.ok;
+  if (words.length === 0 && flags.diff === true) return showDifferences(cli, file);
+  if (cli.isMachine) {
+    cli.emit({ data: { valid: words.length === 0, problems: found }, text: () => '' });
+    return words.length === 0 ? EXIT.ok : EXIT.failed;
+  }
+  const [first, ...others] = words;
+  if (first === undefined) {
+    cli.emit({ data: {}, text: ({ paint }) => `${paint.good('ok')}   ${file}\n` });
+    return EXIT.ok;
+  }
+  if (others.length === 0) throw new CliError(first);
+  for (const line of words) cli.note(line);
+  throw new CliError(`${file}: ${words.length} problems`);
+}
+
+function readText(file: string): string {
+  try {
+    if (statSync(file).size > FILE_BYTES_MAX) throw new Error('larger than 1 MiB');
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new CliError(`${file}: cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** `FILE:LINE: option: what is wrong`, as compilers say it. */
+function wordsOf(file: string, { line, path, message }: ConfigProblem): string {
+  const place = line === 0 ? file : `${file}:${line}`;
+  return [place, path, message].filter((word) => word !== '').join(': ');
+}
+
+function brokenBy(load: () => unknown): ConfigError | undefined {
+  try {
+    load();
+    return undefined;
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
 }
 
 async function showDifferences(cli: Cli, file: string): Promise<ExitCode> {

@@ -110,7 +110,7 @@ async function lookAtMembers(cli: Cli): Promise<Look> {
           replicas,
           style,
         );
-        const words = findings.map((finding) => findingText(finding, style.paint)).join('');
+        const words = findings.map((finding) => findingText(finding, style.paint, '')).join('');
         const rule = `engine ${engine}, epoch ${epoch}, at least ${minInSync} in sync to commit\n`;
         return `${words}${words === '' ? '' : '\n'}${table}\n${rule}`;
       },

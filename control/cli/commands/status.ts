@@ -147,12 +147,12 @@ export function findingData(finding: Finding): Record<string, unknown> {
 }
 
 /** A finding for people: its light, why, and under it what to do. */
-export function findingText(finding: Finding, paint: Paint): string {
+export function findingText(finding: Finding, paint: Paint, hint = lookAt(finding)): string {
   const light = wordOf(Light, finding.light);
   const step =
     finding.nextStep === ''
       ? ''
-      : `\n${' '.repeat(light.length)}   -> ${visible(finding.nextStep)}${lookAt(finding)}`;
+      : `\n${' '.repeat(light.length)}   -> ${visible(finding.nextStep)}${hint}`;
   return `${lightText(light, paint)}   ${visible(finding.reason)}${step}\n`;
 }
 

@@ -114,10 +114,24 @@ test('config check: a good file, a bad one, variables only when asked', async ()
   writeFileSync(file, 'listen:\n  prot: 7700\n');
   const bad = await call(['config', 'check', file]);
   assert.is(bad.code, 1);
-  assert.match(bad.err, `${file}:2:3: listen.prot: unknown option, did you mean \`listen.port\`?`);
+  assert.match(bad.err, `${file}:2: listen.prot: unknown option, did you mean \`listen.port\`?`);
+  assert.is(bad.err.trim().split('\n').length, 1);
   const machine = await call(['config', 'check', file, '-o', 'json']);
   assert.is(machine.code, 1);
-  assert.is(JSON.parse(machine.out).valid, false);
+  const { valid, problems } = JSON.parse(machine.out);
+  assert.is(valid, false);
+  assert.equal(problems[0], {
+    path: 'listen.prot',
+    message: 'unknown option, did you mean `listen.port`?',
+    suggestion: 'listen.port',
+    line: 2,
+  });
+  writeFileSync(file, 'listen:\n  prot: 7700\n  host: 5\n');
+  const several = await call(['config', 'check', file]);
+  assert.is(several.code, 1);
+  assert.match(several.err, `${file}:2: listen.prot`);
+  assert.match(several.err, `${file}:3: listen.host`);
+  assert.match(several.err, `miroirctl: ${file}: 2 problems`);
   assert.is((await call(['config', 'check', '/nowhere'])).code, 1);
 });
 
