@@ -7,18 +7,21 @@ const ORDER: readonly Bug[] = [
   ...inFile('control/lane/conflicts.js', [
     {
       name: 'filters-pass',
+      isQuick: true,
       hole: 'writes without a list of documents conflict with nothing',
       find: "if (scopes.includes('all')) return sharesShard(later, earlier);",
       replace: "if (scopes.includes('all')) return false;",
     },
     {
       name: 'unanswered-passed',
+      isQuick: true,
       hole: 'a later write does not wait for an unanswered one on a copy that counts',
       find: "if (isOpen || intent.outcomes[intent.shards.indexOf(shard)] === 'open') return true;",
       replace: '',
     },
     {
       name: 'fixes-overtaken',
+      isQuick: true,
       hole: 'writes do not wait for a fix that is on its way to a copy being filled',
       find: "if (copy === 'filling' && isOpen) return true;",
       replace: '',
