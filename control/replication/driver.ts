@@ -51,6 +51,8 @@ export interface DriverOptions {
   readonly onApplied: (position: LogPosition) => void;
   readonly onChanged: () => void;
   readonly onAlarm: (alarm: Alarm) => void;
+  /** The engine cannot be used, for this reason, or can be again (undefined). */
+  readonly onEngine: (problem: string | undefined) => void;
   /** All data here is to be thrown away. */
   readonly onRefill: () => void;
   /** The core broke one of its rules: the process must end. */
@@ -91,6 +93,7 @@ export class Driver {
   readonly #resigned: (() => void)[] = [];
   #proposal: Proposal | undefined;
   #ticket = 0;
+  #isEngineLost = false;
   #isStepping = false;
   #isLeading = false;
   #isClosed = false;
@@ -284,6 +287,7 @@ export class Driver {
       (signal) => this.#options.engine.read(signal),
       (reason): EngineReadOutcome => ({ kind: 'failed', reason }),
     );
+    this.#noteEngine(outcome.kind === 'failed' ? outcome.reason : undefined);
     this.dispatch({ kind: 'engineRead', outcome });
   }
 
@@ -292,7 +296,14 @@ export class Driver {
       (signal) => this.#options.engine.cas(version, record, signal),
       (reason): EngineCasOutcome => ({ kind: 'unknown', reason }),
     );
+    this.#noteEngine(outcome.kind === 'unknown' ? outcome.reason : undefined);
     this.dispatch({ kind: 'engineCas', outcome });
+  }
+
+  #noteEngine(problem: string | undefined): void {
+    if (this.#isClosed || this.#isEngineLost === (problem !== undefined)) return;
+    this.#isEngineLost = problem !== undefined;
+    this.#options.onEngine(problem);
   }
 
   async #callEngine<Outcome>(

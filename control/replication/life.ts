@@ -7,14 +7,13 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { type MiroirConfig, readSecret } from '../../core/config/index.ts';
-import { failpoint } from '../../core/failpoint.ts';
 import type { Logger, Metrics } from '../../core/telemetry/index.ts';
 import {
   type Hello,
   ReplicationServiceService,
 } from '../../proto/gen/miroir/replication/v1/replication.ts';
 import { AdminAccess, forcedServices, type ReplicaAdmin, type Services } from '../api/index.ts';
-import { LeaderApp, secretsOf } from '../leader/index.ts';
+import { secretsOf } from '../leader/index.ts';
 import type { Store } from '../store/index.ts';
 import { replicaAdmin } from './admin.ts';
 import type { CloseReason, LogPosition, ReplicaMessage } from './core/index.ts';
@@ -23,20 +22,16 @@ import { EarlierLeaders } from './earlier-leaders.ts';
 import type { Engine, EngineRecord } from './engine.ts';
 import { Follower } from './follower.ts';
 import { readIdentity } from './identity.ts';
-import { LeaderStore } from './leader-store.ts';
+import { Leadership } from './leadership.ts';
 import { PeerService } from './net/peer-service.ts';
 import { sendSnapshot } from './net/send-snapshot.ts';
 import { Peers } from './peers.ts';
 import { coreOptions, persistedOf } from './settings.ts';
 
 const PROTOCOL = 1;
-/** A leader makes sure of itself so often. */
-const PROOF_EVERY_MS = 1_000;
 /** How long a leader that handed over waits for the next. */
 const SUCCESSOR_MS = 700;
 const SUCCESSOR_POLL_MS = 10;
-/** How long the nodes are looked at before a leader serves. */
-const NODE_WAIT_MS = 1_000;
 
 /** What a life needs. */
 export interface LifeOptions {
@@ -57,13 +52,6 @@ export interface LifeOptions {
   readonly onBroken: (error: unknown) => void;
 }
 
-/** The leader's part, from the moment the core says so. */
-interface Leading {
-  readonly store: LeaderStore;
-  app: LeaderApp | undefined;
-  isOver: boolean;
-}
-
 /** A life. */
 export class Life {
   readonly #options: LifeOptions;
@@ -72,16 +60,11 @@ export class Life {
   readonly #service: PeerService;
   readonly #earlier: EarlierLeaders;
   readonly #abort = new AbortController();
-  readonly #proving: NodeJS.Timeout;
-  readonly #admin: ReplicaAdmin;
+  readonly #leadership: Leadership;
   readonly #forced: Services;
   #follower: Follower;
-  #leading: Leading | undefined;
-  /** The last leader's part is gone. */
-  #torn: Promise<void> = Promise.resolve();
   #isInstalling = false;
   #isLeaving = false;
-  #provenAtMs = 0;
 
   constructor(options: LifeOptions) {
     this.#options = options;
@@ -115,30 +98,31 @@ export class Life {
       steadyMs: () => performance.now(),
       send: (to, message) => this.#peers.send(to, message),
       sendSnapshot: (to, epoch) => this.#sendSnapshot(to, epoch),
-      onLead: (epoch) => this.#lead(epoch),
+      onLead: (epoch) => this.#leadership.begin(epoch),
       onClose: (reason) => this.#stopLeading(reason),
       onApplied: (position) => this.#noteApplied(position),
       onChanged: () => this.#noteChanged(),
       onAlarm: (alarm) => options.logger.error({ alarm }, ALARM_WORDS[alarm.kind]),
+      onEngine: (problem) => this.#noteEngine(problem),
       onRefill: options.onRefill,
       onBroken: options.onBroken,
     });
-    this.#admin = replicaAdmin({
+    const steadyMs = () => performance.now();
+    const { engine } = config.control;
+    const admin = replicaAdmin({ driver: this.#driver, engine, steadyMs });
+    this.#leadership = new Leadership({
+      ...options,
       driver: this.#driver,
-      engine: config.control.engine,
-      steadyMs: () => performance.now(),
+      admin,
+      othersCallUntilMs: () => this.#earlier.callUntilMs,
+      onServing: (services) => {
+        this.#serve(services, true);
+        this.#follower.close();
+      },
+      steadyMs,
     });
-    this.#forced = forcedServices({
-      access: new AdminAccess({
-        adminToken: () => readSecret(config.auth, 'admin_token'),
-        steadyMs: () => performance.now(),
-      }),
-      replicas: this.#admin,
-      wallMs: Date.now,
-      logger: options.logger,
-    });
+    this.#forced = this.#forcedServices(admin);
     this.#follower = this.#follow();
-    this.#proving = setInterval(() => this.#prove(), PROOF_EVERY_MS);
     this.#peers.set(core.configured);
   }
 
@@ -149,12 +133,12 @@ export class Life {
 
   /** Lets go of leading, if it leads; resolves when another leads, or none came forward soon. */
   async handOver(): Promise<void> {
-    if (this.#leading === undefined) return;
+    if (!this.#leadership.isOn) return;
     this.#isLeaving = true;
     await this.#driver.resign();
     // Until then it answers those who want to lead, and sends callers on.
     for (let waitedMs = 0; waitedMs < SUCCESSOR_MS; waitedMs += SUCCESSOR_POLL_MS) {
-      if (this.leaderAddress !== '' && this.#leading === undefined) return;
+      if (this.leaderAddress !== '' && !this.#leadership.isOn) return;
       await delay(SUCCESSOR_POLL_MS);
     }
   }
@@ -165,7 +149,7 @@ export class Life {
    */
   hasSeen(epoch: number, index: number): boolean {
     const own = this.#driver.committed;
-    if (this.#leading === undefined) return true;
+    if (!this.#leadership.isOn) return true;
     if (epoch < Number(own.epoch) || (epoch === Number(own.epoch) && index <= Number(own.index))) {
       return true;
     }
@@ -177,19 +161,18 @@ export class Life {
 
   /** Ends it; resolves when nothing uses the store any more. */
   async close(): Promise<void> {
-    clearInterval(this.#proving);
     this.#abort.abort();
     const isDone = this.#driver.close();
     this.#peers.close();
     this.#service.close();
     this.#follower.close();
     await isDone;
-    await this.#torn;
+    await this.#leadership.close();
   }
 
   #take(from: string, message: ReplicaMessage): void {
     // The next leader must not count on one that is about to end.
-    if (this.#isLeaving && this.#leading === undefined && message.kind === 'append') return;
+    if (this.#isLeaving && !this.#leadership.isOn && message.kind === 'append') return;
     this.#driver.dispatch({ kind: 'message', from, message });
   }
 
@@ -226,71 +209,36 @@ export class Life {
     return follower;
   }
 
+  #forcedServices(replicas: ReplicaAdmin): Services {
+    const { config, logger } = this.#options;
+    const access = new AdminAccess({
+      adminToken: () => readSecret(config.auth, 'admin_token'),
+      steadyMs: () => performance.now(),
+    });
+    return forcedServices({ access, replicas, wallMs: Date.now, logger });
+  }
+
+  /** In one turn: what is not answered by the leader's part any more goes to the follower's. */
+  #stopLeading(reason: CloseReason): void {
+    this.#leadership.end(reason);
+    this.#follower.close();
+    this.#follower = this.#follow();
+  }
+
   #serve(services: Services, isLeader: boolean): void {
     const replication = [ReplicationServiceService, this.#service.handlers] as never;
     this.#options.serve(new Map([...services, replication]), isLeader);
   }
 
-  #lead(epoch: number): void {
-    const { logger, store } = this.#options;
-    logger.info({ epoch }, 'this replica leads');
-    const leading = { store: new LeaderStore(store, this.#driver), app: undefined, isOver: false };
-    this.#leading = leading;
-    this.#provenAtMs = performance.now();
-    this.#open(leading).catch((error) => {
-      if (!leading.isOver) this.#options.onBroken(error);
-    });
-  }
-
-  async #open(leading: Leading): Promise<void> {
-    await this.#torn;
-    if (leading.isOver) return;
-    const { config, logger, metrics, isStorageFull, onBroken } = this.#options;
-    const app = new LeaderApp({
-      config,
-      logger,
-      metrics,
-      store: leading.store,
-      commit: async (changes) => {
-        failpoint('control.before-commit');
-        const position = await leading.store.commit(changes);
-        failpoint('control.after-commit');
-        return position;
-      },
-      verify: () => leading.store.verify(),
-      clusterId: this.#driver.state.clusterId,
-      othersCallUntilMs: this.#earlier.callUntilMs,
-      nodeWaitMs: NODE_WAIT_MS,
-      replicas: this.#admin,
-      isStorageFull,
-      onBroken,
-    });
-    leading.app = app;
-    await app.start();
-    if (leading.isOver) return;
-    this.#serve(app.services, true);
-    this.#follower.close();
-    logger.info('this replica serves as leader');
-  }
-
-  /** Nothing of the leader's part acts any more when this returns. */
-  #stopLeading(reason: CloseReason): void {
-    const leading = this.#leading;
-    if (leading === undefined) return;
-    this.#leading = undefined;
-    leading.isOver = true;
-    const level = reason === 'resigned' ? 'info' : 'warn';
-    this.#options.logger[level]({ reason }, 'this replica leads no more');
-    this.#follower.close();
-    this.#follower = this.#follow();
-    if (leading.app !== undefined) this.#torn = leading.app.close();
-  }
-
   #noteApplied({ epoch, index }: LogPosition): void {
-    this.#leading?.store.applied();
-    if (this.#leading === undefined) {
-      this.#follower.applied({ epoch: BigInt(epoch), index: BigInt(index) });
-    }
+    if (this.#leadership.isOn) this.#leadership.applied();
+    else this.#follower.applied({ epoch: BigInt(epoch), index: BigInt(index) });
+  }
+
+  #noteEngine(problem: string | undefined): void {
+    const { logger } = this.#options;
+    if (problem === undefined) logger.info('the engine answers again');
+    else logger.warn({ problem }, 'the engine, in which replicas agree, does not answer');
   }
 
   #noteChanged(): void {
@@ -304,28 +252,8 @@ export class Life {
   /** Where enough replicas are in-sync, as many must be as the leader's configuration says. */
   #keepMinimum({ minIsr, isr, members }: EngineRecord): void {
     const { minIsr: wanted, featureLevel } = this.#driver.state.options;
-    if (this.#leading === undefined || minIsr === wanted || isr.length < wanted) return;
+    if (!this.#leadership.isOn || minIsr === wanted || isr.length < wanted) return;
     void this.#driver.changeMembers({ members, minIsr: wanted, featureLevel });
-  }
-
-  /**
-   * A leader that hears nothing from those it needs may have been replaced without knowing it, and its calls
-   * to nodes would go on: it lets go after as long as others wait before they take over.
-   */
-  #prove(): void {
-    const leading = this.#leading;
-    if (leading === undefined) return;
-    const startedMs = performance.now();
-    if (startedMs - this.#provenAtMs > this.#options.config.control.expiry_ms) {
-      void this.#driver.resign();
-      return;
-    }
-    leading.store.verify().then(
-      () => {
-        this.#provenAtMs = Math.max(this.#provenAtMs, startedMs);
-      },
-      () => {},
-    );
   }
 
   async #sendSnapshot(to: string, epoch: number): Promise<boolean> {
