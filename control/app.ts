@@ -69,7 +69,8 @@ async function startReplica(options: ControlOptions, folder: DataDir): Promise<C
   const { config, logger } = options;
   const { renew_ms, expiry_ms } = config.control;
   const engine = openEngine(config.control, {
-    callTimeoutMs: renew_ms / 2,
+    // A renewal may fail once and be made again before the claim expires.
+    callTimeoutMs: renew_ms,
     expiryMs: expiry_ms,
     env: process.env,
     wallMs: Date.now,

@@ -94,7 +94,7 @@ export class Life {
       persisted: persistedOf(store),
       store,
       engine: options.engine,
-      engineCallMs: config.control.renew_ms / 2,
+      engineCallMs: config.control.renew_ms,
       steadyMs: () => performance.now(),
       send: (to, message) => this.#peers.send(to, message),
       sendSnapshot: (to, epoch) => this.#sendSnapshot(to, epoch),

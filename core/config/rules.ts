@@ -141,7 +141,7 @@ function etcdIsNamed(config: MiroirConfig): BrokenRule | undefined {
 
 function expiryAfterRenewal(config: MiroirConfig): BrokenRule | undefined {
   const { renew_ms, expiry_ms } = config.control;
-  if (expiry_ms >= renew_ms * 2) return undefined;
-  const problem = `must be at least twice \`control.renew_ms\` (${renew_ms})`;
+  if (expiry_ms >= renew_ms * 3) return undefined;
+  const problem = `must be at least three times \`control.renew_ms\` (${renew_ms})`;
   return { keys: ['control', 'expiry_ms'], problem };
 }

@@ -75,12 +75,12 @@ export const control = Type.Object(
     }),
     expiry_ms: integer(
       6_000,
-      'A claim that was not renewed for so long may be taken over; at least twice `control.renew_ms`. Not with `local`.',
+      'A claim that was not renewed for so long may be taken over; at least three times `control.renew_ms`. Not with `local`.',
       { minimum: 300, maximum: 300_000, unit: 'ms' },
     ),
     min_in_sync: integer(
       0,
-      'Replicas that must have a change before it counts; without that many nothing is changed. 0 is 1 for up to two replicas, else 2. Taken when the cluster is founded.',
+      'Replicas that must have a change before it counts; without that many nothing is changed. 0 is 1 for up to two replicas, else 2. Taken from the leader once that many are in-sync.',
       { minimum: 0, maximum: CONTROL_REPLICAS_MAX },
     ),
     etcd,
