@@ -55,9 +55,12 @@ export class ControlCluster {
   }
 }
 
-/** Waits up to 10 s until the condition holds. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 400; tries += 1) {
+/** Waits until the condition holds, up to 10 s by default. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  seconds = 10,
+): Promise<void> {
+  for (let tries = 0; tries < seconds * 40; tries += 1) {
     if (await condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }

@@ -8,8 +8,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { suite } from '../../../kit/suite.ts';
-import { until } from '../control-cluster.ts';
+import { until as untilSoon } from '../control-cluster.ts';
 import { askWhoLeads, type ReplicaProcess, ReplicaProcesses } from './replica-processes.ts';
+
+/** The machine may be busy. */
+const until = (condition: Parameters<typeof untilSoon>[0]) => untilSoon(condition, 40);
 
 const { test, run, before, after } = suite('control replicas as processes');
 const cluster = new ReplicaProcesses();
@@ -20,21 +23,21 @@ before(async () => {
   await cluster.start(3);
   leader = await cluster.leader();
   await settle();
-}, 60_000);
+}, 180_000);
 
-after(() => cluster.stop(), 60_000);
+after(() => cluster.stop(), 180_000);
 
 test('a killed leader: the next one has all that was acknowledged', async () => {
   const [took, next] = await replaced(async () => {
     await cluster.end(leader, 'SIGKILL');
   });
-  assert.ok(took < 9_000, `${took} ms`);
+  assert.ok(took < 15_000, `${took} ms`);
   const killed = leader;
   leader = next;
   await check();
   await cluster.begin(killed);
   await settle();
-}, 60_000);
+}, 180_000);
 
 test('a leader that slept wakes up as a follower, and what it says is refused', async () => {
   const asleep = leader;
@@ -45,21 +48,21 @@ test('a leader that slept wakes up as a follower, and what it says is refused', 
   await until(async () => (await askWhoLeads(asleep)) === leader.address);
   await check();
   await settle();
-}, 60_000);
+}, 180_000);
 
 test('a leader that is asked to end hands over first', async () => {
   const ended = leader;
   const [took, next] = await replaced(async () => {
     void cluster.end(ended, 'SIGTERM');
   });
-  assert.ok(took < 2_000, `${took} ms`);
+  assert.ok(took < 5_000, `${took} ms`);
   leader = next;
   await check();
   await until(() => ended.process === undefined);
   await sleep(200);
   await cluster.begin(ended);
   await settle();
-}, 60_000);
+}, 180_000);
 
 test('without etcd the leader goes on while all others answer', async () => {
   cluster.etcd.freeze(true);
@@ -68,7 +71,7 @@ test('without etcd the leader goes on while all others answer', async () => {
   assert.is(await askWhoLeads(leader), 'itself');
   cluster.etcd.freeze(false);
   await write(3);
-}, 60_000);
+}, 180_000);
 
 test('a follower that lost its disk is filled again, and can lead', async () => {
   const lost = cluster.replicas.find((one) => one !== leader) as ReplicaProcess;
@@ -87,7 +90,7 @@ test('a follower that lost its disk is filled again, and can lead', async () => 
   }
   assert.is(leader, lost);
   await check();
-}, 60_000);
+}, 180_000);
 
 /** Runs it while writes go on; how long none was acknowledged, and who leads then. */
 async function replaced(event: () => Promise<void>): Promise<[number, ReplicaProcess]> {

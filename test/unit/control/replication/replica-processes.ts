@@ -7,7 +7,7 @@ import {
 } from '../../../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { type RunningEngine, startEngine } from '../../../engine/index.ts';
 import { EtcdProcess } from '../../../kit/etcd.ts';
-import { until } from '../control-cluster.ts';
+import { until as untilSoon } from '../control-cluster.ts';
 import {
   type ControlFolder,
   type ControlProcess,
@@ -17,6 +17,9 @@ import {
   TestSidecar,
   unary,
 } from '../control-kit.ts';
+
+/** The machine may be busy. */
+const until = (condition: Parameters<typeof untilSoon>[0]) => untilSoon(condition, 40);
 
 /** One of them. */
 export interface ReplicaProcess {

@@ -8,9 +8,12 @@ import { loadConfig } from '../../../../core/config/index.ts';
 import { createLogger, createMetrics } from '../../../../core/telemetry/index.ts';
 import { freePort } from '../../../../envoy/start/ports.ts';
 import { type RunningEngine, startEngine } from '../../../engine/index.ts';
-import { until } from '../control-cluster.ts';
+import { until as untilSoon } from '../control-cluster.ts';
 import { MASTER_KEY, TestSidecar } from '../control-kit.ts';
 import { MemoryEngine } from './memory-engine.ts';
+
+/** The machine may be busy. */
+const until = (condition: Parameters<typeof untilSoon>[0]) => untilSoon(condition, 40);
 
 /** Of the admin API of all of them. */
 export const ADMIN_TOKEN = 'replicas-admin-token';
