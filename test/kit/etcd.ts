@@ -1,6 +1,6 @@
 /** A real etcd for tests: found or fetched as `npm start` does; it can be killed, frozen and started again. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import { freePort } from '../../envoy/start/ports.ts';
 import { projectRoot } from './paths.ts';
 
 const READY_LIMIT_MS = 20_000;
+const STOP_LIMIT_MS = 2_000;
 
 /** One member, or a cluster of one. */
 export class EtcdProcess {
@@ -69,9 +70,11 @@ export class EtcdProcess {
     await gone;
   }
 
-  /** Stops or continues it without its knowing. */
+  /** Stops or continues it without its knowing; when this returns, it stands still. */
   freeze(isFrozen: boolean): void {
     this.#child?.kill(isFrozen ? 'SIGSTOP' : 'SIGCONT');
+    const giveUpMs = performance.now() + STOP_LIMIT_MS;
+    while (isFrozen && this.#isMoving() && performance.now() < giveUpMs);
   }
 
   /** Starts it anew without data. */
@@ -85,6 +88,15 @@ export class EtcdProcess {
   async remove(): Promise<void> {
     await this.kill();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Whether any of its threads has not been stopped yet: the signal reaches them one by one. */
+  #isMoving(): boolean {
+    const folder = `/proc/${this.#child?.pid}/task`;
+    return readdirSync(folder).some((thread) => {
+      const line = readFileSync(join(folder, thread, 'stat'), 'utf8');
+      return line.slice(line.lastIndexOf(')') + 2)[0] !== 'T';
+    });
   }
 
   async #isHealthy(): Promise<boolean> {
