@@ -20,6 +20,17 @@ export function excuseStep(state: State, intent: Intent, step: Step): boolean {
   return true;
 }
 
+/**
+ * An index that was to be made was there already: a node that lost data may have brought it back, with what
+ * it held then. Where the index does without the node it is made anew there.
+ */
+export function doubtFound(state: State, intent: Intent, step: Step): void {
+  const index = state.indexes.get(intent.indexId ?? '');
+  const isFound = step.task?.status === 'failed' && step.taskType === 'indexCreation';
+  if (!isFound || !intent.createsIndex || index === undefined) return;
+  if (isCoveredWithout(state, index, step.nodeId)) rebuild(state, index, step.nodeId);
+}
+
 /** Whether the index does without the node: it is out already, or others have all of its shards. */
 function isOut(state: State, index: IndexRecord, nodeId: string): boolean {
   return index.needs[nodeId] === 'rebuild' || isCoveredWithout(state, index, nodeId);

@@ -18,7 +18,7 @@ import {
 } from '../state/index.ts';
 import { startOf, updateTask } from '../tasks/index.ts';
 import { closeUnknowns } from './closing.ts';
-import { excuseStep } from './excuse.ts';
+import { doubtFound, excuseStep } from './excuse.ts';
 import { noteFailure } from './finality.ts';
 import { batchOf } from './finish.ts';
 import { takeLateTask } from './late.ts';
@@ -119,6 +119,7 @@ function place(state: State, intent: Intent, reference: TaskReference, task: Nod
     if (step.state === 'skipped' || step.task?.status === task.status) return false;
     step.task = task;
     if (isUntolerated(step, task)) excuseStep(state, intent, step);
+    else doubtFound(state, intent, step);
     return true;
   }
   // A late task: it was only waited for.

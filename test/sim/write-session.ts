@@ -256,7 +256,9 @@ export class WriteSession {
     const { random, rates, coverage } = this.#world;
     const grant = this.#grant as GrantReply;
     const keys = this.#shares.get(node.id)?.parts[part] ?? [];
-    if (!isRepeated && random.chance(rates.refusal * 0.08)) {
+    const isRefused = random.chance(rates.refusal * 0.08);
+    // One fault at a time, as with what nodes lose.
+    if (!isRepeated && isRefused && this.#world.unnoticedLosses.size === 0) {
       coverage.hit('node refused a send');
       return undefined;
     }
