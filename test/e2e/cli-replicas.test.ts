@@ -11,7 +11,10 @@ import { suite } from '../kit/suite.ts';
 import { CliCheckout, headers, until } from './cli-kit.ts';
 
 const MINUTE = 60_000;
-const { test, before, after, run } = suite('cli and replicas');
+const { test: limited, before, after, run } = suite('cli and replicas');
+/** Each test waits for what it waits for, on a busy machine too. */
+const test: typeof limited = (title, body, timeoutMs = 3 * MINUTE) =>
+  limited(title, body, timeoutMs);
 let cluster: TestCluster;
 /** Set before the first test. */
 let cli: CliCheckout;
