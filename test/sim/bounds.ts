@@ -16,4 +16,9 @@ export const SMALL_BOUNDS: readonly Patch[] = [
     find: 'const PERIOD_MS = 600_000;',
     replace: 'const PERIOD_MS = 5_000;',
   },
+  {
+    file: 'control/replication/core/log.js',
+    find: 'const CACHE_ENTRIES = 4_096;',
+    replace: 'const CACHE_ENTRIES = 40;',
+  },
 ];

@@ -56,16 +56,20 @@ export function readyPeers(state: CoreState, leading: Leading): EngineIsrMember[
   return ready;
 }
 
-/** Counts how long too few replicas are level; true if it is time to let others try. */
+/**
+ * Counts how long too few replicas are level; true if it is time to let others try. A leader that does not
+ * reach the engine either waits: nobody could be told.
+ */
 export function isShortTooLong(state: CoreState, leading: Leading): boolean {
   const record = state.engine.known?.record;
   if (record === undefined) return false;
   const levelCount = record.isr.filter((member) => isLevel(state, leading, member)).length;
   if (levelCount >= record.minIsr || record.isr.length === 1) leading.shortSinceMs = undefined;
   else leading.shortSinceMs ??= state.nowMs;
-  const { shortSinceMs } = leading;
-  if (shortSinceMs === undefined) return false;
-  return state.nowMs - shortSinceMs >= state.options.timing.dropMs * 2;
+  const { shortSinceMs, renewedAtMs } = leading;
+  const { renewMs, dropMs } = state.options.timing;
+  const isRenewed = renewMs > 0 && state.nowMs - renewedAtMs < renewMs * 2;
+  return shortSinceMs !== undefined && isRenewed && state.nowMs - shortSinceMs >= dropMs * 2;
 }
 
 function wantedIsr(

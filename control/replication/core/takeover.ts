@@ -5,7 +5,7 @@
  */
 import type { EngineIsrMember, EngineRecord } from '../engine.ts';
 import { isBehind, NOWHERE } from './position.ts';
-import { isEngineFree, tryCas } from './record.ts';
+import { tryCas } from './record.ts';
 import { type CoreState, generationOf, isForeign, isInSync, isTooOld } from './state.ts';
 import type { ReplicaMessage } from './types.ts';
 import { lacks, raise } from './witness.ts';
@@ -13,7 +13,7 @@ import { lacks, raise } from './witness.ts';
 type Tell = Extract<ReplicaMessage, { kind: 'tell' }>;
 type Kind = 'takeover' | 'found' | 'force';
 
-/** Looks whether it is time to try, and tries once the others were heard. */
+/** Looks whether it is time to try, and tries once the others were heard. The engine may be called. */
 export function considerTakeover(state: CoreState): void {
   if (state.leading !== undefined) return;
   const kind = reasonToTry(state);
@@ -21,7 +21,7 @@ export function considerTakeover(state: CoreState): void {
   if (candidacy !== undefined && candidacy.kind !== kind) state.candidacy = undefined;
   if (kind === undefined) return;
   if (state.candidacy === undefined) ask(state, kind);
-  if (isHeard(state) && isEngineFree(state)) decide(state, kind);
+  if (isHeard(state)) decide(state, kind);
 }
 
 /** Answers another replica that asks. */
@@ -44,7 +44,7 @@ export function takeAsk(state: CoreState, from: string, askNo: number): void {
 /** Takes an answer. */
 export function takeTell(state: CoreState, from: string, message: Tell): void {
   const { candidacy } = state;
-  state.seenFence = Math.max(state.seenFence, message.fence);
+  state.seenFence = Math.max(state.seenFence, message.fence, message.last.epoch);
   if (candidacy?.askNo !== message.askNo || !candidacy.asked.includes(from)) return;
   candidacy.answers.set(from, message);
 }
@@ -140,7 +140,7 @@ function lead(state: CoreState, record: EngineRecord, isr: readonly EngineIsrMem
     kind: 'lead',
     record: {
       ...kept,
-      epoch: Math.max(record.epoch, log.fence, state.seenFence) + 1,
+      epoch: Math.max(record.epoch, log.fence, log.last.epoch, state.seenFence) + 1,
       leader: options.id,
       leaderAddress: options.address,
       isr,

@@ -109,6 +109,13 @@ export class ModelEngine {
     return true;
   }
 
+  /** Somebody deletes the record. */
+  lose(): void {
+    this.#life += 1;
+    this.#pending.clear();
+    this.current = undefined;
+  }
+
   #swap(call: {
     readonly replicaId: string;
     readonly storeId: string;

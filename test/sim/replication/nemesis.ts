@@ -17,17 +17,25 @@ export function disturbReplicas(world: ReplicaWorld): void {
     });
   }
   if (random.chance(0.02)) engine.keep();
-  if (random.chance(rates.engineBack * 0.02) && engine.restore()) {
-    coverage.hit('engine went back');
-    world.trace(() => `the engine GOES BACK to ${engine.current?.version}`);
-    world.checker.isTainted = true;
-    world.checker.isEngineBack = true;
-  }
+  if (random.chance(rates.engineBack * 0.02)) turnBack(world);
   if (random.chance(rates.handover * 0.03)) {
     coverage.hit('handover asked');
     world.leader()?.take({ kind: 'resign' });
   }
   if (random.chance(rates.members * 0.04)) changeMembers(world);
+}
+
+/** The engine is restored from a backup, or somebody deletes the record. */
+function turnBack(world: ReplicaWorld): void {
+  const { engine, coverage, random, checker } = world;
+  if (random.chance(0.3)) {
+    coverage.hit('record deleted');
+    engine.lose();
+  } else if (engine.restore()) coverage.hit('engine went back');
+  else return;
+  world.trace(() => `the engine GOES BACK to ${engine.current?.version}`);
+  checker.isTainted = true;
+  checker.isEngineBack = true;
 }
 
 /** Everything works from here on. */

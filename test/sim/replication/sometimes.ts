@@ -12,6 +12,7 @@ export const REPLICA_SOMETIMES: readonly string[] = [
   'follower cut from the engine',
   'engine down',
   'engine went back',
+  'record deleted',
   'compare-and-swap: unknown, done',
   'compare-and-swap: unknown, not done',
   'a lost compare-and-swap was done later',
