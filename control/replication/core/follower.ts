@@ -13,6 +13,10 @@ import {
   stopLeading,
 } from './state.ts';
 import type { Entry, ReplicaMessage } from './types.ts';
+import { raise } from './witness.ts';
+
+/** Stands for the index of an entry when nothing that is here counts. */
+const NOTHING = -1;
 
 type Append = Extract<ReplicaMessage, { kind: 'append' }>;
 
@@ -26,8 +30,11 @@ export function takeAppend(state: CoreState, from: string, message: Append): voi
     effects.push({ kind: 'send', to: from, message: refusal });
     return;
   }
-  if (state.isDiverged) return;
   const following = follow(state, from, message);
+  if (state.isDiverged) {
+    askRefill(state, following);
+    return;
+  }
   following.round = Math.max(following.round, message.round);
   following.echoMs = Math.max(following.echoMs, message.echoMs);
   if (message.previous !== null && !takeEntries(state, following, message)) return;
@@ -167,11 +174,15 @@ function sayMismatch(state: CoreState, following: Following, index: number): voi
  */
 function diverge(state: CoreState, following: Following, index: number): void {
   state.isDiverged = true;
-  state.following = undefined;
-  if (generationOf(following.clusterId) > generationOf(state.clusterId)) {
-    state.effects.push({ kind: 'refill' });
-    return;
-  }
-  const alarm = { kind: 'diverged', index, leaderEpoch: following.epoch } as const;
-  state.effects.push({ kind: 'alarm', alarm });
+  if (askRefill(state, following)) return;
+  raise(state, { kind: 'diverged', index, leaderEpoch: following.epoch });
+}
+
+/** Asks a leader of a later generation for all it has; false if it is not of one. */
+function askRefill(state: CoreState, following: Following): boolean {
+  if (generationOf(following.clusterId) <= generationOf(state.clusterId)) return false;
+  if (!state.isRefillAsked) state.effects.push({ kind: 'refill' });
+  state.isRefillAsked = true;
+  sayMismatch(state, following, NOTHING);
+  return true;
 }

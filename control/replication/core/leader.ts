@@ -6,9 +6,16 @@
 import { assert } from '../../../core/assert.ts';
 import type { EngineRecord } from '../engine.ts';
 import { advanceCommit, appendEntry, pointAt } from './log.ts';
-import { newPeer, syncPeers } from './peers.ts';
+import { newPeer, startSnapshot, syncPeers } from './peers.ts';
 import { requiredMembers } from './record.ts';
-import { type CoreState, type Leading, type Peer, raiseFence, stopLeading } from './state.ts';
+import {
+  type CoreState,
+  generationOf,
+  type Leading,
+  type Peer,
+  raiseFence,
+  stopLeading,
+} from './state.ts';
 import type { Entry, ProposalPlace, ReplicaMessage } from './types.ts';
 
 type Ack = Extract<ReplicaMessage, { kind: 'ack' }>;
@@ -128,13 +135,23 @@ export function takeAck(state: CoreState, from: string, message: Ack): void {
 export function takeMismatch(state: CoreState, from: string, message: Mismatch): void {
   const found = findPeer(state, from, message);
   if (found === undefined) return;
-  const { peer } = found;
+  const { peer, leading } = found;
   if (peer.mode === 'snapshot') return;
+  const { last } = state.log;
+  const isOlder = generationOf(message.committed.clusterId) < generationOf(state.clusterId);
+  if (message.index < 0 || (isOlder && message.index > last.index)) {
+    startSnapshot(state, leading, peer);
+    return;
+  }
+  const nextIndex = Math.min(message.index, last.index) + 1;
+  peer.matchIndex = Math.min(peer.matchIndex, message.index);
+  // What was tried already is tried again at the next heartbeat only.
+  if (peer.mode === 'stream' || peer.nextIndex !== nextIndex) {
+    peer.sentAtMs = Number.NEGATIVE_INFINITY;
+  }
   peer.mode = 'probe';
   peer.inFlight = [];
-  peer.nextIndex = Math.min(message.index, state.log.last.index) + 1;
-  peer.matchIndex = Math.min(peer.matchIndex, message.index);
-  peer.sentAtMs = Number.NEGATIVE_INFINITY;
+  peer.nextIndex = nextIndex;
 }
 
 /** Whether as many replicas are in-sync as an entry must have. */

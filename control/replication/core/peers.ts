@@ -66,6 +66,16 @@ export function tellCommits(state: CoreState): void {
   }
 }
 
+/** All that a peer holds is to be replaced. */
+export function startSnapshot(state: CoreState, leading: Leading, peer: Peer): void {
+  peer.inFlight = [];
+  // Who is required holds data that counts: it leaves the in-sync set before that is replaced.
+  const isRequired = requiredMembers(state).some(({ storeId }) => storeId === peer.storeId);
+  peer.mode = isRequired ? 'probe' : 'snapshot';
+  if (isRequired) return;
+  state.effects.push({ kind: 'sendSnapshot', to: peer.id, epoch: leading.epoch });
+}
+
 /** What was on its way may be lost. */
 export function resetStream(state: CoreState, id: string): void {
   const peer = state.leading?.peers.get(id);
@@ -110,14 +120,7 @@ function sendEntries(state: CoreState, leading: Leading, peer: Peer): boolean {
   const from = peer.nextIndex;
   const entries = entriesFrom(state, from, state.options.bounds.messageBytes);
   if (entries === 'trimmed' || pointAt(state, from - 1) === undefined) {
-    // Who is required holds data that counts: it leaves the in-sync set before that is replaced.
-    if (requiredMembers(state).some(({ storeId }) => storeId === peer.storeId)) {
-      peer.mode = 'probe';
-      return false;
-    }
-    peer.mode = 'snapshot';
-    peer.inFlight = [];
-    state.effects.push({ kind: 'sendSnapshot', to: peer.id, epoch: leading.epoch });
+    startSnapshot(state, leading, peer);
     return false;
   }
   send(state, leading, peer, { entries, previousIndex: from - 1 });

@@ -165,10 +165,13 @@ export interface CoreState {
   seenFence: number;
   /** Highest position that anybody saw committed. */
   witness: SeenPosition;
+  /** One of them that the log turned out to lack: no leading until it is there. */
+  lacking: SeenPosition | undefined;
   /** Kinds of alarms that were raised already. */
   readonly alarmed: Set<string>;
   /** Follows and leads no more until it was refilled. */
   isDiverged: boolean;
+  isRefillAsked: boolean;
   isForced: boolean;
   /** A leader looks who is in-sync, and whether a renewal is due. */
   isLookDue: boolean;
@@ -237,8 +240,10 @@ export function newCoreState(options: CoreOptions, persisted: Persisted): CoreSt
     askCount: 0,
     seenFence: 0,
     witness: { clusterId: '', ...NOWHERE },
+    lacking: undefined,
     alarmed: new Set(),
     isDiverged: false,
+    isRefillAsked: false,
     isForced: false,
     isLookDue: false,
     emptySinceMs: undefined,

@@ -74,9 +74,9 @@ function apply(state: CoreState, event: CoreEvent): void {
       takeMembersChange(state, event.ticket, event.change);
       return;
     case 'forceLeader':
-      // One that leads and cannot open, for too few others are left, begins anew.
-      if (state.leading?.phase === 'barrier') stopLeading(state, 'deposed');
-      state.isForced = state.leading === undefined;
+      // One that leads, open or not, begins anew as well: then the others take over what it has.
+      stopLeading(state, 'deposed');
+      state.isForced = true;
       state.engine.isReadWanted = true;
       return;
     case 'snapshotEnded':

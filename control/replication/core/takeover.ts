@@ -8,7 +8,7 @@ import { isBehind, NOWHERE } from './position.ts';
 import { tryCas } from './record.ts';
 import { type CoreState, generationOf, isForeign, isInSync, isTooOld } from './state.ts';
 import type { ReplicaMessage } from './types.ts';
-import { lacks, raise } from './witness.ts';
+import { lacksAny, raise } from './witness.ts';
 
 type Tell = Extract<ReplicaMessage, { kind: 'tell' }>;
 type Kind = 'takeover' | 'found' | 'force';
@@ -97,13 +97,14 @@ function takeOver(state: CoreState): void {
   const { engine, options, candidacy, nowMs, log } = state;
   const record = engine.known?.record;
   if (record === undefined || candidacy === undefined) return;
-  if (lacks(state, state.witness)) {
+  if (lacksAny(state)) {
     // The record as it is now says whether this replica should have it.
     candidacy.lackedAtMs ??= nowMs;
     if (engine.readAtMs <= candidacy.lackedAtMs) engine.isReadWanted = true;
     else {
       const own = { epoch: log.last.epoch, index: log.last.index };
-      raise(state, { kind: 'behindWitness', seen: state.witness, own });
+      const seen = state.lacking ?? state.witness;
+      raise(state, { kind: 'behindWitness', seen, own });
       standDown(state);
     }
     return;
@@ -167,7 +168,7 @@ function found(state: CoreState): void {
     ([id, { last }]) => isBehind(last, log.last) || (!isBehind(log.last, last) && options.id < id),
   );
   const mayFound = isAllHeard ? isHighest || isEmpty : isEmpty && isFirst && hasWaited;
-  if (!mayFound || lacks(state, state.witness)) {
+  if (!mayFound || lacksAny(state)) {
     standDown(state);
     return;
   }
@@ -197,6 +198,7 @@ function force(state: CoreState): void {
   const [base] = record.clusterId.split('.');
   const clusterId = `${base}.${generationOf(record.clusterId) + 1}`;
   state.witness = { clusterId: '', ...NOWHERE };
+  state.lacking = undefined;
   state.isDiverged = false;
   state.standDownUntilMs = 0;
   const own = { id: options.id, address: options.address, role: 'voter' } as const;

@@ -150,7 +150,7 @@ export type ReplicaMessage =
       readonly sentMs: number;
     }
   | {
-      /** What came does not follow the log: it is to be sent from behind `index`. */
+      /** What came does not follow the log: it is to be sent from behind `index`; -1: a snapshot. */
       readonly kind: 'mismatch';
       readonly epoch: number;
       readonly storeId: string;
@@ -273,7 +273,7 @@ export type CoreEffect =
       readonly ticket: number;
       readonly outcome: 'done' | 'refused' | 'unknown';
     }
-  /** Everything here is to be replaced by a snapshot of the leader: an operator accepted its loss. */
+  /** The leader is asked for a snapshot that replaces everything here: an operator accepted its loss. */
   | { readonly kind: 'refill' }
   | { readonly kind: 'alarm'; readonly alarm: Alarm };
 

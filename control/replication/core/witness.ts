@@ -5,7 +5,7 @@
 import { pointAt } from './log.ts';
 import { isBehind } from './position.ts';
 import { type CoreState, isTooOld, stopLeading } from './state.ts';
-import type { Alarm, LogPosition, SeenPosition } from './types.ts';
+import type { Alarm, SeenPosition } from './types.ts';
 
 /** Takes note of a position; a leader that lacks it leads no more. */
 export function witness(state: CoreState, seen: SeenPosition): void {
@@ -20,14 +20,22 @@ export function witness(state: CoreState, seen: SeenPosition): void {
   else if (lacks(state, seen) && leading.phase !== 'stopped') {
     const own = { epoch: log.last.epoch, index: log.last.index };
     raise(state, { kind: 'behindWitness', seen, own });
+    state.lacking = seen;
     leading.handover = { kind: 'behind', sinceMs: state.nowMs };
     if (leading.phase === 'open') state.effects.push({ kind: 'close', reason: 'behind' });
     leading.phase = 'stopped';
   }
 }
 
+/** Whether the log lacks something that anybody saw, as far as that is known. */
+export function lacksAny(state: CoreState): boolean {
+  const { lacking } = state;
+  if (lacking !== undefined && !lacks(state, lacking)) state.lacking = undefined;
+  return state.lacking !== undefined || lacks(state, state.witness);
+}
+
 /** Whether the log does not hold this entry. */
-export function lacks(state: CoreState, seen: SeenPosition & LogPosition): boolean {
+function lacks(state: CoreState, seen: SeenPosition): boolean {
   if (seen.index === 0 || !isOfThisCluster(state, seen)) return false;
   if (seen.index > state.log.last.index) return true;
   const point = pointAt(state, seen.index);

@@ -52,19 +52,6 @@ export function healReplicas(world: ReplicaWorld): void {
   }
 }
 
-/** All disks of the in-sync set are lost at once. */
-export function loseInSyncSet(world: ReplicaWorld): void {
-  const isr = world.engine.current?.record.isr ?? [];
-  world.trace(() => 'all disks of the in-sync set are LOST');
-  world.checker.isTainted = true;
-  for (const { id, storeId } of isr) {
-    const replica = world.replica(id);
-    if (replica.disk.storeId !== storeId) continue;
-    replica.crash();
-    replica.disk.wipe(world.freshId('s'));
-  }
-}
-
 function disturbReplica(world: ReplicaWorld, replica: Replica): void {
   const { random, rates, clock, coverage, engine } = world;
   const isLeader = replica.isLeading;

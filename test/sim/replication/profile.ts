@@ -43,8 +43,8 @@ export interface ReplicaProfile {
   /** Most entries that may be uncommitted. */
   readonly uncommittedEntries: number;
   readonly messagesInFlight: number;
-  /** In the end every disk of the in-sync set is lost, and an operator accepts that. */
-  readonly hasCatastrophe: boolean;
+  /** In the end the in-sync set is lost with its disks, or is away, and an operator goes on without it. */
+  readonly catastrophe: 'none' | 'disks' | 'away';
   /** How much faster or slower a replica's clock may go. */
   readonly clockSkew: number;
 }
@@ -69,7 +69,7 @@ export function drawReplicaProfile(random: Random, turns: number): ReplicaProfil
     logKept: random.pick([2, 10, 30, 10_000]),
     uncommittedEntries: random.pick([1, 4, 64]),
     messagesInFlight: random.pick([1, 2, 8]),
-    hasCatastrophe: replicaCount > 1 && random.chance(0.04),
+    catastrophe: replicaCount > 1 && random.chance(0.06) ? random.pick(['disks', 'away']) : 'none',
     clockSkew: random.pick([0, 0, 0.01, 0.2]),
   };
 }

@@ -266,8 +266,7 @@ export class Replica {
         checker.onAlarm(this, effect.alarm);
         break;
       case 'refill':
-        coverage.hit('refilled after a loss was accepted');
-        this.#world.refill(this);
+        coverage.hit('refill asked after a loss was accepted');
         break;
       case 'membersChanged':
         coverage.hit(`members changed: ${effect.outcome}`);

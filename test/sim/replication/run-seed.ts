@@ -1,7 +1,8 @@
 /** Plays one seed of control replicas: load under faults, then everything heals and must come to rest. */
 import type { Coverage } from '../coverage.ts';
 import type { SeedResult } from '../run-seed.ts';
-import { disturbReplicas, giveMembers, healReplicas, loseInSyncSet } from './nemesis.ts';
+import { goOnWithout, loseInSyncSet } from './catastrophe.ts';
+import { disturbReplicas, giveMembers, healReplicas } from './nemesis.ts';
 import type { Replica } from './replica.ts';
 import { ReplicaWorld } from './world.ts';
 
@@ -39,7 +40,8 @@ function play(world: ReplicaWorld): void {
     disturbReplicas(world);
     world.runFor(-Math.log(1 - random.next()) * profile.turnMs);
   }
-  if (profile.hasCatastrophe) loseInSyncSet(world);
+  if (profile.catastrophe === 'disks') loseInSyncSet(world);
+  if (profile.catastrophe === 'away') goOnWithout(world);
   world.trace(() => 'everything heals');
   healReplicas(world);
   rest(world);
@@ -112,14 +114,6 @@ function forceBest(world: ReplicaWorld): void {
   coverage.hit('leader forced');
   for (const replica of world.replicas) if (replica !== best) replica.take({ kind: 'resign' });
   best?.take({ kind: 'forceLeader' });
-  // The one that leads already was right: who contradicts it begins anew.
-  if (best?.isLeading !== true) return;
-  for (const replica of world.replicas) {
-    if (!replica.coreState.isDiverged) continue;
-    replica.crash();
-    replica.disk.wipe(world.freshId('s'));
-    replica.start();
-  }
 }
 
 function restText(world: ReplicaWorld): string {

@@ -17,6 +17,9 @@ import { Payloads } from './payload.ts';
 import { drawReplicaProfile, type ReplicaProfile, type ReplicaRates } from './profile.ts';
 import { Replica } from './replica.ts';
 
+/** In one seed; most have less than a tenth of it. */
+const STEPS_MAX = 400_000;
+
 /** What callers have seen, with the chain that only the simulation knows of. */
 export type Seen = SeenPosition & { readonly chain: string };
 
@@ -39,6 +42,7 @@ export class ReplicaWorld {
   seen: Seen | undefined;
   readonly #isTraced: boolean;
   #idCount = 0;
+  #stepCount = 0;
 
   constructor(
     seed: number,
@@ -87,7 +91,10 @@ export class ReplicaWorld {
 
   runFor(durationMs: number): void {
     const untilMs = this.clock.nowMs + durationMs;
-    while (this.clock.step(untilMs));
+    while (this.clock.step(untilMs)) {
+      this.#stepCount += 1;
+      if (this.#stepCount > STEPS_MAX) this.fail('a storm: far more happens than should', '');
+    }
   }
 
   /** The record changed: some hear of it soon. */
@@ -134,17 +141,6 @@ export class ReplicaWorld {
       if (from.life === life) {
         from.take({ kind: 'snapshotEnded', peer: toId, isInstalled: isThere });
       }
-    });
-  }
-
-  /** Fills a replica from whoever leads, as soon as somebody does. */
-  refill(replica: Replica): void {
-    const { life } = replica;
-    this.clock.in(500, () => {
-      if (replica.life !== life) return;
-      const leader = this.leader();
-      if (leader === undefined || leader === replica) this.refill(replica);
-      else replica.install(leader.disk.copy());
     });
   }
 
