@@ -79,5 +79,6 @@ export function checkLevel(state: CoreState): void {
 
 function isOfThisCluster(state: CoreState, seen: SeenPosition): boolean {
   const clusterId = state.engine.known?.record.clusterId ?? state.clusterId;
-  return seen.clusterId === clusterId;
+  // Where nothing is known, a caller that knows a cluster is right: this is not a new one.
+  return clusterId === '' || seen.clusterId === clusterId;
 }

@@ -114,6 +114,13 @@ function forceBest(world: ReplicaWorld): void {
   coverage.hit('leader forced');
   for (const replica of world.replicas) if (replica !== best) replica.take({ kind: 'resign' });
   best?.take({ kind: 'forceLeader' });
+  for (const replica of world.replicas) {
+    // It founded a cluster of its own when the record was gone.
+    if (!replica.coreState.alarmed.has('foreignCluster')) continue;
+    replica.crash();
+    replica.disk.wipe(world.freshId('s'));
+    replica.start();
+  }
 }
 
 function restText(world: ReplicaWorld): string {
