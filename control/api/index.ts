@@ -10,6 +10,7 @@ export {
 export { batchHandlers } from './batch-service.ts';
 export { ClusterCalls } from './cluster-calls.ts';
 export { clusterHandlers } from './cluster-service.ts';
+export { CLUSTER_SERVICE } from './encoded-once.ts';
 export { keyHandlers } from './key-service.ts';
 export { type Api, ListenError, startApi } from './server.ts';
 export { type CallError, LEADS_NO_MORE, notLeading, type Services } from './services.ts';

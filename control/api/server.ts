@@ -10,12 +10,12 @@ import {
   setLogVerbosity,
 } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import { ClusterServiceService } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { KeysServiceService } from '../../proto/gen/miroir/keys/v1/keys.ts';
 import { ReplicationServiceService } from '../../proto/gen/miroir/replication/v1/replication.ts';
 import { TaskServiceService } from '../../proto/gen/miroir/tasks/v1/tasks.ts';
 import { WriteServiceService } from '../../proto/gen/miroir/write/v1/write.ts';
 import { ADMIN_DEFINITIONS } from './admin/index.ts';
+import { CLUSTER_SERVICE } from './encoded-once.ts';
 import { type Services, switched } from './services.ts';
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
@@ -29,7 +29,7 @@ const DEFINITIONS: readonly ServiceDefinition[] = [
   WriteServiceService,
   TaskServiceService,
   KeysServiceService,
-  ClusterServiceService,
+  CLUSTER_SERVICE,
   ...ADMIN_DEFINITIONS,
   ReplicationServiceService,
 ];

@@ -11,13 +11,13 @@ import { type MiroirConfig, readSecret } from '../../core/config/index.ts';
 import type { Logger, Metrics } from '../../core/telemetry/index.ts';
 import { nodeCertificates } from '../../core/tls/certificate-files.ts';
 import type { Position } from '../../core/topology.ts';
-import { ClusterServiceService } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { KeysServiceService } from '../../proto/gen/miroir/keys/v1/keys.ts';
 import { TaskServiceService } from '../../proto/gen/miroir/tasks/v1/tasks.ts';
 import { WriteServiceService } from '../../proto/gen/miroir/write/v1/write.ts';
 import {
   AdminApi,
   batchHandlers,
+  CLUSTER_SERVICE,
   ClusterCalls,
   clusterHandlers,
   keyHandlers,
@@ -283,7 +283,7 @@ export class LeaderApp {
       [WriteServiceService, this.#writes.handlers],
       [TaskServiceService, { ...taskHandlers(tasks), ...batchHandlers(tasks) }],
       [KeysServiceService, keyHandlers((call) => keyCalls.call(call))],
-      [ClusterServiceService, cluster],
+      [CLUSTER_SERVICE, cluster],
       ...this.#admin.services,
     ] as [object, object][]) as unknown as Services;
   }

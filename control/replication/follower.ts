@@ -1,12 +1,14 @@
 /** What a replica serves while it does not lead: Watch, from what is committed and on its disk. */
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { Position } from '../../core/topology.ts';
+import type { WatchRequest, WatchResponse } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import {
-  ClusterServiceService,
-  type WatchRequest,
-  type WatchResponse,
-} from '../../proto/gen/miroir/cluster/v1/cluster.ts';
-import { notLeading, type Secrets, type Services, WatchHub } from '../api/index.ts';
+  CLUSTER_SERVICE,
+  notLeading,
+  type Secrets,
+  type Services,
+  WatchHub,
+} from '../api/index.ts';
 import { decodeEntry, type Store } from '../store/index.ts';
 import { CommittedView } from './view.ts';
 
@@ -44,7 +46,7 @@ export class Follower {
       if (this.#view.isEmpty) call.emit('error', notLeading(leaderAddress()));
       else this.#hub.add(call);
     };
-    this.services = new Map([[ClusterServiceService, { watch }]]) as unknown as Services;
+    this.services = new Map([[CLUSTER_SERVICE, { watch }]]) as unknown as Services;
   }
 
   /** The state on disk has moved on to here. */

@@ -1,5 +1,5 @@
 /** The services of the public API. Messages that go to many readers are encoded once. */
-import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+import type { ServiceDefinition } from '@grpc/grpc-js';
 import { AuditServiceService } from '../../../proto/gen/miroir/admin/v1/audit.ts';
 import { BackupServiceService } from '../../../proto/gen/miroir/admin/v1/backup.ts';
 import { ConfigServiceService } from '../../../proto/gen/miroir/admin/v1/config.ts';
@@ -9,6 +9,7 @@ import { NodeServiceService } from '../../../proto/gen/miroir/admin/v1/nodes.ts'
 import { ReplicaServiceService } from '../../../proto/gen/miroir/admin/v1/replicas.ts';
 import { TaskServiceService } from '../../../proto/gen/miroir/admin/v1/tasks.ts';
 import { TopologyServiceService } from '../../../proto/gen/miroir/admin/v1/topology.ts';
+import { encodedOnce } from '../encoded-once.ts';
 
 /** TopologyService whose events are encoded once for all readers. */
 const topologyDefinition = {
@@ -31,18 +32,3 @@ export const ADMIN_SERVICES = {
 
 /** All of them, for the server. */
 export const ADMIN_DEFINITIONS: readonly ServiceDefinition[] = Object.values(ADMIN_SERVICES);
-
-/** A method of which the same message object is encoded only the first time. */
-function encodedOnce<Request, Response extends object>(
-  method: MethodDefinition<Request, Response>,
-): MethodDefinition<Request, Response> {
-  const known = new WeakMap<Response, Buffer>();
-  return {
-    ...method,
-    responseSerialize: (message) => {
-      const encoded = known.get(message) ?? method.responseSerialize(message);
-      known.set(message, encoded);
-      return encoded;
-    },
-  };
-}
