@@ -4,11 +4,8 @@
  */
 import { credentials, type Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import * as assert from 'uvu/assert';
-import { type Services, startApi } from '../../../../control/api/index.ts';
-import {
-  ClusterServiceClient,
-  ClusterServiceService,
-} from '../../../../proto/gen/miroir/cluster/v1/cluster.ts';
+import { CLUSTER_SERVICE, type Services, startApi } from '../../../../control/api/index.ts';
+import { ClusterServiceClient } from '../../../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { WriteServiceClient } from '../../../../proto/gen/miroir/write/v1/write.ts';
 import { suite } from '../../../kit/suite.ts';
 
@@ -43,7 +40,7 @@ test('what nobody serves is refused with the address of the leader, streams as w
 
   const confirm = (_call: unknown, answer: (error: null, response: object) => void) =>
     answer(null, { leaseMs: 5 });
-  const services: Services = new Map([[ClusterServiceService, { confirm }]]) as never;
+  const services: Services = new Map([[CLUSTER_SERVICE, { confirm }]]) as never;
   api.serve(services, true);
   assert.is(await confirmed(), 5);
   assert.is(
