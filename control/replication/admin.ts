@@ -143,12 +143,14 @@ function findingsOf({ driver }: ReplicaAdminOptions): Finding[] {
     ({ id, role }) => role === 'voter' && !record.isr.some((member) => member.id === id),
   );
   if (out.length === 0) return [];
-  const isTight = record.isr.length <= record.minIsr;
+  const isShort = record.isr.length < record.minIsr;
+  const isTight = record.isr.length === record.minIsr;
+  const words = isTight ? ' If one more is lost, nothing can be changed until it is back.' : '';
   return [
     {
       code: 'replicas_not_in_sync',
-      light: isTight ? Light.RED : Light.YELLOW,
-      reason: `Replicas of control that are not in-sync: ${out.map(({ id }) => id).join(', ')}.`,
+      light: isShort ? Light.RED : Light.YELLOW,
+      reason: `Replicas of control that are not in-sync: ${out.map(({ id }) => id).join(', ')}.${words}`,
       nextStep: 'Start them, or look at their logs; they join by themselves.',
       nodeId: '',
       indexUid: '',
