@@ -8,6 +8,7 @@ import type { EngineProcess } from './engine-process.ts';
 export const MASTER_KEY = 'chaos-master-key-0123456789';
 const CALL_LIMIT_MS = 20_000;
 const CONNECTIONS = 64;
+const DISCONNECT_MS = 2_000;
 
 /** A node behind it. */
 export interface GatewayNode {
@@ -69,7 +70,8 @@ export class Gateway {
 
   /** Ends all connections to it. */
   protected async disconnect(): Promise<void> {
-    await this.#pool.destroy();
+    // What is left of it ends with the gateway.
+    await Promise.race([this.#pool.destroy(), sleep(DISCONNECT_MS, undefined, { ref: false })]);
   }
 }
 
