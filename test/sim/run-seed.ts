@@ -8,7 +8,8 @@ import { World } from './world.ts';
 
 /** Made-up time in which a healed world must have come to rest. */
 const REST_LIMIT_MS = 120_000;
-const LOOK_MS = 250;
+/** No multiple of control's tick: each look could fall into the commit that a tick brings. */
+const LOOK_MS = 247;
 /** Rest that holds for this long: what came late was read by then. */
 const REST_HOLD_MS = 2_500;
 

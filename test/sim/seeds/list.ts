@@ -65,4 +65,5 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found: 'an index was made where a node had brought an older one back under that name',
   },
   { seed: 57, found: 'a document noted for a copy was forgotten around a hold' },
+  { seed: 21476, found: 'every look for rest fell into a commit of control' },
 ];
