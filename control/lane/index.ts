@@ -1,7 +1,7 @@
 /** The lane: order of conflicting writes, leases, and the end of each write. */
 
 export { closeInherited, closeSends } from './closing.ts';
-export { beginInternal } from './internal.ts';
+export { beginInternal, sendInternal } from './internal.ts';
 export { enterLane } from './names.ts';
 export { openIntent } from './open-intent.ts';
 export { isBefore } from './permission.ts';

@@ -13,6 +13,7 @@ import type {
   OpenIntent,
   State,
 } from '../state/index.ts';
+import { markUnknown } from './closing.ts';
 import { enterLane } from './names.ts';
 import { newTarget, openIntent } from './open-intent.ts';
 import { notePassedOver, tagOf } from './permission.ts';
@@ -107,7 +108,16 @@ export function advanceInternal(state: State, open: OpenIntent): void {
   end(state, open, outcome);
 }
 
-/** Ends a step: a look or a hold that has served, a fix that is not sent. Sent fixes end by themselves. */
+/** What the step brings is on its way: from here on only a report or a reading tells what became of it. */
+export function sendInternal(state: State, seq: number): void {
+  const open = state.open.get(seq);
+  if (open !== undefined) open.isSent = true;
+}
+
+/**
+ * Ends a step: a look or a hold that has served, a fix that is not sent. One that was sent ends by itself;
+ * until it is heard of it is unknown, so that nobody waits for it and nothing is filled behind its back.
+ */
 export function endInternal(
   state: State,
   event: Extract<MachineEvent, { kind: 'internalEnd' }>,
@@ -121,6 +131,11 @@ export function endInternal(
     return;
   }
   if (target.state !== 'pending') return;
+  if (open.isSent) {
+    target.reason = 'a page was not answered in time';
+    markUnknown(state, open);
+    return;
+  }
   target.state = 'none';
   state.touchIntent(open.intent);
 }

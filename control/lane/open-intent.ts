@@ -17,6 +17,7 @@ export function openIntent(intent: Intent, hashes: Buffer): OpenIntent {
     leaseUntilMs: 0,
     closedAtMs: null,
     endsAtMs: null,
+    isSent: false,
   };
 }
 

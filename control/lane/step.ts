@@ -7,7 +7,7 @@ import { type LaneSteps, moveRecovery, recoveryEvent } from '../recovery/index.t
 import { ANY_MARK, type MachineEvent, type Now, type State } from '../state/index.ts';
 import { begin } from './begin.ts';
 import { confirmNode } from './confirm-node.ts';
-import { beginInternal, endInternal } from './internal.ts';
+import { beginInternal, endInternal, sendInternal } from './internal.ts';
 import { cancelBegin, nodeHealth, renew, tick } from './leases.ts';
 import { counted, stepDone } from './node-work.ts';
 import { progress } from './progress.ts';
@@ -33,6 +33,7 @@ const LANE_STEPS: LaneSteps = {
     progress(state, [seq], now);
     return seq;
   },
+  send: sendInternal,
   end: (state, seq, now) => {
     endInternal(state, { kind: 'internalEnd', seq, now });
     progress(state, [seq], now);

@@ -75,7 +75,10 @@ export class RecoveryCalls {
   async make(call: RecoveryCall): Promise<void> {
     const source = this.#options.nodes.get(call.place.sourceId);
     const target = this.#options.nodes.get(call.place.targetId);
-    if (source === undefined || target === undefined) return;
+    if (source === undefined || target === undefined) {
+      if (call.kind === 'recoveryWrite') this.#tellNotSent(call);
+      return;
+    }
     try {
       await this.#make(call, { source, target });
     } catch (error) {
@@ -193,6 +196,13 @@ export class RecoveryCalls {
     failpoint('control.after-recovery-page');
     const partCount = partsOf(page);
     const results = outcomes.map((outcome, part) => reportOf(outcome, { part, partCount, target }));
+    this.#options.tell({ kind: 'internalReport', seq, results, isComplete: true });
+  }
+
+  /** The node is gone: the step ends all the same. */
+  #tellNotSent({ seq, place }: EffectOf<'recoveryWrite'>): void {
+    const outcome = { kind: 'refused', status: 0, body: 'the node is gone' } as const;
+    const results = [{ nodeId: place.targetId, part: 0, partCount: 1, outcome }];
     this.#options.tell({ kind: 'internalReport', seq, results, isComplete: true });
   }
 

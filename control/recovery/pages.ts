@@ -39,7 +39,7 @@ const LATE_MS = 1_000;
 const STEPS_MAX = 3;
 /** Readings of a page before its step begins, if clients keep writing to it. */
 const READINGS_MAX = 3;
-/** Longest time a page may stand in the lane before it is sent: later writes to it wait meanwhile. */
+/** Longest time a page may stand in the lane, sent or not: later writes to its documents wait meanwhile. */
 const STEP_LIMIT_MS = 5_000;
 
 type PhaseOf<Kind> = Extract<RecoveryPhase, { kind: Kind }>;
@@ -175,7 +175,7 @@ export function check(
 
 /** Sends the page if the source was read since and still counts. */
 export function sendPage(turn: Turn, phase: PhaseOf<'checking'>): void {
-  const { state, worker } = turn;
+  const { state, worker, lane } = turn;
   const intent = state.open.get(phase.seq)?.intent;
   if (intent === undefined) {
     giveUp(turn, 'a page was not sent in time');
@@ -184,6 +184,7 @@ export function sendPage(turn: Turn, phase: PhaseOf<'checking'>): void {
   const readMs = state.recovery.readings.get(worker.place.sourceId) ?? -1;
   if (readMs < phase.sinceMs || !isSourceSettled(turn)) return;
   const tag = `m1.${state.cluster.clusterId}.${intent.internal?.number ?? 0}`;
+  lane.send(state, phase.seq);
   state.emit({
     kind: 'recoveryWrite',
     recovery: worker.id,

@@ -21,6 +21,8 @@ import type {
 export interface LaneSteps {
   /** Begins an internal step; its seq. */
   readonly begin: (state: State, request: InternalRequest, now: Now) => number;
+  /** What a step brings is sent from now on. */
+  readonly send: (state: State, seq: number) => void;
   /** Ends a step of which nothing was sent, or a look or hold. */
   readonly end: (state: State, seq: number, now: Now) => void;
 }

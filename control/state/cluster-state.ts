@@ -41,6 +41,8 @@ export interface OpenIntent {
   closedAtMs: number | null;
   /** Of an internal step with a limit: when it ends by itself. */
   endsAtMs: number | null;
+  /** Of an internal step: whether it was handed to who sends it, so that it may arrive. */
+  isSent: boolean;
 }
 
 /** A sidecar that may read. */

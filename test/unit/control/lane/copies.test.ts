@@ -13,7 +13,7 @@ import {
   setCopyState,
   startFill,
 } from '../../../../control/copies/index.ts';
-import { beginInternal, progress } from '../../../../control/lane/index.ts';
+import { beginInternal, progress, sendInternal } from '../../../../control/lane/index.ts';
 import type { IndexRecord, SendReport } from '../../../../control/state/index.ts';
 import { hashPrimaryKey } from '../../../../core/placement/index.ts';
 import { suite } from '../../../kit/suite.ts';
@@ -253,6 +253,42 @@ test('a fix stands in the lane: later writes to its documents wait until it is o
   assert.ok(
     hand.effects.some((item) => item.kind === 'internalEnded' && item.outcome === 'applied'),
   );
+});
+
+test('a fix on its way when its time is over may arrive still: its copy is suspect until it is heard of', () => {
+  const { hand, copy, states, index } = world();
+  setCopyState(hand.state, copy('n3'), { to: 'filling', reason: '' });
+  const keyHashes = addition('movies', KEY).keyHashes as Buffer;
+  const { shard } = copy('n3');
+  const request = { indexId: index.id, shard, keyHashes, nodeId: 'n3', under: null } as const;
+  const fix = beginInternal(hand.state, { kind: 'fix', ...request, limitMs: 5_000 }, hand.now) ?? 0;
+  progress(hand.state, [fix], hand.now);
+  sendInternal(hand.state, fix);
+  const waiting = hand.begin(addition('movies', KEY));
+  hand.tick(5_100);
+  assert.is(hand.state.open.get(fix)?.intent.targets['n3']?.state, 'unknown');
+  assert.is(states()['n3'], 'suspect');
+  assert.is(replyTo(hand.effects, waiting.ticket)?.kind, 'grant');
+  hand.tick(60_000);
+  assert.is(hand.state.open.has(fix), true);
+  const results = [ack(hand, 'n3')];
+  hand.apply({ kind: 'internalReport', seq: fix, results, isComplete: true, now: hand.now });
+  hand.endOn('n3', 'succeeded');
+  assert.is(hand.state.open.has(fix), false);
+  assert.is(states()['n3'], 'behind');
+});
+
+test('a fix that is not sent in time never will be', () => {
+  const { hand, copy, states, index } = world();
+  setCopyState(hand.state, copy('n3'), { to: 'filling', reason: '' });
+  const keyHashes = addition('movies', KEY).keyHashes as Buffer;
+  const { shard } = copy('n3');
+  const request = { indexId: index.id, shard, keyHashes, nodeId: 'n3', under: null } as const;
+  const fix = beginInternal(hand.state, { kind: 'fix', ...request, limitMs: 5_000 }, hand.now) ?? 0;
+  progress(hand.state, [fix], hand.now);
+  hand.tick(5_100);
+  assert.is(hand.state.open.has(fix), false);
+  assert.is(states()['n3'], 'filling');
 });
 
 test('a hold stops writes to its shard for a moment, and ends by itself', () => {
