@@ -260,35 +260,38 @@ export function checkReads(world: World, made: Replay): void {
   }
 }
 
-/** Keys of writes that some copy showed before they ended as failed. */
-function revokedKeys(world: World): Set<string> {
-  const keys = new Set<string>();
+/** `index key node` of writes that a copy there applied and that ended as failed: when they did. */
+type RevokedKeys = ReadonlyMap<string, number>;
+
+/** A copy may show them until they are final; a reader's view may be older than control's. */
+function revokedKeys(world: World): RevokedKeys {
+  const keys = new Map<string, number>();
   for (const record of world.history.bySeq.values()) {
     const indexId = record.intent?.indexId;
     if (indexId == null) continue;
     for (const [shard, outcome] of record.outcomes) {
-      if (outcome === 'in' || !record.appliedShards.has(shard)) continue;
+      if (outcome === 'in') continue;
       if (record.isAcknowledged && !record.failedShards.has(shard)) continue;
-      world.coverage.hit('limit: seen before it failed');
-      for (const key of touchedKeys(record, shard, world.profile.shardCount)) {
-        keys.add(`${indexId} ${key}`);
+      for (const node of world.nodes) {
+        if (!record.appliedOn.has(`${shard} ${node.id}`)) continue;
+        world.coverage.hit('limit: seen before it failed');
+        for (const key of touchedKeys(record, shard, world.profile.shardCount)) {
+          const name = `${indexId} ${key} ${node.id}`;
+          keys.set(name, Math.max(keys.get(name) ?? -1, record.finalOrder));
+        }
       }
     }
   }
   return keys;
 }
 
-function checkRead(
-  world: World,
-  index: ModelIndex,
-  read: ReadRecord,
-  revoked: ReadonlySet<string>,
-): void {
+function checkRead(world: World, index: ModelIndex, read: ReadRecord, revoked: RevokedKeys): void {
   const keys = KEYS.map(({ text }) => text).filter(
     (text) => shardOfText(text, index.shardCount) === read.shard,
   );
   const isOut = (key: string): boolean =>
-    revoked.has(`${index.id} ${key}`) || world.hazards.isTainted(index.id, key);
+    (revoked.get(`${index.id} ${key} ${read.nodeId}`) ?? -1) >= read.finalCount ||
+    world.hazards.isTainted(index.id, key);
   // What was taken back, or tainted, goes through filters and edits to its neighbours.
   if (keys.some(isOut)) return;
   const states = keys.map((key) => newState(world, index, read, key));

@@ -25,8 +25,8 @@ export interface WriteRecord {
   readonly keptKeys: Set<string>;
   /** Shards where some node failed it for reasons of its own. */
   readonly failedShards: Set<number>;
-  /** Shards where some copy applied it. */
-  readonly appliedShards: Set<number>;
+  /** Copies that applied it, in whatever state they were: `shard node`. */
+  readonly appliedOn: Set<string>;
 }
 
 /** What one copy answered for one shard. */
@@ -66,7 +66,7 @@ export class History {
       outcomes: new Map(),
       keptKeys: new Set(),
       failedShards: new Set(),
-      appliedShards: new Set(),
+      appliedOn: new Set(),
     });
   }
 

@@ -389,10 +389,7 @@ export class World {
         this.coverage.hit('node failed a task');
         if (task.work.kind === 'write') this.hazards.add(node.id, indexId, shard, task);
       } else if (task.status === 'succeeded') {
-        const own = this.copiesOf(indexId).find(
-          (copy) => copy.shard === shard && copy.nodeId === node.id,
-        );
-        if (own?.state === 'in-sync' || own?.state === 'held') record?.appliedShards.add(shard);
+        record?.appliedOn.add(`${shard} ${node.id}`);
         if (task.isLate) this.hazards.add(node.id, indexId, shard, task);
       }
     }

@@ -67,4 +67,9 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
   { seed: 57, found: 'a document noted for a copy was forgotten around a hold' },
   { seed: 21476, found: 'every look for rest fell into a commit of control' },
   { seed: 20498, found: 'a page on its way was taken as not sent once its time was over' },
+  {
+    seed: 21112,
+    found:
+      'a read of a copy that control had left, by a view that had it still, was taken as wrong',
+  },
 ];
