@@ -7,14 +7,17 @@
 import {
   asMissed,
   type CopyPlace,
+  copiesOf,
   demote,
   hold,
   isInSync,
+  notesOf,
+  placeOf,
   release,
   resultOf,
   stateOf,
 } from '../copies/index.ts';
-import type { OpenIntent, State } from '../state/index.ts';
+import type { IndexRecord, OpenIntent, State } from '../state/index.ts';
 import { hasOpenTargets } from './conflicts.ts';
 import { doesCount, noteOnce, type Share, setOutcome, sharesOf } from './settle.ts';
 
@@ -49,7 +52,8 @@ function decideShard(
   }
   if (counting.some(({ result }) => result === 'open')) return;
   const wasApplied = intent.applied[at.place] === true;
-  if (isApplied || (wasApplied && counting.length === 0)) {
+  const isKept = counting.length === 0 || wasTakenOver(state, open, { index, shard: at.shard });
+  if (isApplied || (wasApplied && isKept)) {
     setOutcome(state, open, at.place, 'in');
     for (const { copy, result } of counting) {
       if (result === 'ok') continue;
@@ -67,6 +71,21 @@ function decideShard(
     const mayBeThere = target.state !== 'refused' && target.state !== 'none';
     if (mayBeThere) noteOnce(state, open, { copy, copyState });
   }
+}
+
+/**
+ * Whether a copy that counts was filled since, from one that had applied the write: it holds it without a
+ * task of its own.
+ */
+function wasTakenOver(
+  state: State,
+  { intent }: OpenIntent,
+  { index, shard }: { readonly index: IndexRecord; readonly shard: number },
+): boolean {
+  return copiesOf(index, shard).some(({ nodeId }) => {
+    const since = notesOf(state, { index, shard, nodeId })?.since ?? -1;
+    return since >= placeOf(intent) && isInSync(index, shard, nodeId);
+  });
 }
 
 /**

@@ -122,6 +122,24 @@ test('a failure holds its copy until the others are done: one success puts it be
   assert.is(hand.state.summaries[seq]?.status, 'succeeded');
 });
 
+test('a write that a copy took over while it was filled is in, whoever else fails it', () => {
+  const { hand, states, begin, copy } = world();
+  setCopyState(hand.state, copy('n2'), { to: 'behind', reason: '' });
+  const seq = begin();
+  const last = hand.nextUid('n3');
+  hand.report(seq, [ack(hand, 'n1'), ack(hand, 'n3')]);
+  hand.endOn('n1', 'succeeded');
+  // Filled from n1, which applied it; n3 is still at work.
+  setCopyState(hand.state, copy('n2'), { to: 'in-sync', reason: '' });
+  openNotes(hand.state, copy('n2')).since = seq;
+  const next = begin();
+  hand.report(next, [refused('n1'), ack(hand, 'n2'), ack(hand, 'n3')]);
+  assert.equal(states(), { n1: 'behind', n2: 'in-sync', n3: 'in-sync' });
+  hand.endTasks('n3', [last], { status: 'failed' });
+  assert.equal(states(), { n1: 'behind', n2: 'in-sync', n3: 'behind' });
+  assert.is(hand.state.summaries[seq]?.status, 'succeeded');
+});
+
 test('a write that fails everywhere costs no copy', () => {
   const { hand, states, begin } = world();
   const seq = begin();
