@@ -58,7 +58,7 @@ export class ModelNode {
       case 'indexUpdate':
         return this.#rename(uid, (task.body as { uid?: string }).uid ?? uid);
       case 'indexSwap':
-        return this.#swap(task.body as { indexes: [string, string] }[]);
+        return this.#swap(task.body as NameSwap[]);
       default:
         if (!has) return 'index_not_found';
         if (task.tag !== null) this.indexes.get(uid)?.push(task.seq);
@@ -75,15 +75,29 @@ export class ModelNode {
     return null;
   }
 
-  #swap(pairs: readonly { readonly indexes: readonly [string, string] }[]): string | null {
-    for (const { indexes } of pairs) {
-      if (indexes.some((uid) => !this.indexes.has(uid))) return 'index_not_found';
+  #swap(pairs: readonly NameSwap[]): string | null {
+    for (const { indexes, rename } of pairs) {
+      const [left, right] = indexes;
+      if (!this.indexes.has(left)) return 'index_not_found';
+      if (this.indexes.has(right) === (rename === true)) {
+        return rename === true ? 'index_already_exists' : 'index_not_found';
+      }
     }
-    for (const { indexes } of pairs) {
+    for (const { indexes, rename } of pairs) {
+      if (rename === true) {
+        this.#rename(...indexes);
+        continue;
+      }
       const [left, right] = indexes.map((uid) => this.indexes.get(uid) as number[]);
       this.indexes.set(indexes[0], right as number[]);
       this.indexes.set(indexes[1], left as number[]);
     }
     return null;
   }
+}
+
+/** One exchange of names; with `rename` the second must be free. */
+interface NameSwap {
+  readonly indexes: readonly [string, string];
+  readonly rename?: boolean;
 }
