@@ -122,6 +122,8 @@ test('every option can be set by its variable', () => {
     'control.addresses': ['a:1,b:1', ['a:1', 'b:1']],
     'control.engine': ['kubernetes', 'kubernetes'],
     'control.etcd.endpoints': ['http://a:1, https://b:2', ['http://a:1', 'https://b:2']],
+    'control.renew_ms': ['1500', 1_500],
+    'control.expiry_ms': ['9000', 9_000],
     'control.kubernetes.namespace': ['search', 'search'],
     'control.kubernetes.lease': ['shop', 'shop'],
     'telemetry.log_level': ['debug', 'debug'],

@@ -237,7 +237,7 @@ const facets: readonly Mutant[] = [
   ...inFile('facet-search', [
     {
       name: 'facet hits are counted on one node',
-      find: 'known.count += number;',
+      find: 'known.count += hit.count;',
       replace: ';',
     },
   ]),
