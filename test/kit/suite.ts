@@ -56,6 +56,9 @@ export function suite(name: string): Suite {
       tests.after(() => withLimit('after', body, timeoutMs));
     },
     run() {
+      // Nothing is left to wait for. Without this Node takes its handles apart one by one, and may turn for
+      // ever about one that was being connected.
+      process.once('beforeExit', (code) => process.exit(code));
       console.log(`## seed ${seed}`);
       console.log(`## skipped ${skipped}`);
       tests.run();
