@@ -1,21 +1,24 @@
 /**
  * Asking twice: if an answer is late, the same is asked of other copies; the first good answer wins and
  * the rest is cancelled. Late is what the budget and the delay say: after one, two and four delays a
- * hedge is made if it can be paid; after eight of them, and a second at least, the call counts as silent.
+ * hedge is made if it can be paid; after eight of them, but no less than one second and no more than three,
+ * the call counts as silent. Where nobody can take a silent call yet, it is tried again after as long.
  */
 import { setMaxListeners } from 'node:events';
 import type { HedgeBudget } from './hedge-budget.ts';
 
-const PAID_TRIES_MS_FACTORS = [1, 2, 4] as const;
+const PAID_TRIES_FACTORS = [1, 2, 4] as const;
 const SILENT_FACTOR = 8;
 const SILENT_MS_MIN = 1_000;
+const SILENT_MS_MAX = 3_000;
 
 /** How a hedge ended: its answer was used, the first call was faster after all, or nothing came of it. */
 export type HedgeOutcome = 'won' | 'lost' | 'failed';
 
 /** One question that may be asked twice. */
 export interface Hedged<Answer> {
-  readonly delayMs: number;
+  /** After how long an answer is late; undefined while nothing is known: only silence is seen then. */
+  readonly delayMs: number | undefined;
   readonly budget: HedgeBudget;
   /** The client's; everything ends with it. */
   readonly signal: AbortSignal;
@@ -71,7 +74,7 @@ interface PaidSecond<Answer> extends Second<Answer> {
   readonly release: () => void;
 }
 
-/** Waits for the first answer to be late; undefined if it came, or nobody else may be asked. */
+/** Waits until the first answer is late and somebody else may be asked; undefined if it came. */
 function lateSecond<Answer>(
   hedged: Hedged<Answer>,
   first: Promise<Answer>,
@@ -81,26 +84,18 @@ function lateSecond<Answer>(
     let timer: NodeJS.Timeout | undefined;
     let tries = 0;
     const startedAtMs = performance.now();
+    const triesMs = lateAfterMs(delayMs);
     const wait = (): void => {
-      const factor = PAID_TRIES_MS_FACTORS[tries];
-      const atMs =
-        factor === undefined ? Math.max(SILENT_MS_MIN, SILENT_FACTOR * delayMs) : factor * delayMs;
+      const atMs = triesMs.paid[tries] ?? triesMs.silent * (1 + tries - triesMs.paid.length);
       timer = setTimeout(late, Math.max(0, atMs - (performance.now() - startedAtMs)));
     };
     const late = (): void => {
-      const second = hedged.second();
-      const isSilent = tries >= PAID_TRIES_MS_FACTORS.length;
+      const isSilent = tries >= triesMs.paid.length;
       tries += 1;
-      if (second === undefined) {
-        resolve(undefined);
-      } else if (isSilent) {
-        const release = budget.stall();
-        resolve(release === undefined ? undefined : { ...second, release });
-      } else if (budget.spend(second.count)) {
-        resolve({ ...second, release: () => {} });
-      } else {
-        wait();
-      }
+      const second = hedged.second();
+      const release = second && pay(budget, second.count, isSilent);
+      if (second === undefined || release === undefined) wait();
+      else resolve({ ...second, release });
     };
     wait();
     first.then(
@@ -114,6 +109,20 @@ function lateSecond<Answer>(
       },
     );
   });
+}
+
+/** When the first call is late enough to be asked again, paying, and when it is silent. */
+function lateAfterMs(delayMs: number | undefined): { paid: readonly number[]; silent: number } {
+  if (delayMs === undefined) return { paid: [], silent: SILENT_MS_MIN };
+  const silent = Math.min(SILENT_MS_MAX, Math.max(SILENT_MS_MIN, SILENT_FACTOR * delayMs));
+  const paid = PAID_TRIES_FACTORS.map((factor) => factor * delayMs);
+  return { paid: paid.filter((atMs) => atMs < silent), silent };
+}
+
+/** Takes what a second try costs; the function gives a place back. Undefined if it cannot be had. */
+function pay(budget: HedgeBudget, count: number, isSilent: boolean): (() => void) | undefined {
+  if (isSilent) return budget.stall();
+  return budget.spend(count) ? () => {} : undefined;
 }
 
 interface Stop {

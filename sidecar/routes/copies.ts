@@ -141,10 +141,8 @@ export async function askCopies<Item extends Part, Answer>(
     end(isOvertaken ? { kind: 'overtaken' } : outcome);
     return answer;
   };
-  const delayMs = copies.hedgeDelayMs(key, nodeIds);
-  if (delayMs === undefined) return [await ask(read.first, request.signal)];
   return hedge({
-    delayMs,
+    delayMs: copies.hedgeDelayMs(key, nodeIds),
     budget: copies.budget,
     signal: request.signal,
     first: async (signal) => [await ask(read.first, signal)],

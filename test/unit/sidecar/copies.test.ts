@@ -182,7 +182,9 @@ interface Try {
 }
 
 /** A hedge whose tries the test answers. */
-function hedging(more: { budget?: HedgeBudget; hasSecond?: boolean } = {}) {
+function hedging(
+  more: { budget?: HedgeBudget; hasSecond?: boolean; delayMs?: number | undefined } = {},
+) {
   const tries: Try[] = [];
   const outcomes: HedgeOutcome[] = [];
   const client = new AbortController();
@@ -192,7 +194,7 @@ function hedging(more: { budget?: HedgeBudget; hasSecond?: boolean } = {}) {
       signal.addEventListener('abort', () => resolve('bad'));
     });
   const done = hedge({
-    delayMs: 10,
+    delayMs: 'delayMs' in more ? more.delayMs : 10,
     budget: more.budget ?? new HedgeBudget(),
     signal: client.signal,
     first: ask,
@@ -257,6 +259,41 @@ test('without budget it waits, and a silent call is asked elsewhere after a seco
   tries[1]?.answer('second');
   assert.is(await done, 'second');
 });
+
+test('a silent call is asked elsewhere after a second where nothing is known yet, and after three at most', async () => {
+  const unknown = hedging({ delayMs: undefined });
+  const slow = hedging({ delayMs: 2_000, budget: spent() });
+  await wait(900);
+  assert.is(unknown.tries.length, 1);
+  await wait(300);
+  assert.is(unknown.tries.length, 2);
+  assert.is(slow.tries.length, 1);
+  await wait(2_000);
+  assert.is(slow.tries.length, 2);
+  for (const { tries, done } of [unknown, slow]) {
+    tries[1]?.answer('second');
+    assert.is(await done, 'second');
+  }
+});
+
+test('a silent call that nobody may take yet is tried again', async () => {
+  const budget = spent();
+  const places = Array.from({ length: 4 }, () => budget.stall());
+  const { tries, done } = hedging({ budget });
+  await wait(1_200);
+  assert.is(tries.length, 1);
+  places[0]?.();
+  await wait(1_000);
+  assert.is(tries.length, 2);
+  tries[1]?.answer('second');
+  assert.is(await done, 'second');
+});
+
+function spent(): HedgeBudget {
+  const budget = new HedgeBudget();
+  budget.spend(1);
+  return budget;
+}
 
 test('everything ends with the client', async () => {
   const { tries, client, done } = hedging();
