@@ -37,6 +37,8 @@ export interface ControlOptions {
 export interface Control {
   /** host:port of the gRPC listener. */
   readonly address: string;
+  /** Why it is not as it should be, for /readyz; undefined if it is. */
+  unreadiness(): string | undefined;
   close(): Promise<void>;
 }
 
@@ -81,6 +83,7 @@ async function startReplica(options: ControlOptions, folder: DataDir): Promise<C
   await replica.start();
   return {
     address: replica.address,
+    unreadiness: () => replica.unreadiness,
     close: async () => {
       space.close();
       await replica.close();
@@ -126,6 +129,7 @@ async function startAlone(options: ControlOptions, folder: DataDir): Promise<Con
   api.serve(leader.services, true);
   return {
     address: api.address,
+    unreadiness: () => undefined,
     close: async () => {
       space.close();
       leader.drain();

@@ -7,7 +7,7 @@ import { ConfigError, loadConfig, type MiroirConfig, readSecret } from '../core/
 import { armFailpoints } from '../core/failpoint.ts';
 import { createLogger, createMetrics, serveMetrics } from '../core/telemetry/index.ts';
 import { ListenError } from './api/index.ts';
-import { startControl } from './app.ts';
+import { type Control, startControl } from './app.ts';
 import { DamagedValue, UnusableStore } from './store/index.ts';
 import { TopologyError } from './topology/index.ts';
 
@@ -43,27 +43,30 @@ async function main(): Promise<void> {
   process.on('unhandledRejection', broken);
   process.on('uncaughtException', broken);
   const metrics = createMetrics({ withRuntime: true, program: 'control' });
-  const metricsPort = await serveMetrics(config.telemetry, metrics.registry).catch(
-    (error: Error) => {
-      throw new ConfigError('telemetry.metrics_port', error.message);
-    },
-  );
-  const control = await startControl({ config, logger, metrics, onBroken: broken });
+  let control: Control | undefined;
   let isStopping = false;
+  const metricsPort = await serveMetrics(config.telemetry, metrics.registry, () => {
+    if (isStopping) return 'it ends';
+    return control === undefined ? 'it begins' : control.unreadiness();
+  }).catch((error: Error) => {
+    throw new ConfigError('telemetry.metrics_port', error.message);
+  });
+  const started = await startControl({ config, logger, metrics, onBroken: broken });
+  control = started;
   const stop = (): void => {
     if (isStopping) return;
     isStopping = true;
     setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
-    control.close().then(
+    started.close().then(
       () => process.exit(0),
       (error) => fail(error),
     );
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  const ready = { ready: true, address: control.address, metrics_port: metricsPort };
+  const ready = { ready: true, address: started.address, metrics_port: metricsPort };
   process.stdout.write(`${JSON.stringify(ready)}\n`);
-  logger.info({ address: control.address }, 'control serves');
+  logger.info({ address: started.address }, 'control serves');
 }
 
 main().catch(fail);

@@ -26,6 +26,7 @@ import { Leadership } from './leadership.ts';
 import { PeerService } from './net/peer-service.ts';
 import { sendSnapshot } from './net/send-snapshot.ts';
 import { Peers } from './peers.ts';
+import { unreadiness } from './readiness.ts';
 import { coreOptions, persistedOf } from './settings.ts';
 
 const PROTOCOL = 1;
@@ -65,6 +66,7 @@ export class Life {
   #follower: Follower;
   #isInstalling = false;
   #isLeaving = false;
+  #isServing = false;
 
   constructor(options: LifeOptions) {
     this.#options = options;
@@ -117,6 +119,7 @@ export class Life {
       othersCallUntilMs: () => this.#earlier.callUntilMs,
       onServing: (services) => {
         this.#serve(services, true);
+        this.#isServing = true;
         this.#follower.close();
       },
       steadyMs,
@@ -129,6 +132,11 @@ export class Life {
   /** host:port of the leader as far as it is known. */
   get leaderAddress(): string {
     return this.#driver.record?.leaderAddress ?? '';
+  }
+
+  /** Why this replica is not as it should be; undefined if it is. */
+  get unreadiness(): string | undefined {
+    return unreadiness(this.#driver.state, this.#isServing);
   }
 
   /** Lets go of leading, if it leads; resolves when another leads, or none came forward soon. */
@@ -221,6 +229,7 @@ export class Life {
   /** In one turn: what is not answered by the leader's part any more goes to the follower's. */
   #stopLeading(reason: CloseReason): void {
     this.#leadership.end(reason);
+    this.#isServing = false;
     this.#follower.close();
     this.#follower = this.#follow();
   }

@@ -77,6 +77,11 @@ export class Replica {
     return this.#api?.address ?? '';
   }
 
+  /** Why this replica is not as it should be; undefined if it is. */
+  get unreadiness(): string | undefined {
+    return this.#life === undefined ? 'it begins' : this.#life.unreadiness;
+  }
+
   /** Hands over if it leads, and ends. */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -1,4 +1,4 @@
-/** The port on which one process is scraped and probed: /metrics and /livez. It asks for no key. */
+/** The port on which one process is scraped and probed: /metrics, /livez and /readyz. It asks for no key. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,11 +12,22 @@ interface MetricsAddress {
   readonly metrics_port: number;
 }
 
-/** Listens until the process ends and gives the port. Rejects if the port is taken. */
-export async function serveMetrics(address: MetricsAddress, registry: Registry): Promise<number> {
+/**
+ * Listens until the process ends and gives the port. Rejects if the port is taken. `unreadiness` says why the
+ * process is not ready, undefined if it is.
+ */
+export async function serveMetrics(
+  address: MetricsAddress,
+  registry: Registry,
+  unreadiness: () => string | undefined,
+): Promise<number> {
   const server = createServer((request, response) => {
     const type = { 'content-type': 'text/plain' };
     if (request.url === '/livez') return response.writeHead(200, type).end('ok\n');
+    if (request.url === '/readyz') {
+      const words = unreadiness();
+      return response.writeHead(words === undefined ? 200 : 503, type).end(`${words ?? 'ok'}\n`);
+    }
     if (request.url !== '/metrics') return response.writeHead(404, type).end('not found\n');
     metricsText(registry).then(
       (text) => response.writeHead(200, { 'content-type': METRICS_CONTENT_TYPE }).end(text),

@@ -1,6 +1,13 @@
 /** The core of replication, as the rest of control uses it. */
 export { proposalPlace } from './leader.ts';
 export { pointAt } from './log.ts';
-export { type CoreState, newCoreState, roleOf } from './state.ts';
+export {
+  type CoreState,
+  isForeign,
+  isInSync,
+  isTooOld,
+  newCoreState,
+  roleOf,
+} from './state.ts';
 export { step } from './step.ts';
 export type * from './types.ts';

@@ -27,6 +27,8 @@ export const ADMIN_TOKEN = 'control-test-admin-token';
 export interface ControlProcess {
   readonly child: ChildProcess;
   readonly address: string;
+  /** 0 if it has ended. */
+  readonly metricsPort: number;
   stderr(): string;
   /** Exit code, or the signal's name. */
   stop(signal?: NodeJS.Signals): Promise<number | string>;
@@ -59,6 +61,12 @@ export function controlFolder(): ControlFolder {
   };
 }
 
+/** What the program prints when it serves. */
+interface ReadyLine {
+  readonly address: string;
+  readonly metrics_port: number;
+}
+
 /** Starts the program; resolves when it is ready or has ended (address is empty then). */
 export async function startProcess(folder: ControlFolder): Promise<ControlProcess> {
   const child = spawn(
@@ -76,18 +84,20 @@ export async function startProcess(folder: ControlFolder): Promise<ControlProces
   const ended = new Promise<number | string>((resolve) => {
     child.on('close', (code, signal) => resolve(code ?? signal ?? ''));
   });
-  const ready = new Promise<string>((resolve) => {
+  const ready = new Promise<ReadyLine>((resolve) => {
     let stdout = '';
     child.stdout.on('data', (chunk: Buffer) => {
       stdout += chunk.toString();
       const line = stdout.split('\n').find((text) => text.includes('"ready"'));
-      if (line !== undefined) resolve((JSON.parse(line) as { address: string }).address);
+      if (line !== undefined) resolve(JSON.parse(line) as ReadyLine);
     });
   });
-  const address = await Promise.race([ready, ended.then(() => '')]);
+  const none = ended.then(() => ({ address: '', metrics_port: 0 }));
+  const { address, metrics_port: metricsPort } = await Promise.race([ready, none]);
   return {
     child,
     address,
+    metricsPort,
     stderr: () => stderr,
     stop: (signal = 'SIGTERM') => {
       child.kill(signal);

@@ -9,7 +9,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { suite } from '../../../kit/suite.ts';
 import { until as untilSoon } from '../control-cluster.ts';
-import { askWhoLeads, type ReplicaProcess, ReplicaProcesses } from './replica-processes.ts';
+import {
+  askWhoLeads,
+  type ReplicaProcess,
+  ReplicaProcesses,
+  readinessOf,
+} from './replica-processes.ts';
 
 /** The machine may be busy. */
 const until = (condition: Parameters<typeof untilSoon>[0]) => untilSoon(condition, 40);
@@ -79,8 +84,12 @@ test('a follower that lost its disk is filled again, and can lead', async () => 
   rmSync(join(lost.folder.path, 'data'), { recursive: true });
   await write(3);
   await cluster.begin(lost);
+  assert.match(await readinessOf(lost), /^503 /);
   await write(3);
   await settle();
+  for (const one of cluster.replicas) {
+    await until(async () => (await readinessOf(one)) === '200 ok');
+  }
   for (let tries = 0; tries < 6 && leader !== lost; tries += 1) {
     const ended = leader;
     await cluster.end(ended, 'SIGTERM');

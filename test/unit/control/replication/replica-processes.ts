@@ -127,6 +127,12 @@ export class ReplicaProcesses {
   }
 }
 
+/** What it answers at /readyz. */
+export async function readinessOf(one: ReplicaProcess): Promise<string> {
+  const answer = await fetch(`http://127.0.0.1:${one.process?.metricsPort}/readyz`);
+  return `${answer.status} ${(await answer.text()).trim()}`;
+}
+
 /** `itself`, or where it sends callers: an address, empty if it knows none, undefined if it is silent. */
 export async function askWhoLeads(one: ReplicaProcess): Promise<string | undefined> {
   const client = new ClusterServiceClient(one.address, credentials.createInsecure());

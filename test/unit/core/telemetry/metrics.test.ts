@@ -105,15 +105,19 @@ test('a program shows only what it counts', async () => {
 test('the listener serves metrics and refuses a taken port', async () => {
   const { registry } = createMetrics();
   const address = { metrics_host: '127.0.0.1', metrics_port: 0 };
-  const port = await serveMetrics(address, registry);
+  let words: string | undefined = 'it begins';
+  const port = await serveMetrics(address, registry, () => words);
   const answer = await request(`http://127.0.0.1:${port}/metrics`);
   assert.is(answer.statusCode, 200);
   assert.match(await answer.body.text(), 'miroir_build_info');
   assert.is((await request(`http://127.0.0.1:${port}/livez`)).statusCode, 200);
   assert.is((await request(`http://127.0.0.1:${port}/other`)).statusCode, 404);
-  const taken = await serveMetrics({ ...address, metrics_port: port }, registry).catch(
-    (error: NodeJS.ErrnoException) => error.code,
-  );
+  const unready = await request(`http://127.0.0.1:${port}/readyz`);
+  assert.equal([unready.statusCode, await unready.body.text()], [503, 'it begins\n']);
+  words = undefined;
+  assert.is((await request(`http://127.0.0.1:${port}/readyz`)).statusCode, 200);
+  const again = serveMetrics({ ...address, metrics_port: port }, registry, () => undefined);
+  const taken = await again.catch((error: NodeJS.ErrnoException) => error.code);
   assert.is(taken, 'EADDRINUSE');
   await getGlobalDispatcher().close();
 });
