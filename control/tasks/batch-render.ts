@@ -5,7 +5,7 @@
 import type { JsonObject, State, TaskRecord } from '../state/index.ts';
 import { firstName } from './names.ts';
 import { detailsOf } from './render.ts';
-import { durationBetween, parseTime } from './time.ts';
+import { durationBetween, extremeTime } from './time.ts';
 
 /** Details whose numbers add up. */
 const SUMS = new Set([
@@ -23,13 +23,13 @@ const STRATEGY = 'batched all enqueued tasks';
 /** JSON text of a batch; `tasks` in the order of their uids, at least one. */
 export function renderBatch(state: State, uid: number, tasks: readonly TaskRecord[]): string {
   const isOpen = tasks.some((task) => task.status === 'processing');
-  const startedAt = extreme(
+  const startedAt = extremeTime(
     tasks.map((task) => task.startedAt),
     (a, b) => a < b,
   );
   const finishedAt = isOpen
     ? null
-    : extreme(
+    : extremeTime(
         tasks.map((task) => task.finishedAt),
         (a, b) => a > b,
       );
@@ -85,17 +85,4 @@ function count(words: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
   return counts;
-}
-
-function extreme(
-  times: readonly (string | null)[],
-  isBetter: (a: bigint, b: bigint) => boolean,
-): string | null {
-  let best: { readonly text: string; readonly ns: bigint } | undefined;
-  for (const text of times) {
-    const ns = text === null ? undefined : parseTime(text);
-    if (text === null || ns === undefined) continue;
-    if (best === undefined || isBetter(ns, best.ns)) best = { text, ns };
-  }
-  return best?.text ?? null;
 }

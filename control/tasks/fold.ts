@@ -14,7 +14,7 @@ import type {
 } from '../state/index.ts';
 import { countOnce, type NodeCount } from './copy-counts.ts';
 import { addSizes } from './sizes.ts';
-import { parseTime } from './time.ts';
+import { extremeTime } from './time.ts';
 
 /** Meilisearch's name of the task of each kind of write. */
 export const TASK_TYPES: Readonly<Record<WriteKind, string>> = {
@@ -55,7 +55,7 @@ function allTasks(intent: Intent, withGround: boolean): NodeTask[] {
 /** Earliest start among the nodes; null if none began. */
 export function startOf(intent: Intent): string | null {
   const main = mainTasks(intent);
-  return extreme(
+  return extremeTime(
     (main.length > 0 ? main : allTasks(intent, true)).map((task) => task.startedAt),
     (a, b) => a < b,
   );
@@ -63,7 +63,7 @@ export function startOf(intent: Intent): string | null {
 
 /** Latest end among the nodes, ground included; null if none. */
 export function endOf(intent: Intent): string | null {
-  return extreme(
+  return extremeTime(
     allTasks(intent, true).map((task) => task.finishedAt),
     (a, b) => a > b,
   );
@@ -152,17 +152,4 @@ function cleanWords(message: string): string {
       /Available filterable attribute patterns are: `_miroir_[^`]*`\.?/g,
       () => 'This index does not have configured filterable attributes.',
     );
-}
-
-function extreme(
-  times: readonly (string | null)[],
-  isBetter: (a: bigint, b: bigint) => boolean,
-): string | null {
-  let best: { readonly text: string; readonly ns: bigint } | undefined;
-  for (const text of times) {
-    const ns = text === null ? undefined : parseTime(text);
-    if (text === null || ns === undefined) continue;
-    if (best === undefined || isBetter(ns, best.ns)) best = { text, ns };
-  }
-  return best?.text ?? null;
 }

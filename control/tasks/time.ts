@@ -65,3 +65,17 @@ function fractionText(nanos: bigint): string {
   if (nanos % 1_000n === 0n) return `.${(nanos / 1_000n).toString().padStart(6, '0')}`;
   return `.${nanos.toString().padStart(9, '0')}`;
 }
+
+/** The one time that no other is better than, as it was written; null if none can be read. */
+export function extremeTime(
+  times: readonly (string | null)[],
+  isBetter: (a: bigint, b: bigint) => boolean,
+): string | null {
+  let best: { readonly text: string; readonly ns: bigint } | undefined;
+  for (const text of times) {
+    const ns = text === null ? undefined : parseTime(text);
+    if (text === null || ns === undefined) continue;
+    if (best === undefined || isBetter(ns, best.ns)) best = { text, ns };
+  }
+  return best?.text ?? null;
+}

@@ -10,12 +10,12 @@ import {
   MalformedAnswer,
   Members,
 } from '../json/slice.ts';
-import { RESERVED_PREFIX } from '../reserved/index.ts';
 import { type FederatedPlan, forwardedFederation } from './federated-plan.ts';
 import { type Hit, readHits } from './hits.ts';
 import { EVERYTHING, nodeLists } from './projection.ts';
 import type { JsonObject, MergedAnswer } from './types.ts';
 import { writeHit } from './write-hit.ts';
+import { writeUnreserved } from './write-unreserved.ts';
 
 /** The client's request as the one node gets it: only what the user hides is not asked for. */
 export function forwardFederated(plan: FederatedPlan, queries: readonly JsonObject[]): JsonObject {
@@ -44,9 +44,9 @@ export function stripFederated(plan: FederatedPlan, body: Uint8Array): MergedAns
     if (members.isNamed('hits')) {
       hitCount = writeHits(writer, plan, readHits(bytes, members.valueStart, 0));
     } else if (members.isNamed('facetsByIndex')) {
-      writeLevels(writer, bytes, members.valueStart, FACET_LEVELS);
+      writeUnreserved(writer, bytes, members.valueStart, FACET_LEVELS);
     } else if (members.isNamed('facetDistribution') || members.isNamed('facetStats')) {
-      writeLevels(writer, bytes, members.valueStart, 0);
+      writeUnreserved(writer, bytes, members.valueStart);
     } else {
       writer.copy(bytes, members.valueStart, members.valueEnd);
     }
@@ -86,24 +86,3 @@ function writeHits(writer: ByteWriter, plan: FederatedPlan, hits: readonly Hit[]
   writer.text(']');
   return hits.length;
 }
-
-/** An object without members that begin with our prefix, and objects so many levels within it. */
-function writeLevels(writer: ByteWriter, bytes: Buffer, at: number, levels: number): void {
-  const members = new Members(bytes, at);
-  writer.text('{');
-  let isFirst = true;
-  while (members.next()) {
-    if (members.hasPrefix(RESERVED_PREFIX)) continue;
-    if (!isFirst) writer.text(',');
-    isFirst = false;
-    writer.copy(bytes, members.nameStart - 1, members.valueStart);
-    if (levels > 0 && bytes[members.valueStart] === OPEN_BRACE) {
-      writeLevels(writer, bytes, members.valueStart, levels - 1);
-    } else {
-      writer.copy(bytes, members.valueStart, members.valueEnd);
-    }
-  }
-  writer.text('}');
-}
-
-const OPEN_BRACE = 0x7b;

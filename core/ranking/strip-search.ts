@@ -12,6 +12,7 @@ import { EVERYTHING } from './projection.ts';
 import type { MergedAnswer } from './types.ts';
 import { judgeStripped } from './verdict.ts';
 import { writeHit } from './write-hit.ts';
+import { writeUnreserved } from './write-unreserved.ts';
 
 /** Strips a node's answer (status 200) to the request of a `single` plan. */
 export function stripSearch(plan: SearchPlan, body: Uint8Array): MergedAnswer {
@@ -41,7 +42,7 @@ export function stripSearch(plan: SearchPlan, body: Uint8Array): MergedAnswer {
     } else if (members.isNamed('facetDistribution')) {
       writeFacets(writer, answer, plan);
     } else if (members.isNamed('facetStats')) {
-      writeWithoutReserved(writer, bytes, members.valueStart);
+      writeUnreserved(writer, bytes, members.valueStart);
     } else {
       writer.copy(bytes, members.valueStart, members.valueEnd);
     }
@@ -53,23 +54,10 @@ export function stripSearch(plan: SearchPlan, body: Uint8Array): MergedAnswer {
 /** Nodes that share an index have raised facet limits: the user's are applied here. */
 function writeFacets(writer: ByteWriter, answer: SearchAnswer, plan: SearchPlan): void {
   if (!plan.hasRaisedFacets) {
-    writeWithoutReserved(writer, answer.bytes, answer.distributionAt);
+    writeUnreserved(writer, answer.bytes, answer.distributionAt);
     return;
   }
   const table = new FacetTable();
   table.add(answer.bytes, answer.distributionAt, answer.statsAt);
   table.writeDistribution(writer, plan.facetRules, answer.total);
-}
-
-function writeWithoutReserved(writer: ByteWriter, bytes: Uint8Array, at: number): void {
-  const members = new Members(bytes, at);
-  writer.text('{');
-  let isFirst = true;
-  while (members.next()) {
-    if (members.hasPrefix(RESERVED_PREFIX)) continue;
-    if (!isFirst) writer.text(',');
-    isFirst = false;
-    writer.copy(bytes, members.nameStart - 1, members.valueEnd);
-  }
-  writer.text('}');
 }
