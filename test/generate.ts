@@ -9,7 +9,13 @@ import { cliReference } from './generators/cli-reference.ts';
 import { configReference } from './generators/config-reference.ts';
 import { errorsReference } from './generators/errors-reference.ts';
 import { grpcReference } from './generators/grpc-reference.ts';
-import { helmGolden, helmSchema, helmValues } from './generators/helm.ts';
+import {
+  HELM_SAMPLES,
+  helmGolden,
+  helmManifests,
+  helmSchema,
+  helmValues,
+} from './generators/helm.ts';
 import { metricsReference } from './generators/metrics-reference.ts';
 import { brokenContract, IMAGE_PATH, protoImage } from './generators/proto-image.ts';
 import { projectRoot } from './kit/paths.ts';
@@ -29,7 +35,10 @@ const GENERATORS: readonly (() => GeneratedFile[])[] = [
   () => [
     { path: 'helm/miroir/values.yaml', text: helmValues() },
     { path: 'helm/miroir/values.schema.json', text: helmSchema() },
-    { path: 'helm/miroir/ci/external-nodes.golden.yaml', text: helmGolden() },
+    ...HELM_SAMPLES.flatMap((sample) => [
+      { path: `helm/miroir/ci/${sample}.golden.yaml`, text: helmGolden(sample) },
+      { path: `helm/miroir/ci/${sample}.manifests.yaml`, text: helmManifests(sample) },
+    ]),
   ],
 ];
 

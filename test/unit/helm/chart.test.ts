@@ -5,78 +5,113 @@
  * Where a `helm` is on PATH the templates are rendered too, and must hold the golden configuration.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Schema from 'typebox/schema';
 import * as assert from 'uvu/assert';
-import { parse, parseAllDocuments, stringify } from 'yaml';
-import { loadConfig } from '../../../core/config/index.ts';
+import { parse } from 'yaml';
 import { findOnPath } from '../../../envoy/start/command.ts';
-import { chartConfig, helmGolden, helmSchema, helmValues } from '../../generators/helm.ts';
+import {
+  areManifestsNew,
+  chartConfig,
+  HELM_SAMPLES,
+  helmGolden,
+  helmManifests,
+  helmSample,
+  helmSchema,
+  helmValues,
+  renderChart,
+} from '../../generators/helm.ts';
 import { projectRoot } from '../../kit/paths.ts';
 import { suite } from '../../kit/suite.ts';
+import { loadYaml } from './manifests.ts';
 
 const { test, testUnless, run } = suite('helm chart');
 const chart = join(projectRoot, 'helm/miroir');
-const sampleFile = join(chart, 'ci/external-nodes.in.yaml');
 const helm = findOnPath('helm', process.env);
+const noHelm = helm === undefined ? 'no helm on PATH' : undefined;
 type Plain = Record<string, unknown>;
 
-function load(config: unknown) {
-  const folder = mkdtempSync(join(tmpdir(), 'miroir-helm-'));
-  try {
-    const file = join(folder, 'miroir.yaml');
-    writeFileSync(file, stringify(config));
-    return loadConfig({ file });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-test('the golden configuration is accepted by the programs', () => {
-  const config = load(parse(helmGolden()));
+test('the golden configurations are accepted by the programs', () => {
+  const config = loadYaml(parse(helmGolden('external-nodes')));
   assert.is(config.listen.max_body, 64 * 1024 * 1024);
   assert.is(config.nodes.length, 3);
   assert.is(config.nodes[0]?.id, 'meilisearch-0.meilisearch-7700');
-  assert.is(config.control.address, 'search-miroir-control:7701');
+  const address = 'search-miroir-control-0.search-miroir-control.default.svc:7701';
+  assert.equal([config.control.address, config.control.addresses], [address, [address]]);
   assert.is(config.sharding.spread, 2);
+  const lease = loadYaml(parse(helmGolden('kubernetes-lease'))).control;
+  assert.is(lease.addresses.length, 3);
+  assert.is(lease.kubernetes.lease, 'search-miroir-control');
+  assert.equal([lease.renew_ms, lease.expiry_ms], [5_000, 15_000]);
+  assert.not.ok(lease.insecure);
+  const etcd = loadYaml(parse(helmGolden('etcd-secrets'))).control;
+  assert.equal([etcd.renew_ms, etcd.etcd.key], [1_000, '/shop/miroir']);
 });
 
 test('the values of the chart are accepted as they are', () => {
-  const values = parse(helmValues()) as Plain;
-  const config = load(chartConfig(values, 'release'));
+  const config = loadYaml(chartConfig({}));
   assert.is(config.listen.host, '0.0.0.0');
   assert.is(config.telemetry.metrics_port, 9090);
 });
 
 test('the schema of the values takes the chart and refuses what the programs refuse', () => {
   const schema = Schema.Compile(JSON.parse(helmSchema()) as object);
-  const values = () => parse(helmValues()) as { config: Record<string, Plain> } & Plain;
+  const values = () =>
+    parse(helmValues()) as Record<string, Plain> & { config: Record<string, Plain> };
   assert.ok(schema.Check(values()));
-  assert.ok(schema.Check(parse(readFileSync(sampleFile, 'utf8'))));
+  const section = (given: Record<string, unknown>, name: string) => given[name] as Plain;
+  const good: ((given: ReturnType<typeof values>) => void)[] = [
+    (given) => {
+      section(given, 'control')['replicaCount'] = 3;
+      section(given.config, 'control')['engine'] = 'kubernetes';
+    },
+    (given) => {
+      section(given, 'tls')['enabled'] = true;
+      section(given.config, 'control')['insecure'] = false;
+    },
+    (given) =>
+      Object.assign(section(given.config, 'control'), { renew_ms: 1_000, expiry_ms: 4_000 }),
+  ];
   const bad: ((given: ReturnType<typeof values>) => void)[] = [
-    (given) => Object.assign(given.config['listen'] ?? {}, { prot: 1 }),
-    (given) => Object.assign(given.config['listen'] ?? {}, { port: 70_000 }),
-    (given) => Object.assign(given.config['control'] ?? {}, { insecure: false }),
+    (given) => Object.assign(section(given.config, 'listen'), { prot: 1 }),
+    (given) => Object.assign(section(given.config, 'listen'), { port: 70_000 }),
+    (given) => Object.assign(section(given.config, 'control'), { insecure: false }),
     (given) => Object.assign(given.config, { nodes: [{ weight: 1 }] }),
     (given) => Object.assign(given, { replicas: 3 }),
+    (given) => Object.assign(section(given, 'control'), { replicaCount: 2 }),
+    (given) => Object.assign(section(given.config, 'control'), { engine: 'etcd' }),
+    (given) => Object.assign(section(given.config, 'control'), { addresses: ['a:1'] }),
+    (given) => Object.assign(section(given, 'control'), { terminationGracePeriodSeconds: 5 }),
   ];
-  for (const [position, spoil] of bad.entries()) {
-    const given = values();
-    spoil(given);
-    assert.not.ok(schema.Check(given), `case ${position}`);
+  for (const [cases, isGood] of [[good, true] as const, [bad, false] as const]) {
+    for (const [position, change] of cases.entries()) {
+      const given = values();
+      change(given);
+      assert.is(schema.Check(given), isGood, `case ${position} of ${isGood ? 'good' : 'bad'} ones`);
+    }
   }
 });
 
-testUnless(helm === undefined ? 'no helm on PATH' : undefined, 'rendered by helm', () => {
-  const args = ['template', 'search', chart, '--values', sampleFile];
-  const text = execFileSync(helm ?? '', args, { encoding: 'utf8' });
-  const objects = parseAllDocuments(text).map((document) => document.toJS() as Plain);
-  const kinds = objects.map((object) => object['kind']).sort();
-  assert.equal(kinds, ['ConfigMap', 'Deployment', 'Secret', 'Service', 'Service', 'StatefulSet']);
-  const data = objects.find((object) => object['kind'] === 'ConfigMap')?.['data'] as Plain;
-  assert.equal(parse(String(data['miroir.yaml'])), parse(helmGolden()));
-});
+for (const sample of HELM_SAMPLES) {
+  test(`the committed objects of ${sample} are those of the chart`, () => {
+    const words = 'put helm (version 3) on the PATH and run: npm run gen';
+    assert.ok(areManifestsNew(sample), `helm/miroir has changed since they were made; ${words}`);
+  });
+
+  testUnless(noHelm, `${sample} rendered by helm`, () => {
+    const objects = renderChart(helm ?? '', sample);
+    const data = objects.find(({ kind }) => kind === 'ConfigMap')?.['data'] as Plain;
+    assert.equal(parse(String(data['miroir.yaml'])), parse(helmGolden(sample)));
+    execFileSync(helm ?? '', [
+      'lint',
+      '--strict',
+      chart,
+      '--values',
+      join(chart, 'ci', `${sample}.in.yaml`),
+    ]);
+    assert.ok(helmManifests(sample).length > 0);
+    assert.ok(Schema.Compile(JSON.parse(helmSchema()) as object).Check(helmSample(sample)));
+  });
+}
 
 run();
