@@ -11,7 +11,7 @@ import { nodeCertificates } from '../core/tls/certificate-files.ts';
 import { serverCredentials } from '../core/tls/credentials.ts';
 import type { Position } from '../core/topology.ts';
 import { soleReplica, startApi } from './api/index.ts';
-import { LeaderApp } from './leader/index.ts';
+import { LeaderApp, readEarlier } from './leader/index.ts';
 import { PREFIX } from './machine/index.ts';
 import { checkReplicas, openEngine, Replica } from './replication/index.ts';
 import {
@@ -110,6 +110,7 @@ async function startAlone(options: ControlOptions, folder: DataDir): Promise<Con
     metrics,
     store,
     commit: (changes) => commit(store, changes),
+    earlier: readEarlier(store, store.position.index, { epoch: store.epoch, sinceEpoch: 0 }),
     isStorageFull: () => space.isFull,
     replicas: soleReplica({
       address: () => config.control.address,

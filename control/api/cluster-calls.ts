@@ -17,8 +17,8 @@ const WAITING_MAX = 10_000;
 export interface ClusterCallsOptions {
   readonly submit: (event: MachineEvent) => void;
   readonly now: () => Now;
-  /** Of the leader that serves. */
-  readonly epoch: () => bigint;
+  /** See LeaderAppOptions. */
+  readonly countIndex: (view: Position) => number;
   /** Of the last commit that changed what watchers see. */
   readonly viewPosition: () => Position;
 }
@@ -61,10 +61,8 @@ export class ClusterCalls {
     answer: sendUnaryData<ConfirmResponse>,
   ): void {
     const { sidecarId, position } = call.request;
-    const { submit, now, epoch } = this.#options;
-    // A view of an earlier leader proves nothing of what this one did: it is renewed with the next change.
-    const isOfThisLeader = position?.epoch === epoch();
-    const index = isOfThisLeader ? Number(position.index) : 0;
+    const { submit, now, countIndex } = this.#options;
+    const index = position === undefined ? 0 : countIndex(position);
     const ticket = this.#wait(answer, (effect) => {
       if (effect.kind === 'confirmReply') answer(null, { leaseMs: effect.leaseMs });
     });

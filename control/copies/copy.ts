@@ -5,6 +5,7 @@
 import { assert } from '../../core/assert.ts';
 import { COPY_STATES, type CopyState } from '../../core/topology.ts';
 import type { IndexRecord, State } from '../state/index.ts';
+import { noteShrunk } from './shrunk.ts';
 
 /** A place in the owner table without a copy. */
 export const NO_COPY = 0xffff;
@@ -112,7 +113,7 @@ export function setCopyState(
   index.copyStates[slot] = COPY_STATES.indexOf(change.to);
   const wasRead = from === 'in-sync' || from === 'held';
   if (wasRead && change.to !== 'in-sync' && change.to !== 'held') {
-    state.shrunk.set(shrunkKey(index.id, shard), state.commitIndex);
+    noteShrunk(state, index.id, shard);
   }
   state.touchIndex(index);
   state.stirredIndexes.add(index.id);
@@ -125,9 +126,4 @@ export function setCopyState(
     to: change.to,
     reason: change.reason,
   });
-}
-
-/** Name of a shard in State.shrunk. */
-export function shrunkKey(indexId: string, shard: number): string {
-  return `${indexId} ${shard}`;
 }

@@ -48,5 +48,6 @@ export {
   openSendsOn,
   resultOf,
 } from './sends.ts';
+export { storedViews, takeUpViews } from './shrunk.ts';
 export { confirm, hasLapsed, watchOpened } from './sidecars.ts';
 export { noteTombstones } from './tombstones.ts';

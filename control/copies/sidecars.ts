@@ -1,6 +1,6 @@
 /** Topology leases of sidecars: which of them may read, and from which view at least. */
 import type { MachineEvent, State } from '../state/index.ts';
-import { TOPOLOGY_LEASE_MS } from './confirmed.ts';
+import { settleConfirmed, TOPOLOGY_LEASE_MS } from './confirmed.ts';
 
 const SIDECARS_MAX = 4_096;
 
@@ -25,8 +25,14 @@ export function confirm(state: State, event: Extract<MachineEvent, { kind: 'conf
   }
   const before = lease.index;
   lease.index = Math.max(lease.index, event.index);
+  if (lease.index < state.views.confirmedIndex) {
+    // It was silent while others were told that nobody reads from such a view: it follows anew.
+    state.emit({ kind: 'confirmReply', ticket, leaseMs: 0 });
+    return;
+  }
   lease.untilMs = event.now.steadyMs + TOPOLOGY_LEASE_MS;
   if (lease.index > before) state.isConfirmationNew = true;
+  settleConfirmed(state);
   state.emit({ kind: 'confirmReply', ticket, leaseMs: TOPOLOGY_LEASE_MS });
 }
 

@@ -38,6 +38,7 @@ import type { AdminEffect, State } from '../state/index.ts';
 import type { Change, Store } from '../store/index.ts';
 import { Watchers } from '../watchers.ts';
 import { BackupDriver } from './backup-driver.ts';
+import { countingViews, type EarlierViews } from './earlier-views.ts';
 import { secretsOf, setUpKeys } from './keys.ts';
 import { readNow } from './now.ts';
 import { readState } from './state.ts';
@@ -59,6 +60,8 @@ export interface LeaderAppOptions {
   readonly clusterId?: string;
   /** See loadState. */
   readonly othersCallUntilMs?: number;
+  /** What is known of leaders before this one. */
+  readonly earlier: EarlierViews;
   /** How long the nodes of a cluster that has served before are looked at first. Absent: as long as others. */
   readonly nodeWaitMs?: number;
   readonly isStorageFull: () => boolean;
@@ -115,7 +118,7 @@ export class LeaderApp {
     this.#clusterCalls = new ClusterCalls({
       submit: (event) => this.#runner.submit(event),
       now: readNow,
-      epoch: () => store.epoch,
+      countIndex: countingViews(options),
       viewPosition: () => this.#hub.viewPosition,
     });
     const { nodes } = this.#nodes;

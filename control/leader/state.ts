@@ -5,12 +5,14 @@ import { loadCluster, loadState } from '../machine/index.ts';
 import type { State } from '../state/index.ts';
 import type { Store } from '../store/index.ts';
 import { newCluster, withConfig } from '../topology/index.ts';
+import type { EarlierViews } from './earlier-views.ts';
 import { readNow } from './now.ts';
 
 /** Reads the state, with the nodes and rules of the configuration. */
 export function readState(options: {
   readonly config: MiroirConfig;
-  readonly store: Pick<Store, 'get' | 'range' | 'position'>;
+  readonly store: Pick<Store, 'get' | 'range' | 'position' | 'epoch'>;
+  readonly earlier: EarlierViews;
   /** Of a new cluster. Absent: a random one. */
   readonly clusterId?: string;
   readonly othersCallUntilMs?: number;
@@ -32,6 +34,8 @@ export function readState(options: {
     now: readNow(),
     ...(othersCallUntilMs === undefined ? {} : { othersCallUntilMs }),
     commitIndex: Number(store.position.index) + 1,
+    epoch: Number(store.epoch),
+    previousEpoch: options.earlier.previousEpoch,
   });
   // Addresses may be others than those recorded.
   state.isClusterTouched = true;

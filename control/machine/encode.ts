@@ -7,10 +7,12 @@
  *   m/<copy>     notes of a copy    y/<seq>    documents deleted by id
  *   j/<number>   job                a/<number> entry of the audit
  *   p/<page>     summaries of tasks     o   numbers that must never come twice
+ *   v            which views may be read from
  *
  * Numbers in keys have twelve digits, so that keys sort as the numbers do.
  */
 
+import { storedViews } from '../copies/index.ts';
 import { settleJobs } from '../jobs/index.ts';
 import type { IndexRecord, State } from '../state/index.ts';
 import type { Change } from '../store/index.ts';
@@ -21,6 +23,8 @@ import { encodeIntent, encodeNotes, encodeTombstones } from './encode-copies.ts'
 export const CLUSTER_KEY = 'c';
 /** Key of the record of numbers. */
 export const NUMBERS_KEY = 'o';
+/** Key of what is known of the views of sidecars. */
+export const VIEWS_KEY = 'v';
 /** Beginnings of the keys of each kind. */
 export const PREFIX = {
   nodeUid: 'u/',
@@ -150,6 +154,8 @@ function putTasks(state: State, put: Put): void {
 function putCopies(state: State, put: Put): void {
   if (state.isInternalTouched) put(NUMBERS_KEY, encodeJson({ nextInternal: state.nextInternal }));
   state.isInternalTouched = false;
+  if (state.views.isTouched) put(VIEWS_KEY, encodeJson(storedViews(state)));
+  state.views.isTouched = false;
   for (const key of drain(state.touchedNotes)) {
     const notes = state.notes.get(key);
     put(PREFIX.notes + key, notes === undefined ? undefined : encodeNotes(notes));

@@ -1,6 +1,6 @@
 /** The state from disk, and what has to be taken up again: level by level, nothing is remembered elsewhere. */
 import { assert } from '../../core/assert.ts';
-import { demote, hasOtherCopies, shardsOn, stateOf } from '../copies/index.ts';
+import { demote, hasOtherCopies, shardsOn, stateOf, takeUpViews } from '../copies/index.ts';
 import { copiesByNode, isOver, settleJobs, takeUpJobs } from '../jobs/index.ts';
 import {
   closeInherited,
@@ -23,6 +23,7 @@ import {
   type PlacementRules,
   pairKey,
   State,
+  type StoredViews,
   type TaskRecord,
 } from '../state/index.ts';
 import type { Store } from '../store/index.ts';
@@ -36,6 +37,7 @@ import {
   numberedKey,
   numberOfKey,
   PREFIX,
+  VIEWS_KEY,
 } from './encode.ts';
 import { decodeIntent, decodeNotes, decodeTombstones } from './encode-copies.ts';
 
@@ -80,6 +82,10 @@ export function loadState(
      * may live and not know yet that it leads no more. Absent: all its connections are closed.
      */
     readonly othersCallUntilMs?: number;
+    /** Of this leader. */
+    readonly epoch?: number;
+    /** Of the last entry in control's log before this leader; undefined if it is not there. */
+    readonly previousEpoch?: number | undefined;
   },
 ): State {
   const state = new State(cluster, options.placement);
@@ -109,9 +115,10 @@ export function loadState(
   ]);
   for (const [caller, seq] of callers.sort((a, b) => a[1] - b[1])) state.callers.set(caller, seq);
   loadCopies(store, state);
-  // Which copies sidecars may still read is not known: they confirm a view of this process first.
-  const hasCopies = [...state.indexes.values()].some((index) => index.copiesPerShard > 1);
-  if (hasCopies) state.shrunkFloor = state.commitIndex;
+  const views = store.get(VIEWS_KEY);
+  const { epoch = 0, previousEpoch } = options;
+  const stored = views === undefined ? undefined : decodeJson<StoredViews>(views);
+  takeUpViews(state, stored, { epoch, previousEpoch });
   loadIntents(store, state, options.now);
   for (const node of cluster.nodes) if (node.isDoubted) state.recovery.doubted.add(node.id);
   loadJobs(store, state, options.now);

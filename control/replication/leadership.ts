@@ -6,10 +6,11 @@ import type { MiroirConfig } from '../../core/config/index.ts';
 import { failpoint } from '../../core/failpoint.ts';
 import type { Logger, Metrics } from '../../core/telemetry/index.ts';
 import type { ReplicaAdmin, Services } from '../api/index.ts';
-import { LeaderApp } from '../leader/index.ts';
+import { LeaderApp, readEarlier } from '../leader/index.ts';
 import type { Store } from '../store/index.ts';
 import type { CloseReason } from './core/index.ts';
 import type { Driver } from './driver.ts';
+import { readIdentity } from './identity.ts';
 import { LeaderStore } from './leader-store.ts';
 
 /** A leader makes sure of itself so often. */
@@ -100,6 +101,10 @@ export class Leadership {
     if (leading.isOver) return;
     const { config, logger, metrics, driver, admin, isStorageFull, onBroken } = this.#options;
     const { store } = leading;
+    const { epoch } = store;
+    const { sinceEpoch } = readIdentity(this.#options.store);
+    // The last entry is the barrier.
+    const lastIndex = store.position.index - 1n;
     const app = new LeaderApp({
       config,
       logger,
@@ -115,6 +120,7 @@ export class Leadership {
       clusterId: driver.state.clusterId,
       othersCallUntilMs: this.#options.othersCallUntilMs(),
       nodeWaitMs: NODE_WAIT_MS,
+      earlier: readEarlier(this.#options.store, lastIndex, { epoch, sinceEpoch }),
       replicas: admin,
       isStorageFull,
       onBroken,

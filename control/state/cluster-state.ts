@@ -16,6 +16,7 @@ import type {
   Tombstones,
 } from './records.ts';
 import { RecoveryState } from './recovery-state.ts';
+import { ViewState } from './view-state.ts';
 
 /** What is known of an open intent besides its record; rebuilt after a restart. */
 export interface OpenIntent {
@@ -193,14 +194,10 @@ export class State {
   readonly inheritedSends = new Set<number>();
   /** Index in control's log that the current batch will have, if it changes anything. */
   commitIndex = 0;
-  /** `index shard` -> commit that last took a readable copy of it away. */
-  readonly shrunk = new Map<string, number>();
-  /** The same for all shards of indexes with more than one copy: set when the state is loaded. */
-  shrunkFloor = 0;
-
   /** A sidecar confirmed a newer view: what waits for that has to be looked at. */
   isConfirmationNew = false;
 
+  readonly views = new ViewState();
   readonly recovery = new RecoveryState();
   readonly jobs = new JobState();
 

@@ -26,3 +26,4 @@ export type {
   RecoveryPhase,
   WriteWatch,
 } from './recovery-state.ts';
+export type { StoredViews } from './view-state.ts';

@@ -20,6 +20,9 @@ export const PATIENCE_MS = 10_000;
 const PATIENCE_MS_MIN = 2_000;
 const PAUSE_MS_MIN = 50;
 const PAUSE_MS_MAX = 400;
+/** Until it has been missing for so long another leader is expected any moment: pauses stay short. */
+const SOON_MS = 1_500;
+const SOON_PAUSE_MS = 100;
 /** Names in a row that are followed without a pause: two replicas may name each other. */
 const NAMES_MAX = 2;
 /** Calls that may wait for a leader at once. */
@@ -141,8 +144,10 @@ export class ControlEndpoint {
 
   /** The next replica in turn, so that two that name each other for ever do not hide a third. */
   async #goOn(): Promise<void> {
+    const missingMs = this.#options.nowMs() - (this.#missingSinceMs ?? this.#options.nowMs());
+    const maxMs = missingMs < SOON_MS ? SOON_PAUSE_MS : PAUSE_MS_MAX;
     const pauseMs = this.#pauseMs * (0.5 + this.#options.random());
-    this.#pauseMs = Math.min(this.#pauseMs * 1.5, PAUSE_MS_MAX);
+    this.#pauseMs = Math.min(this.#pauseMs * 1.5, maxMs);
     await delay(pauseMs);
     const { addresses } = this;
     do this.#turn = (this.#turn + 1) % addresses.length;

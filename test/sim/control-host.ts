@@ -74,9 +74,10 @@ export class ControlHost {
     this.state = loadState(this.disk, options.cluster, {
       placement: this.#placement,
       now: this.now(),
+      epoch: this.life,
     });
     this.state.isClusterTouched = true;
-    this.disk.commit(takeChanges(this.state));
+    this.disk.commit(takeChanges(this.state), this.life);
     this.#performer = options.makePerformer(this);
     this.#tickLater(this.life);
   }
@@ -91,8 +92,8 @@ export class ControlHost {
     this.#pausedUntilMs = this.#world.clock.nowMs + durationMs;
   }
 
-  /** Dies now. */
-  crash(where: string): void {
+  /** Dies now; the next process begins within so long. */
+  crash(where: string, downMsMax = 4_000): void {
     if (!this.isUp) return;
     const { clock, random, coverage } = this.#world;
     coverage.hit(`control died ${where}`);
@@ -106,7 +107,7 @@ export class ControlHost {
     this.#callers.clear();
     for (const answered of callers) clock.in(random.between(1, 30), () => answered(undefined));
     this.#world.onControlDown();
-    clock.in(this.#world.isHealed ? 50 : random.between(50, 4_000), () => this.#restart());
+    clock.in(this.#world.isHealed ? 50 : random.between(50, downMsMax), () => this.#restart());
   }
 
   /** An event from inside control's process (performer, timers). */
@@ -201,10 +202,14 @@ export class ControlHost {
         this.crash('before a commit');
         return;
       }
-      if (changes.length > 0) this.disk.commit(changes);
+      if (changes.length > 0) this.disk.commit(changes, life);
       this.#world.onCommit(events, effects, changes);
       if (random.chance(rates.controlCrash * 0.002)) {
         this.crash('after a commit');
+        return;
+      }
+      if (state.views.outstanding.size > 0 && random.chance(rates.controlCrash * 0.1)) {
+        this.crash('while readers had older views', 400);
         return;
       }
       if (uids.size > 0) this.#world.publish(this.#publication(uids));
@@ -265,7 +270,13 @@ export class ControlHost {
     this.isUp = true;
     coverage.hit('control restarted');
     this.#world.trace(() => 'control is back');
-    this.state = loadState(this.disk, cluster, { placement: this.#placement, now: this.now() });
+    this.state = loadState(this.disk, cluster, {
+      placement: this.#placement,
+      now: this.now(),
+      commitIndex: this.disk.index + 1,
+      epoch: this.life,
+      previousEpoch: this.disk.epoch,
+    });
     this.#world.onControlUp();
     this.#performer = this.#makePerformer(this);
     this.#isBusy = true;

@@ -7,10 +7,13 @@ export class Disk implements StoredState {
   readonly #values = new Map<string, Buffer>();
   /** Index of the last commit in control's log. */
   index = 0;
+  /** Of the last commit. */
+  epoch = 0;
 
   /** Takes one commit. */
-  commit(changes: readonly Change[]): void {
+  commit(changes: readonly Change[], epoch: number): void {
     this.index += 1;
+    this.epoch = epoch;
     for (const { key, value } of changes) {
       if (value === undefined) this.#values.delete(key);
       else this.#values.set(key, value as Buffer);

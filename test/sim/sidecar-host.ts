@@ -217,7 +217,8 @@ export class SidecarHost {
 
   #deliver(publication: Publication, isWhole: boolean): void {
     const { clock, random, rates, coverage } = this.#world;
-    const isStale = random.chance(rates.staleView * 0.15);
+    // A new leader has all to tell at once.
+    const isStale = random.chance(rates.staleView * (isWhole ? 0.4 : 0.15));
     if (isStale) coverage.hit('view delayed');
     const delayMs = isStale ? random.between(50, 3_500) : 1 + random.next() * 3;
     // One after another, whatever the sums of times are rounded to.

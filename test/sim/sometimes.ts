@@ -13,6 +13,7 @@ export const SOMETIMES: readonly string[] = [
   'control died after a commit',
   'control died among the effects of a commit',
   'control died between commits',
+  'control died while readers had older views',
   'control paused',
   'control restarted',
   'node died',

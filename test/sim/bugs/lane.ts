@@ -230,6 +230,22 @@ const READINGS: readonly Bug[] = [
       replace: '',
     },
   ]),
+  ...inFile('control/copies/sidecars.js', [
+    {
+      name: 'lease-for-old-view',
+      hole: 'a reader that was silent gets a lease on a view of which others were told that nobody reads it',
+      find: 'if (lease.index < state.views.confirmedIndex) {',
+      replace: 'if (false) {',
+    },
+  ]),
+  ...inFile('control/copies/shrunk.js', [
+    {
+      name: 'shrinks-forgotten',
+      hole: 'control that has just begun takes copies that were taken away for confirmed',
+      find: 'views.outstanding.set(indexId, commitIndex);',
+      replace: '',
+    },
+  ]),
   ...inFile('control/machine/load.js', [
     {
       name: 'keys-lost',

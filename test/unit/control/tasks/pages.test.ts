@@ -74,7 +74,7 @@ class Machine {
     this.state.touchedIntents.clear();
     const changes = takeChanges(this.state);
     this.written = changes.filter(({ key }) => key.startsWith('p/')).length;
-    this.disk.commit(changes);
+    this.disk.commit(changes, 1);
   }
 
   loaded(disk: Pick<Disk, 'get' | 'range'> = this.disk): State {
@@ -140,7 +140,7 @@ test('data without pages gets them, some with each commit', () => {
   machine.add(5_000);
   machine.finish(numbers(0, 4_990));
   const { disk } = machine;
-  for (const { key } of [...disk.range('p/')]) disk.commit([{ key, value: undefined }]);
+  for (const { key } of [...disk.range('p/')]) disk.commit([{ key, value: undefined }], 1);
   machine.state = machine.loaded();
   assert.is(machine.state.missingPages.size, Math.floor(4_990 / 32));
   const written: number[] = [];
