@@ -56,6 +56,9 @@ export type HelmSample = (typeof HELM_SAMPLES)[number];
 const BEGIN =
   '# config: made from core/config/schema.ts by npm run gen; edit the values, not the keys';
 
+const MANIFESTS_HEAD =
+  '# Made by helm from the chart; npm run gen makes it anew where helm is on the PATH. Not to be edited.\n';
+
 /** values.yaml: its hand-written head, then the `config:` block. */
 export function helmValues(): string {
   return `${valuesHead()}${BEGIN}\nconfig:\n${configBlock()}`;
@@ -190,13 +193,19 @@ export function helmManifests(sample: HelmSample): string {
   const helm = findOnPath('helm', process.env);
   if (helm === undefined) return readFileSync(manifestsFile(sample), 'utf8');
   const objects = renderChart(helm, sample).map(withoutOthersWords);
-  const head = `# Made by helm from the chart; npm run gen makes it anew where helm is on the PATH.\n# ${chartDigest(sample)}\n`;
-  return head + objects.map((object) => stringify(object, { lineWidth: 0 })).join('---\n');
+  const body = objects.map((object) => stringify(object, { lineWidth: 0 })).join('---\n');
+  return `${MANIFESTS_HEAD}# ${chartDigest(sample)} ${digestOf(body)}\n${body}`;
 }
 
-/** Whether the committed objects are those of the chart as it is. */
+/** Whether the committed objects are what helm made of the chart as it is. */
 export function areManifestsNew(sample: HelmSample): boolean {
-  return readFileSync(manifestsFile(sample), 'utf8').includes(chartDigest(sample));
+  const [head = '', made = '', ...body] = readFileSync(manifestsFile(sample), 'utf8').split('\n');
+  const wanted = `# ${chartDigest(sample)} ${digestOf(body.join('\n'))}`;
+  return `${head}\n` === MANIFESTS_HEAD && made === wanted;
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /** The objects as the committed file has them. */
