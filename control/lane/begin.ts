@@ -118,6 +118,7 @@ function makeIntent(
     isUndone: false,
     isAbandoned: false,
     isReported: false,
+    reply: null,
     isFinal: false,
     floors: {},
   };

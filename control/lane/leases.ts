@@ -11,9 +11,9 @@ import { closeInherited, closeSends, isSilenceOver, markUnknown } from './closin
 import { endReaders } from './confirm-node.ts';
 import { hasOpenTargets } from './conflicts.ts';
 import { endTimedSteps } from './internal.ts';
-import { reportReply } from './outcome.ts';
 import { LEASE_MS, progress } from './progress.ts';
 import { standingOf } from './quorum.ts';
+import { answerReports } from './replies.ts';
 
 /** Longest wait for a permission. */
 const PERMISSION_WAIT_MS = 30_000;
@@ -136,11 +136,7 @@ export function giveUp(state: State, open: OpenIntent): void {
 function checkOpen(state: State, open: OpenIntent, now: Now): boolean {
   const { intent } = open;
   const isReportDue = open.reportTickets.some((item) => now.steadyMs >= item.untilMs);
-  if (isReportDue) {
-    const reply = reportReply(state, open, standingOf(state, open));
-    for (const { ticket } of open.reportTickets) state.emit({ kind: 'reportReply', ticket, reply });
-    open.reportTickets.length = 0;
-  }
+  if (isReportDue) answerReports(state, open, standingOf(state, open));
   if (!hasOpenTargets(intent)) return false;
   if (intent.isAbandoned) {
     if (open.closedAtMs === null && isSilenceOver(state, open)) closeSends(state, open);

@@ -18,10 +18,9 @@ import { decide } from './finality.ts';
 import { finishTask, isOver } from './finish.ts';
 import { advanceInternal } from './internal.ts';
 import { hasEarlierBarrier, heldBack, leaveLane, setOrdered, setUnordered } from './names.ts';
-import { reportReply } from './outcome.ts';
 import { grantReply, notePassedOver, retarget } from './permission.ts';
 import { standingOf } from './quorum.ts';
-import { keepReply } from './replies.ts';
+import { answerReports, keepReply } from './replies.ts';
 import { settle } from './settle.ts';
 import { addSwapGround } from './swap-ground.ts';
 import { addRemovalSteps } from './uncreate.ts';
@@ -61,7 +60,7 @@ function move(state: State, open: OpenIntent, now: Now): number[] {
   else advanceInternal(state, open);
   settle(state, open);
   decide(state, open);
-  answerReports(state, open);
+  answerWaiting(state, open);
   if (!hasUnsentSteps(intent) && isSettled(intent)) setOrdered(state, intent);
   if (mayFinish(state, intent)) {
     if (addUndoSteps(state, intent) || addRemovalSteps(state, intent)) {
@@ -178,15 +177,13 @@ function grant(state: State, open: OpenIntent, now: Now): void {
   open.beginTickets.length = 0;
 }
 
-function answerReports(state: State, open: OpenIntent): void {
+function answerWaiting(state: State, open: OpenIntent): void {
   if (open.reportTickets.length === 0) return;
   const standing = standingOf(state, open);
   if (standing === 'unconfirmed') state.unconfirmed.add(open.intent.seq);
   if (standing === 'open' || standing === 'unconfirmed') return;
   if (standing === 'out' && open.intent.outcomes.includes('open')) return;
-  const reply = reportReply(state, open, standing);
-  for (const { ticket } of open.reportTickets) state.emit({ kind: 'reportReply', ticket, reply });
-  open.reportTickets.length = 0;
+  answerReports(state, open, standing);
 }
 
 /** Later intents that need not wait for this one any more. */

@@ -13,6 +13,7 @@ import { reportReply } from './outcome.ts';
 import { tagOf } from './permission.ts';
 import { progress } from './progress.ts';
 import { standingOf } from './quorum.ts';
+import { lateReply, replyOnce } from './replies.ts';
 
 /** How long the answer to a report waits for what is not known yet. */
 const ANSWER_WAIT_MS = 3_000;
@@ -26,8 +27,8 @@ export function report(state: State, event: Extract<MachineEvent, { kind: 'repor
     return;
   }
   takeResults(state, open, event);
-  const kept = open.intent.isFinal ? state.lastReplies.get(seq) : undefined;
-  if (kept !== undefined) {
+  const kept = open.intent.reply;
+  if (kept !== null && event.isComplete) {
     // It repeats one that was answered; whatever happened to copies since is no matter of this write.
     progress(state, [seq], now);
     state.emit({ kind: 'reportReply', ticket, reply: kept });
@@ -42,8 +43,9 @@ export function report(state: State, event: Extract<MachineEvent, { kind: 'repor
   progress(state, [seq], now);
   const standing = standingOf(state, open);
   const isKnown = open.intent.isAbandoned || standing === 'stands';
+  const told = event.isComplete ? replyOnce : reportReply;
   const reply = isKnown
-    ? reportReply(state, open, standing)
+    ? told(state, open, standing)
     : { stands: false, refusal: null, missed: [] };
   state.emit({ kind: 'reportReply', ticket, reply });
 }
@@ -151,21 +153,11 @@ function refusalOf(status: number, body: string): TaskError | null {
 
 /** The intent is over: it was given up, or this repeats what was heard. */
 function reportLate(state: State, event: Extract<MachineEvent, { kind: 'report' }>): void {
-  const summary = state.summaries[event.seq];
-  const isGivenUp = summary === undefined || state.givenUp.has(event.seq);
-  if (isGivenUp && event.results.some((result) => result.outcome.kind === 'enqueued')) {
+  const { seq, ticket, results } = event;
+  const isGivenUp = state.summaries[seq] === undefined || state.givenUp.has(seq);
+  if (isGivenUp && results.some((result) => result.outcome.kind === 'enqueued')) {
     const words = 'a write that was given up was still sent to a node';
-    state.emit({ kind: 'alarm', words, seq: event.seq });
+    state.emit({ kind: 'alarm', words, seq });
   }
-  const kept = isGivenUp ? undefined : state.lastReplies.get(event.seq);
-  // Of older ones, or after a restart, only what became of the task is known.
-  const { minCopies, quorum } = state.placement;
-  const mayStand = !isGivenUp && summary.status === 'succeeded';
-  const stands = mayStand && minCopies === 1 && quorum === 'in_sync';
-  const refusal = {
-    code: 'miroir_write_abandoned',
-    message: 'The write was given up before it was complete; send it again.',
-  };
-  const reply = kept ?? { stands, refusal: stands ? null : refusal, missed: [] };
-  state.emit({ kind: 'reportReply', ticket: event.ticket, reply });
+  state.emit({ kind: 'reportReply', ticket, reply: lateReply(state, seq) });
 }

@@ -36,6 +36,8 @@ export function decodeIntent(bytes: Buffer): Intent {
   }
   return {
     ...stored,
+    // Data of before answers were kept has none.
+    reply: stored.reply ?? null,
     shards,
     outcomes: [...letters].map((letter) => LETTERS[Number(letter) % 4] as ShardOutcome),
     applied: [...letters].map((letter) => Number(letter) >= 4),

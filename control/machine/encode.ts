@@ -7,7 +7,7 @@
  *   m/<copy>     notes of a copy    y/<seq>    documents deleted by id
  *   j/<number>   job                a/<number> entry of the audit
  *   p/<page>     summaries of tasks     o   numbers that must never come twice
- *   v            which views may be read from
+ *   v            which views may be read from   r/<seq> answer to a report on a write that is over
  *
  * Numbers in keys have twelve digits, so that keys sort as the numbers do.
  */
@@ -40,6 +40,7 @@ export const PREFIX = {
   tombstones: 'y/',
   job: 'j/',
   audit: 'a/',
+  reply: 'r/',
 } as const;
 
 const DIGITS = 12;
@@ -126,6 +127,10 @@ export function takeChanges(state: State): Change[] {
   for (const caller of drain(state.touchedCallers)) {
     const seq = state.callers.get(caller);
     put(PREFIX.caller + caller, seq === undefined ? undefined : encodeJson(seq));
+  }
+  for (const seq of drain(state.touchedReplies)) {
+    const reply = state.lastReplies.get(seq);
+    put(numberedKey(PREFIX.reply, seq), reply === undefined ? undefined : encodeJson(reply));
   }
   return changes;
 }

@@ -22,6 +22,7 @@ import {
   type OpenIntent,
   type PlacementRules,
   pairKey,
+  type ReportReply,
   State,
   type StoredViews,
   type TaskRecord,
@@ -114,6 +115,9 @@ export function loadState(
     decodeJson<number>(value),
   ]);
   for (const [caller, seq] of callers.sort((a, b) => a[1] - b[1])) state.callers.set(caller, seq);
+  for (const { key, value } of store.range(PREFIX.reply)) {
+    state.lastReplies.set(numberOfKey(key), decodeJson<ReportReply>(value));
+  }
   loadCopies(store, state);
   const views = store.get(VIEWS_KEY);
   const { epoch = 0, previousEpoch } = options;

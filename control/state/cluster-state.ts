@@ -4,7 +4,7 @@
  * the touch functions; the runner writes that in one transaction. No clock, no network, no disk here, so
  * the same reducers run under a simulation.
  */
-import type { Effect, ReportReply } from './events.ts';
+import type { Effect } from './events.ts';
 import { JobState } from './job-state.ts';
 import type {
   ClusterRecord,
@@ -12,6 +12,7 @@ import type {
   IndexRecord,
   Intent,
   NodeRecord,
+  ReportReply,
   TaskRecord,
   Tombstones,
 } from './records.ts';
@@ -164,7 +165,7 @@ export class State {
   readonly openByIndex = new Map<string, Set<number>>();
   /** By copyKey: what is noted of copies. */
   readonly notes = new Map<string, CopyNotes>();
-  /** What a report on a write that is over is told, of the newest few thousand. */
+  /** What a report on a write that is over is told where that is more than that it stands (lane/replies.ts). */
   readonly lastReplies = new Map<number, ReportReply>();
   /** Nodes whose marker is being written anew -> when that was asked for, on the steady clock. */
   readonly markerless = new Map<string, number>();
@@ -220,6 +221,7 @@ export class State {
   /** Nodes whose highest task uid rose. */
   readonly touchedNodes = new Set<string>();
   readonly touchedCallers = new Set<string>();
+  readonly touchedReplies = new Set<number>();
   /** Index uids whose entry for readers may have changed. */
   readonly changedUids = new Set<string>();
   isClusterTouched = false;

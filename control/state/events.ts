@@ -7,6 +7,7 @@ import type {
   InternalKind,
   JsonObject,
   NodeTask,
+  ReportReply,
   TaskError,
   WriteKind,
 } from './records.ts';
@@ -80,13 +81,6 @@ export interface InternalRequest {
   readonly under: number | null;
 }
 
-/** What a node missed of a write that stands. */
-export interface MissedCopies {
-  readonly nodeId: string;
-  readonly shardCount: number;
-  readonly reason: 'timeout' | 'refused' | 'down' | 'behind';
-}
-
 /** What one send of a sidecar came to. */
 export interface SendReport {
   readonly nodeId: string;
@@ -115,14 +109,6 @@ export type BeginReply =
   | { readonly kind: 'settled'; readonly seq: number; readonly enqueuedAt: string }
   | { readonly kind: 'otherPrimaryKey'; readonly primaryKey: string }
   | { readonly kind: 'refusal'; readonly code: string; readonly message: string };
-
-/** Answer to a Report. */
-export interface ReportReply {
-  readonly stands: boolean;
-  readonly refusal: { readonly code: string; readonly message: string } | null;
-  /** Of a write that stands. */
-  readonly missed: readonly MissedCopies[];
-}
 
 /** What a control step came to. */
 export type StepOutcome =

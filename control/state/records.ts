@@ -187,10 +187,27 @@ export interface Intent {
   isAbandoned: boolean;
   /** The sidecar said that its connections for this write are closed. */
   isReported: boolean;
+  /** What its complete report was told, and any repeat of it will be; null before. */
+  reply: ReportReply | null;
   /** Its task is final; the record stays while the end of some send is not known. */
   isFinal: boolean;
   /** Highest task uid known per node when the intent was set free: its own tasks are above. */
   floors: Readonly<Record<string, number>>;
+}
+
+/** What a node missed of a write that stands. */
+export interface MissedCopies {
+  readonly nodeId: string;
+  readonly shardCount: number;
+  readonly reason: 'timeout' | 'refused' | 'down' | 'behind';
+}
+
+/** Answer to a Report. */
+export interface ReportReply {
+  readonly stands: boolean;
+  readonly refusal: { readonly code: string; readonly message: string } | null;
+  /** Of a write that stands. */
+  readonly missed: readonly MissedCopies[];
 }
 
 /** A task as clients see it. */

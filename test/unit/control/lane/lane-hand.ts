@@ -1,6 +1,7 @@
 /** The reducer with a hand on it: events in, effects looked at, nodes that answer when told to. */
 import { step } from '../../../../control/lane/index.ts';
 import { takeChanges } from '../../../../control/machine/encode.ts';
+import { loadState } from '../../../../control/machine/index.ts';
 import type {
   BeginInput,
   BeginReply,
@@ -15,7 +16,9 @@ import { hashPrimaryKey } from '../../../../core/placement/index.ts';
 
 /** The reducer with a hand on it. */
 export class Hand {
-  readonly state: State;
+  state: State;
+  /** What the next leader finds. */
+  readonly disk = new Map<string, Buffer>();
   effects: Effect[] = [];
   nowMs = 1_000;
   #ticket = 0;
@@ -52,11 +55,30 @@ export class Hand {
 
   apply(event: MachineEvent): Effect[] {
     step(this.state, event);
-    takeChanges(this.state);
+    for (const { key, value } of takeChanges(this.state)) {
+      if (value === undefined) this.disk.delete(key);
+      else this.disk.set(key, Buffer.from(value));
+    }
     const { effects } = this.state;
     this.state.effects = [];
     this.effects.push(...effects);
     return effects;
+  }
+
+  /** Another leader takes over with what is on disk. */
+  takeOver(): void {
+    const { cluster, placement } = this.state;
+    const { disk } = this;
+    const store = {
+      get: (key: string) => disk.get(key),
+      *range(prefix: string) {
+        for (const key of [...disk.keys()].sort()) {
+          const value = disk.get(key);
+          if (value !== undefined && key.startsWith(prefix)) yield { key, value };
+        }
+      },
+    };
+    this.state = loadState(store, cluster, { placement, now: this.now });
   }
 
   begin(changes: Partial<BeginInput>): { ticket: number; reply: BeginReply | undefined } {
@@ -133,7 +155,11 @@ export class Hand {
   read(
     nodeId: string,
     tasks: readonly NodeTask[],
-    tags: readonly { readonly uid: number; readonly tag: string }[] = [],
+    tags: readonly {
+      readonly uid: number;
+      readonly tag: string;
+      readonly documentCount?: number;
+    }[] = [],
   ): void {
     const found = [
       ...tasks.map((task) => ({ ...NO_TAIL_TASK, uid: task.uid, task })),
