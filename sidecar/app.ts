@@ -10,6 +10,10 @@ import { CopyChooser } from './copies/chooser.ts';
 import type { Handler } from './http/exchange.ts';
 import { makeDispatcher } from './routes/dispatch.ts';
 import { ROUTES } from './routes/table.ts';
+import { OpenReports } from './writes/index.ts';
+
+/** How long reports on answered writes are waited for at the end; control looks up what is not reported. */
+const REPORTS_MS_MAX = 3_000;
 
 /** What a worker gives its app. */
 export interface AppOptions {
@@ -28,7 +32,7 @@ export interface App {
   isReady(): boolean;
   /** The newest view, or undefined before the first one. */
   view(): ClusterView | undefined;
-  /** Ends the watch and closes every connection to nodes and control. */
+  /** Waits a moment for open reports, then ends the watch and closes every connection to nodes and control. */
   close(): Promise<void>;
 }
 
@@ -37,6 +41,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const { config, workerIndex, logger, metrics } = options;
   const cluster = await Cluster.start(config, workerIndex, logger);
   const view = (): ClusterView | undefined => cluster.view;
+  const openReports = new OpenReports();
   const handler = makeDispatcher(ROUTES, {
     config,
     logger,
@@ -47,6 +52,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       onScore: (nodeId, scoreMs) => metrics.node(nodeId).setScore(scoreMs),
     }),
     writes: cluster.writes,
+    openReports,
     tasks: cluster.tasks,
     keys: cluster.keys,
     view,
@@ -58,6 +64,10 @@ export async function startApp(options: AppOptions): Promise<App> {
     handler,
     isReady: () => cluster.isReady,
     view,
-    close: () => cluster.close(),
+    async close() {
+      const openCount = await openReports.settled(REPORTS_MS_MAX);
+      if (openCount > 0) logger.warn({ count: openCount }, 'writes are not confirmed by control');
+      await cluster.close();
+    },
   };
 }

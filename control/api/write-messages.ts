@@ -116,6 +116,7 @@ export function toBeginResponse(reply: BeginReply): BeginResponse {
             copiesPerShard: reply.copiesPerShard,
             targets: reply.targets,
             tag: reply.tag,
+            standsWhenTaken: reply.standsWhenTaken,
           },
         },
       };

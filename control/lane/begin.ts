@@ -69,7 +69,7 @@ function repeat(state: State, seq: number, ticket: number): void {
   } else if (open === undefined || Object.keys(open.intent.targets).length === 0) {
     state.emit({ kind: 'beginReply', ticket, reply: { kind: 'settled', seq, enqueuedAt } });
   } else if (open.intent.phase === 'granted') {
-    state.emit({ kind: 'beginReply', ticket, reply: grantReply(state, open.intent) });
+    state.emit({ kind: 'beginReply', ticket, reply: grantReply(state, open.intent, false) });
   } else {
     open.beginTickets.push(ticket);
     state.beginTickets.set(ticket, seq);

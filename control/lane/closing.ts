@@ -4,7 +4,7 @@
  * will be. What arrives all the same is a late task.
  */
 import { hasLapsed } from '../copies/index.ts';
-import type { NodeReading, OpenIntent, State, Target } from '../state/index.ts';
+import type { Intent, NodeReading, OpenIntent, State, Target } from '../state/index.ts';
 
 /** How long after its own lease a cut-off sidecar may need to destroy its sockets. */
 const CUT_OFF_MS = 2_000;
@@ -90,15 +90,35 @@ function isWhole(state: State, open: OpenIntent, target: Target): boolean {
   if (target.partCount !== null) return found === target.partCount;
   const index = state.indexes.get(intent.indexId ?? '');
   if (index === undefined || intent.internal !== null) return true;
-  const hasDocuments = intent.kind === 'documentsReplace' || intent.kind === 'documentsUpdate';
-  if (!hasDocuments && intent.kind !== 'documentsDeleteById') return true;
-  const isCounted =
-    intent.scope === 'keys' && (!hasDocuments || open.hashes.length / 8 === intent.documentCount);
+  if (!hasDocuments(intent) && intent.kind !== 'documentsDeleteById') return true;
   // With one copy the task is judged by the sum over all nodes when it ends.
-  if (!isCounted) return index.copiesPerShard === 1;
+  if (!isCounted(open)) return index.copiesPerShard === 1;
   const expected = countOn(open, index.shardCount, new Set(target.shards));
   const counts = Object.values(target.parts).map(({ documentCount }) => documentCount ?? -1);
   return counts.every((count) => count >= 0) && sum(counts) === expected;
+}
+
+/**
+ * Whether the nodes' lists alone would tell that the write is whole, if nobody ever reported on it. `idCount`:
+ * of a deletion, as many identifiers as the client gave.
+ */
+export function isTellable(open: OpenIntent, copiesPerShard: number, idCount: number): boolean {
+  const { intent } = open;
+  if (copiesPerShard === 1) return true;
+  if (intent.kind === 'documentsDeleteById') {
+    return intent.scope === 'keys' && open.hashes.length / 8 === idCount;
+  }
+  return !hasDocuments(intent) || isCounted(open);
+}
+
+function hasDocuments({ kind }: Intent): boolean {
+  return kind === 'documentsReplace' || kind === 'documentsUpdate';
+}
+
+/** Whether the hashes of the write name its documents one by one. */
+function isCounted({ intent, hashes }: OpenIntent): boolean {
+  if (intent.scope !== 'keys') return false;
+  return !hasDocuments(intent) || hashes.length / 8 === intent.documentCount;
 }
 
 function countOn(open: OpenIntent, shardCount: number, shards: ReadonlySet<number>): number {

@@ -100,8 +100,11 @@ export function retarget(state: State, open: OpenIntent): void {
   }
 }
 
-/** The answer that carries the permission: the targets as of now. */
-export function grantReply(state: State, intent: Intent): BeginReply {
+/**
+ * The answer that carries the permission: the targets as of now. `standsWhenTaken` is only ever true of the
+ * permission as it is given.
+ */
+export function grantReply(state: State, intent: Intent, standsWhenTaken: boolean): BeginReply {
   const index = intent.indexId === null ? undefined : state.indexes.get(intent.indexId);
   if (index === undefined) {
     return { kind: 'settled', seq: intent.seq, enqueuedAt: intent.enqueuedAt };
@@ -117,6 +120,7 @@ export function grantReply(state: State, intent: Intent): BeginReply {
     copiesPerShard: index.copiesPerShard,
     targets: targetTable(index, intent),
     tag: tagOf(state, intent),
+    standsWhenTaken,
   };
 }
 

@@ -22,6 +22,7 @@ import { grantReply, notePassedOver, retarget } from './permission.ts';
 import { standingOf } from './quorum.ts';
 import { answerReports, keepReply } from './replies.ts';
 import { settle } from './settle.ts';
+import { standsWhenTaken } from './stands-when-taken.ts';
 import { addSwapGround } from './swap-ground.ts';
 import { addRemovalSteps } from './uncreate.ts';
 import { addUndoSteps } from './undo.ts';
@@ -169,7 +170,7 @@ function grant(state: State, open: OpenIntent, now: Now): void {
   retarget(state, open);
   open.leaseUntilMs = now.steadyMs + LEASE_MS;
   state.emit({ kind: 'granted', waitedMs: now.steadyMs - open.begunAtMs });
-  const reply = grantReply(state, intent);
+  const reply = grantReply(state, intent, standsWhenTaken(state, open));
   for (const ticket of open.beginTickets) {
     state.beginTickets.delete(ticket);
     state.emit({ kind: 'beginReply', ticket, reply });

@@ -19,7 +19,13 @@ export function standingOf(state: State, open: OpenIntent): Standing {
   if (!isShrinkConfirmed(state, index, intent.shards)) return 'unconfirmed';
   const { minCopies, quorum } = state.placement;
   if (minCopies === 1 && quorum === 'in_sync') return 'stands';
-  const hasAll = intent.shards.every((shard) => hasQuorum(state, intent, { index, shard }));
+  const hasAll = intent.shards.every((shard) => {
+    const nodeIds = copiesOf(index, shard).map(({ nodeId }) => nodeId);
+    return isQuorum(
+      state,
+      nodeIds.filter((nodeId) => hasTaken(intent, { index, shard, nodeId })),
+    );
+  });
   return hasAll ? 'stands' : 'noQuorum';
 }
 
@@ -31,21 +37,15 @@ function isMissing(intent: Intent, index: IndexRecord): boolean {
   });
 }
 
-function hasQuorum(
-  state: State,
-  intent: Intent,
-  at: { readonly index: IndexRecord; readonly shard: number },
-): boolean {
+/** Whether these nodes are enough to take a write to one shard. */
+export function isQuorum(state: State, nodeIds: readonly string[]): boolean {
   const { minCopies, quorum, replicationFactor } = state.placement;
   const groups = new Map<number, number>();
-  let acks = 0;
-  for (const { nodeId } of copiesOf(at.index, at.shard)) {
-    if (!hasTaken(intent, { ...at, nodeId })) continue;
-    acks += 1;
+  for (const nodeId of nodeIds) {
     const group = state.cluster.nodes.find(({ id }) => id === nodeId)?.group ?? 0;
     groups.set(group, (groups.get(group) ?? 0) + 1);
   }
-  if (acks < minCopies) return false;
+  if (nodeIds.length < minCopies) return false;
   if (quorum === 'in_sync') return true;
   const needed = Math.floor(replicationFactor / 2) + 1;
   return [...groups.values()].some((count) => count >= needed);

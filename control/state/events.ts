@@ -105,6 +105,8 @@ export type BeginReply =
       readonly copiesPerShard: number;
       readonly targets: Buffer;
       readonly tag: string;
+      /** Whether nothing is left to be judged once every target has taken all of it. */
+      readonly standsWhenTaken: boolean;
     }
   | { readonly kind: 'settled'; readonly seq: number; readonly enqueuedAt: string }
   | { readonly kind: 'otherPrimaryKey'; readonly primaryKey: string }

@@ -39,6 +39,8 @@ export interface Metrics {
   readonly retries: Counter;
   /** Reads asked twice because the first answer was late: `won`, `lost` or `failed`. */
   readonly hedges: Counter<'outcome'>;
+  /** Acknowledged writes that control did not confirm: `refused` or `unreachable`. */
+  readonly reportsFailed: Counter<'outcome'>;
   readonly tasks: Counter<'status'>;
   readonly taskRegistrySize: Gauge;
   /** Age of the oldest task that is not terminal, in seconds; 0 if there is none. */
@@ -213,7 +215,7 @@ function viewMetrics(make: Makers): Metrics['followView'] {
 
 function scatterMetrics(
   make: Makers,
-): Pick<Metrics, 'fanOutSize' | 'partialResponses' | 'retries' | 'hedges'> {
+): Pick<Metrics, 'fanOutSize' | 'partialResponses' | 'retries' | 'hedges' | 'reportsFailed'> {
   return {
     fanOutSize: make.histogram(
       'miroir_scatter_fan_out_size',
@@ -229,6 +231,11 @@ function scatterMetrics(
     hedges: make.counter(
       'miroir_hedge_fired_total',
       'Reads asked of a second copy because the first answer was late.',
+      ['outcome'],
+    ),
+    reportsFailed: make.counter(
+      'miroir_write_reports_failed_total',
+      'Acknowledged writes that control did not confirm; their tasks tell what became of them.',
       ['outcome'],
     ),
   };

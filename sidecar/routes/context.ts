@@ -11,6 +11,7 @@ import type { TaskClient } from '../cluster/task-client.ts';
 import type { WriteClient } from '../cluster/write-client.ts';
 import type { CopyChooser } from '../copies/chooser.ts';
 import type { GatewayReply, GatewayRequest } from '../http/exchange.ts';
+import type { OpenReports } from '../writes/index.ts';
 import type { ReadTrace } from './trace.ts';
 
 /** What a worker holds for all its requests. */
@@ -22,6 +23,8 @@ export interface Services {
   /** What is known of copies from their answers. */
   readonly copies: CopyChooser;
   readonly writes: WriteClient;
+  /** Writes that are answered and not yet confirmed by control. */
+  readonly openReports: OpenReports;
   readonly tasks: TaskClient;
   readonly keys: KeyClient;
   /** The newest view at this moment; a route that spans awaits keeps the one in its context. */

@@ -41,6 +41,8 @@ function writeContext(context: RouteContext, indexUid: string): WriteContext {
     },
     mayCreateIndex: mayCreateIndex(access, indexUid),
     nodeFailed: (nodeId, kind) => services.metrics.node(nodeId).error(kind),
+    reportFailed: (outcome) => services.metrics.reportsFailed.inc({ outcome }),
+    openReports: services.openReports,
     logger: services.logger,
     clock: systemClock,
   };

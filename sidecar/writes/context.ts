@@ -6,6 +6,7 @@ import type { IndexEntry } from '../../core/topology.ts';
 import type { IndexUid, NodeId } from '../../core/types.ts';
 import type { CallTerms } from '../cluster/node-pools.ts';
 import type { WriteClient } from '../cluster/write-client.ts';
+import type { OpenReports } from './open-reports.ts';
 
 /** Time, injected. */
 export interface Clock {
@@ -43,6 +44,10 @@ export interface WriteContext {
   readonly mayCreateIndex: boolean;
   /** Counts a send that a node did not take, by the kind of its failure. */
   readonly nodeFailed: (nodeId: NodeId, kind: string) => void;
+  /** Counts an acknowledged write whose report control refused, or could not be asked about. */
+  readonly reportFailed: (outcome: 'refused' | 'unreachable') => void;
+  /** Of the process. */
+  readonly openReports: OpenReports;
   readonly logger: Logger;
   readonly clock: Clock;
 }

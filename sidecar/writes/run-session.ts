@@ -6,7 +6,7 @@
 import { assert, assertNever } from '../../core/assert.ts';
 import { MiroirError } from '../../core/errors.ts';
 import { failpoint, failpointSoon } from '../../core/failpoint.ts';
-import type { NodeId } from '../../core/types.ts';
+import type { IndexUid, NodeId } from '../../core/types.ts';
 import type {
   BeginResponse,
   Grant,
@@ -14,6 +14,7 @@ import type {
   SendResult,
 } from '../../proto/gen/miroir/write/v1/write.ts';
 import type { GatewayReply } from '../http/exchange.ts';
+import { isDoubtedBy } from './answer-first.ts';
 import { askBegin, type WriteIntent } from './begin.ts';
 import type { WriteContext } from './context.ts';
 import { renewLease } from './renewals.ts';
@@ -29,6 +30,7 @@ import type {
   SessionEffect,
   SessionEvent,
 } from './session-types.ts';
+import { countTargets } from './targets.ts';
 
 /** One write as its verb describes it. */
 export interface WriteJob extends TaskWords {
@@ -64,7 +66,10 @@ class Driver {
   readonly #shares = new Map<string, NodeShare>();
   readonly #cuts = new Map<string, AbortController>();
   #tag = '';
+  #indexId = '';
   #stopClock: () => void = () => {};
+  /** Ends the count among those that are answered and not over. */
+  #endReport: () => void = () => {};
   /** Why control could not be asked. */
   #cause: unknown;
 
@@ -89,9 +94,19 @@ class Driver {
 
   /** The client must see an error, or something is broken: nothing more is sent. */
   #fail(error: unknown): void {
-    this.#stopClock();
+    this.#stop();
     for (const cut of this.#cuts.values()) cut.abort('the write failed');
+    if (this.#session.hasReplied) {
+      const { logger } = this.#options.context;
+      logger.error({ seq: this.#session.seq, err: error }, 'a write failed after its answer');
+    }
     this.#options.reject(error);
+  }
+
+  #stop(): void {
+    this.#stopClock();
+    this.#endReport();
+    this.#endReport = () => {};
   }
 
   /** Takes in what an effect came to. */
@@ -125,10 +140,11 @@ class Driver {
         this.#follow(this.#report(effect.results));
         break;
       case 'reply':
+        if (this.#session.phase !== 'ended') this.#endReport = context.openReports.open();
         resolve(sessionReply(context, job, effect.reply, this.#cause));
         break;
       case 'end':
-        this.#stopClock();
+        this.#stop();
         // Of no effect unless there was no reply.
         reject(new MiroirError('bad_request', 'The client went away before the write was begun.'));
         break;
@@ -185,6 +201,7 @@ class Driver {
   #granted(grant: Grant): BeginOutcome {
     const { context, job } = this.#options;
     this.#tag = grant.tag;
+    this.#indexId = grant.indexId;
     const shares = job.shares(grant);
     for (const share of shares) this.#shares.set(share.nodeId, share);
     this.#stopClock = context.clock.every(LOOK_INTERVAL_MS, () => this.#take({ kind: 'tick' }));
@@ -197,6 +214,8 @@ class Driver {
         partBytes: bodies.map(({ bodyBytes }) => bodyBytes),
         shards,
       })),
+      targetCount: countTargets(grant),
+      standsWhenTaken: grant.standsWhenTaken && context.openReports.hasRoom,
     };
   }
 
@@ -213,7 +232,14 @@ class Driver {
     });
     failpoint('sidecar.after-first-send');
     this.#noteFailure(nodeId as NodeId, outcome);
-    return { kind: 'sendAnswered', nodeId, part, outcome };
+    return { kind: 'sendAnswered', nodeId, part, outcome, isDoubted: this.#isDoubted(nodeId) };
+  }
+
+  #isDoubted(nodeId: string): boolean {
+    const { context } = this.#options;
+    const shards = this.#shares.get(nodeId)?.shards ?? [];
+    const entry = context.findIndex(context.indexUid as IndexUid);
+    return isDoubtedBy(entry, { indexId: this.#indexId, nodeId, shards });
   }
 
   async #report(results: readonly PartResult[]): Promise<Untimed<SessionEvent>> {
@@ -226,11 +252,20 @@ class Driver {
         complete: true,
       });
       failpoint('sidecar.after-report');
+      if (!answer.stands) this.#noteAnsweredFirst('refused', answer.refusal?.message);
       return { kind: 'reportAnswered', outcome: toReportOutcome(answer) };
     } catch (error) {
       this.#cause = unreachable(error);
+      this.#noteAnsweredFirst('unreachable', String(this.#cause));
       return { kind: 'reportAnswered', outcome: { kind: 'unreachable' } };
     }
+  }
+
+  /** Control finds out by itself what became of such a write, and its task tells; operators hear of it here. */
+  #noteAnsweredFirst(outcome: 'refused' | 'unreachable', reason: string | undefined): void {
+    if (!this.#session.hasAnsweredFirst) return;
+    this.#options.context.reportFailed(outcome);
+    this.#warn(reason ?? outcome, 'control did not confirm a write that was acknowledged');
   }
 
   /** The copy misses the write; what a client did wrong is no failure of the node. */

@@ -25,13 +25,15 @@ export interface Share {
   sentAtMs: number | undefined;
   /** Its connection is being destroyed. */
   isCut: boolean;
+  /** A view that came since the permission says that one of its copies counts no more. */
+  isDoubted: boolean;
 }
 
 /** A share of which nothing was sent yet. */
 export function newShare(spec: ShareSpec): Share {
   assert(spec.partBytes.length > 0, 'a share has something to send');
   assert(spec.shards.length > 0, 'what is sent belongs to some shard');
-  return { spec, outcomes: [], sentAtMs: undefined, isCut: false };
+  return { spec, outcomes: [], sentAtMs: undefined, isCut: false, isDoubted: false };
 }
 
 /** Takes in what became of the part under way; true if the next one is to be sent. */

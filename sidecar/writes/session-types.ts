@@ -53,6 +53,10 @@ export type BeginOutcome =
       readonly enqueuedAt: string;
       /** Nodes with something to send; none for an empty payload. */
       readonly shares: readonly ShareSpec[];
+      /** Nodes that the permission names. */
+      readonly targetCount: number;
+      /** The client may be answered before the report is, if all of them take all of it. */
+      readonly standsWhenTaken: boolean;
     }
   /** Has its place and needs no send. */
   | { readonly kind: 'settled'; readonly seq: number; readonly enqueuedAt: string }
@@ -84,6 +88,8 @@ export type SessionEvent = { readonly nowMs: number } & (
       readonly nodeId: string;
       readonly part: number;
       readonly outcome: PartOutcome;
+      /** The newest view says that one of the copies it went to counts no more. */
+      readonly isDoubted: boolean;
     }
   /** Every 250 ms (LOOK_INTERVAL_MS) from the grant to the end. */
   | { readonly kind: 'tick' }

@@ -3,6 +3,7 @@
  * happened goes in, what is to be done comes out. The worker (run-session.ts) and the simulation drive it.
  *
  *   begin ─ granted ─ (renew, if the permission took long) ─ send, each node its parts in order ─ report ─ reply
+ *     │                                        (on the plain path: report and reply at once) ─┘
  *     └ settled, refused, unreachable: reply      └ another primary key: split again, begin again
  *
  * What it keeps:
@@ -10,10 +11,13 @@
  *   and its connection is closed.
  * - Nothing is sent and nothing accepted under a lease that is not held. Once it is lost, sends are cut,
  *   and the client is told that the write was abandoned.
+ * - A client may be answered before the report is (answer-first.ts); the session then lasts until that is
+ *   answered, and its lease is renewed until then.
  * - A client that goes away stops a write only before its place was asked for: from then on control and
  *   the nodes may have it.
  */
 import { assert, assertNever } from '../../core/assert.ts';
+import { mayAnswerFirst } from './answer-first.ts';
 import { beginRenewal, endRenewal, isDue, isHeld, type Lease, newLease } from './session-lease.ts';
 import {
   commonRefusal,
@@ -60,7 +64,11 @@ export interface Session {
   /** When the permission came. */
   grantedAtMs: number;
   shares: readonly Share[];
+  targetCount: number;
+  standsWhenTaken: boolean;
   hasReplied: boolean;
+  /** The client was told 202 before the report was answered. */
+  hasAnsweredFirst: boolean;
   isClientGone: boolean;
 }
 
@@ -75,7 +83,10 @@ export function newSession(limits: SessionLimits): Session {
     lease: newLease(0),
     grantedAtMs: 0,
     shares: [],
+    targetCount: 0,
+    standsWhenTaken: false,
     hasReplied: false,
+    hasAnsweredFirst: false,
     isClientGone: false,
   };
 }
@@ -104,7 +115,7 @@ export function step(session: Session, event: SessionEvent): SessionEffect[] {
       break;
     case 'renewAnswered':
       endRenewal(session.lease, event.outcome);
-      if (isOverdue(session, nowMs)) lose(session, effects);
+      if (isOverdue(session, nowMs)) lose(session, nowMs, effects);
       else if (session.phase === 'confirming' && isHeld(session.lease, nowMs)) {
         send(session, nowMs, effects);
       }
@@ -139,6 +150,8 @@ function begun(
       session.seq = outcome.seq;
       session.enqueuedAt = outcome.enqueuedAt;
       session.shares = outcome.shares.map(newShare);
+      session.targetCount = outcome.targetCount;
+      session.standsWhenTaken = outcome.standsWhenTaken;
       granted(session, nowMs, effects);
       return;
     case 'settled': {
@@ -197,7 +210,7 @@ function renew(session: Session, nowMs: number, effects: SessionEffect[]): void 
 function send(session: Session, nowMs: number, effects: SessionEffect[]): void {
   session.phase = 'sending';
   for (const share of session.shares) sendNext(share, nowMs, effects);
-  reportIfOver(session, effects);
+  reportIfOver(session, nowMs, effects);
 }
 
 function sendNext(share: Share, nowMs: number, effects: SessionEffect[]): void {
@@ -212,27 +225,34 @@ function sendAnswered(
 ): void {
   const share = session.shares.find(({ spec }) => spec.nodeId === event.nodeId);
   assert(share !== undefined, 'only what was to be sent is answered');
+  const { nowMs } = event;
   const hasNext = takeOutcome(share, event.part, event.outcome);
+  if (event.isDoubted) share.isDoubted = true;
   // The process may have stood still: no look at the clock came in between.
-  if (!isHeld(session.lease, event.nowMs)) lose(session, effects);
+  if (!isHeld(session.lease, nowMs)) lose(session, nowMs, effects);
   if (hasNext) {
     if (share.isCut || session.lease.isLost) refuseRest(share, 'the write was cut off before it');
-    else sendNext(share, event.nowMs, effects);
+    else sendNext(share, nowMs, effects);
   }
-  reportIfOver(session, effects);
+  reportIfOver(session, nowMs, effects);
 }
 
-function reportIfOver(session: Session, effects: SessionEffect[]): void {
+function reportIfOver(session: Session, nowMs: number, effects: SessionEffect[]): void {
   if (session.phase !== 'sending' || !session.shares.every(isOver)) return;
   session.phase = 'reporting';
   effects.push({ kind: 'report', seq: session.seq, results: resultsOf(session.shares) });
   if (session.lease.isLost) abandon(session, effects);
+  else if (mayAnswerFirst({ ...session, nowMs })) {
+    session.hasAnsweredFirst = true;
+    const { seq, enqueuedAt } = session;
+    reply(session, { kind: 'accepted', seq, enqueuedAt, missed: [] }, effects);
+  }
 }
 
 function tick(session: Session, nowMs: number, effects: SessionEffect[]): void {
   if (!['confirming', 'sending', 'reporting'].includes(session.phase)) return;
   const { lease } = session;
-  if (isOverdue(session, nowMs)) lose(session, effects);
+  if (isOverdue(session, nowMs)) lose(session, nowMs, effects);
   else if (isDue(lease, nowMs)) renew(session, nowMs, effects);
   if (session.phase !== 'sending') return;
   for (const share of overdue(session.shares, nowMs, session.limits.copyTimeoutMs)) {
@@ -246,12 +266,12 @@ function cut(share: Share, reason: string, effects: SessionEffect[]): void {
 }
 
 /** The lease is over: whatever is under way is cut, whatever is not never will be sent. */
-function lose(session: Session, effects: SessionEffect[]): void {
+function lose(session: Session, nowMs: number, effects: SessionEffect[]): void {
   session.lease.isLost = true;
   if (session.phase === 'confirming') {
     for (const share of session.shares) refuseRest(share, 'the lease was over before it was sent');
     session.phase = 'sending';
-    reportIfOver(session, effects);
+    reportIfOver(session, nowMs, effects);
   } else if (session.phase === 'sending') {
     for (const share of session.shares) {
       if (share.sentAtMs !== undefined && !share.isCut) cut(share, 'the lease was lost', effects);

@@ -30,6 +30,14 @@ export function readTargets(grant: Grant): TargetTable {
   return { nodeIds: grant.nodeIds as NodeId[], shardCount, copiesPerShard, slots };
 }
 
+/** How many nodes a grant names as targets. */
+export function countTargets({ targets }: Pick<Grant, 'targets'>): number {
+  const places = new Set<number>();
+  for (let at = 0; at < targets.length; at += SLOT_BYTES) places.add(targets.readUInt16LE(at));
+  places.delete(NO_COPY);
+  return places.size;
+}
+
 /**
  * Rows for each node (by place in nodeIds), in their order: a row goes to every copy of its shard.
  * `hashLows` are the low halves of the primary keys' hashes.

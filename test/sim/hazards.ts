@@ -57,6 +57,14 @@ export class Hazards {
     return this.isExcused(nodeId, indexId, shard, Number.MAX_SAFE_INTEGER);
   }
 
+  /** Whether any copy did. */
+  get isAnyOpen(): boolean {
+    for (const hazards of this.#byCopy.values()) {
+      if (hazards.some(({ clearedAt }) => clearedAt === Number.POSITIVE_INFINITY)) return true;
+    }
+    return false;
+  }
+
   taint(indexId: string, key: string): void {
     this.tainted.add(`${indexId} ${key}`);
   }

@@ -70,6 +70,8 @@ function mayLoseData(world: World, node: ModelNode): boolean {
   const { control, nodes, network, clock } = world;
   if (!control.isSettled || network.strays > 0) return false;
   if (control.state.downNodes.size > 0) return false;
+  // A late request that no reading has shown yet may have spoilt the copy that is to be the other one.
+  if (world.hazards.isAnyOpen) return false;
   if (nodes.some((other) => !other.isUp || other.stalledUntilMs > clock.nowMs)) return false;
   // What a node fails alone is known later: until then nobody can say which copy is whole.
   if (world.rates.taskFailure > 0 && control.state.open.size > 0) return false;

@@ -38,16 +38,21 @@ export class StatusOrder {
 export function shortOfCopies(
   intent: Intent,
   profile: Profile,
-  groupOf: (nodeId: string) => number,
+  nodes: {
+    readonly groupOf: (nodeId: string) => number;
+    /** Has all of it in its queue, though control does not know. */
+    readonly hasTaken: (nodeId: string) => boolean;
+  },
 ): string | undefined {
   const { minCopies, quorum, replicationFactor } = profile;
   for (const shard of intent.shards) {
     const taken = Object.entries(intent.targets).filter(
-      ([, target]) => target.state === 'enqueued' && target.shards.includes(shard),
+      ([nodeId, target]) =>
+        (target.state === 'enqueued' || nodes.hasTaken(nodeId)) && target.shards.includes(shard),
     );
     const groups = new Map<number, number>();
     for (const [nodeId] of taken) {
-      const group = groupOf(nodeId);
+      const group = nodes.groupOf(nodeId);
       groups.set(group, (groups.get(group) ?? 0) + 1);
     }
     const needed = quorum === 'fixed' ? Math.floor(replicationFactor / 2) + 1 : 0;

@@ -2,7 +2,7 @@
  * A sidecar's process: follows the view, holds the topology lease (2 s, confirmed each 500 ms and at each
  * new view), knows which nodes it may use, and runs the production session of every write it was given.
  */
-import { COPY_STATES } from '../../core/topology.ts';
+import { COPY_STATES, type CopyState } from '../../core/topology.ts';
 import type { Index } from '../../proto/gen/miroir/cluster/v1/cluster.ts';
 import type { Publication } from './control-host.ts';
 import type { ClientWrite } from './documents.ts';
@@ -17,7 +17,7 @@ const NO_COPY = 0xffff;
 /** A copy as a reader sees it. */
 export interface SeenCopy {
   readonly nodeId: string;
-  readonly state: string;
+  readonly state: CopyState;
 }
 
 /** An index as a reader sees it. */
@@ -102,15 +102,17 @@ export class SidecarHost {
     };
   }
 
-  /** Begins a client's write. */
-  write(write: ClientWrite, onEnd: () => void): void {
+  /** Begins a client's write; `onAnswer` is called when its client waits no more. */
+  write(write: ClientWrite, onAnswer: () => void): void {
     this.#requestNumber += 1;
     const session = new WriteSession(this.#world, this, {
       write,
       requestNumber: String(this.#requestNumber),
+      onReply: onAnswer,
       onEnd: () => {
         this.sessions.delete(session);
-        onEnd();
+        // A client that went away was told nothing.
+        onAnswer();
       },
     });
     this.sessions.add(session);
@@ -298,7 +300,7 @@ function readEntry(entry: Index): SeenIndex {
       if (place === NO_COPY) continue;
       ofShard.push({
         nodeId: nodeIds[place] as string,
-        state: COPY_STATES[copyStates[slot] as number] as string,
+        state: COPY_STATES[copyStates[slot] as number] as CopyState,
       });
     }
     copies.push(ofShard);

@@ -9,6 +9,7 @@ const HITS_MIN = 100;
 export const SOMETIMES: readonly string[] = [
   'sidecar died',
   'sidecar paused',
+  'sidecar paused while sending',
   'control died before a commit',
   'control died after a commit',
   'control died among the effects of a commit',
@@ -39,6 +40,9 @@ export const SOMETIMES: readonly string[] = [
   'watch broken',
   'client went away',
   'lease lost',
+  '202 before the report was answered',
+  'sidecar died between a 202 and its report',
+  'view says a target counts no more',
   'copy in-sync -> suspect',
   'copy in-sync -> behind',
   'copy in-sync -> held',

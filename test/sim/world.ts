@@ -7,6 +7,7 @@ import { copyKey } from '../../control/copies/index.ts';
 import type { Effect, Intent, MachineEvent, NodeReading } from '../../control/state/index.ts';
 import type { Change } from '../../control/store/index.ts';
 import { COPY_STATES } from '../../core/topology.ts';
+import { checkPermissions } from './accepted.ts';
 import { Clock } from './clock.ts';
 import { ControlHost, type Publication } from './control-host.ts';
 import type { Coverage } from './coverage.ts';
@@ -18,7 +19,7 @@ import { ModelNode, type ModelTask, type TaskRequest } from './node.ts';
 import { ModelPerformer } from './performer.ts';
 import { drawProfile, type FaultRates, heal, type Profile } from './profile.ts';
 import { Random } from './random.ts';
-import { StatusOrder, shortOfCopies, Violation } from './rules.ts';
+import { StatusOrder, Violation } from './rules.ts';
 import { SidecarHost } from './sidecar-host.ts';
 import { appliedKeys, touchedBy } from './touched.ts';
 
@@ -210,16 +211,6 @@ export class World {
     this.fail('c: recovery left a difference', words);
   }
 
-  /** The client of a write is told 202: enough copies must have it. */
-  onAccepted(seq: number): void {
-    const { minCopies, quorum } = this.profile;
-    const intent = this.history.bySeq.get(seq)?.intent;
-    if (intent == null || (minCopies === 1 && quorum === 'adaptive')) return;
-    const words = shortOfCopies(intent, this.profile, (nodeId) => this.node(nodeId).group);
-    if (words !== undefined) this.fail('b: too few copies for a 202', `task ${seq} ${words}`);
-    this.coverage.hit('202 checked against its quorum');
-  }
-
   /** Effects that only the log would show. */
   note(effect: Effect): void {
     if (effect.kind === 'copyChanged') {
@@ -246,6 +237,7 @@ export class World {
 
   afterStep(event: MachineEvent): void {
     const { state } = this.control;
+    checkPermissions(this, state.effects);
     if (event.kind !== 'begin' || state.nextSeq === this.#nextSeq) return;
     const { sidecarId, requestNumber } = event.input;
     const writeId = this.#writeOfCaller.get(`${sidecarId} ${requestNumber}`);

@@ -1,6 +1,7 @@
 /** One client's write in a sidecar: the production session, driven in the made-up world. */
 import type { BeginInput, Effect } from '../../control/state/index.ts';
 import type { Grant } from '../../proto/gen/miroir/write/v1/write.ts';
+import { isDoubtedBy } from '../../sidecar/writes/answer-first.ts';
 import { newSession, step } from '../../sidecar/writes/session.ts';
 import { LOOK_INTERVAL_MS } from '../../sidecar/writes/session-lease.ts';
 import type {
@@ -13,7 +14,8 @@ import type {
   SessionReply,
   ShareSpec,
 } from '../../sidecar/writes/session-types.ts';
-import { readTargets } from '../../sidecar/writes/targets.ts';
+import { countTargets, readTargets } from '../../sidecar/writes/targets.ts';
+import { checkAccepted } from './accepted.ts';
 import { type ClientWrite, hasKeys, KEYS, keyOf, shardOfText } from './documents.ts';
 import type { Call } from './network.ts';
 import type { ModelNode, TaskRequest } from './node.ts';
@@ -46,6 +48,7 @@ export class WriteSession {
   readonly #requestNumber: string;
   /** Of the process it began in. */
   readonly #sidecarId: string;
+  readonly #onReply: () => void;
   readonly #onEnd: () => void;
   readonly #session = newSession({ copyTimeoutMs: COPY_TIMEOUT_MS });
   readonly #calls = new Map<string, Call>();
@@ -60,6 +63,7 @@ export class WriteSession {
     options: {
       readonly write: ClientWrite;
       readonly requestNumber: string;
+      readonly onReply: () => void;
       readonly onEnd: () => void;
     },
   ) {
@@ -68,6 +72,7 @@ export class WriteSession {
     this.write = options.write;
     this.#requestNumber = options.requestNumber;
     this.#sidecarId = host.id;
+    this.#onReply = options.onReply;
     this.#onEnd = options.onEnd;
   }
 
@@ -84,6 +89,9 @@ export class WriteSession {
 
   /** Its process died: nothing is told to anybody any more. */
   orphan(): void {
+    if (this.#session.hasAnsweredFirst && !this.#isEnded) {
+      this.#world.coverage.hit('sidecar died between a 202 and its report');
+    }
     this.#isEnded = true;
     for (const call of this.#calls.values()) call.orphan();
     this.#cancelBegin?.();
@@ -116,7 +124,8 @@ export class WriteSession {
         this.#renew(effect.seq);
         break;
       case 'report':
-        this.#report(effect.seq, effect.results, 0);
+        if (this.#diesFirst()) this.#host.later(0, () => this.#host.crash());
+        else this.#report(effect.seq, effect.results, 0);
         break;
       case 'reply':
         this.#reply(effect.reply);
@@ -170,6 +179,8 @@ export class WriteSession {
         seq: reply.seq,
         enqueuedAt: reply.enqueuedAt,
         shares: this.#makeShares(reply),
+        targetCount: countTargets(reply),
+        standsWhenTaken: reply.standsWhenTaken,
       };
       this.#tickAgain();
     } else if (reply.kind === 'refusal') {
@@ -222,7 +233,9 @@ export class WriteSession {
         () =>
           `seq ${this.#grant?.seq} part ${part} on ${nodeId}: ${outcome.kind}${outcome.kind === 'enqueued' ? ` ${outcome.uid}` : ''}`,
       );
-      this.#take({ kind: 'sendAnswered', nodeId, part, outcome });
+      const isDoubted = this.#isDoubted(nodeId);
+      if (isDoubted) this.#world.coverage.hit('view says a target counts no more');
+      this.#take({ kind: 'sendAnswered', nodeId, part, outcome, isDoubted });
     };
     if (!this.#host.mayUse(node)) {
       if (node.isUp && patienceMs > 0) {
@@ -249,6 +262,29 @@ export class WriteSession {
       }),
     });
     this.#calls.set(nodeId, call);
+    this.#standStill();
+  }
+
+  /** The process may stand still while its sends are under way: the answers wait, and so does its clock. */
+  #standStill(): void {
+    const { random, rates, coverage, clock } = this.#world;
+    if (!random.chance(rates.sidecarPause * 0.02)) return;
+    coverage.hit('sidecar paused while sending');
+    this.#host.pausedUntilMs = Math.max(
+      this.#host.pausedUntilMs,
+      clock.nowMs + random.between(100, 9_000),
+    );
+  }
+
+  #isDoubted(nodeId: string): boolean {
+    const seen = this.#host.view.get(this.write.indexUid);
+    const shards = this.#shares.get(nodeId)?.shards ?? [];
+    const indexId = this.#grant?.indexId ?? '';
+    return isDoubtedBy(seen === undefined ? undefined : { id: seen.id, owners: seen.copies }, {
+      indexId,
+      nodeId,
+      shards,
+    });
   }
 
   /** Runs on the node. */
@@ -287,6 +323,12 @@ export class WriteSession {
         this.#take({ kind: 'renewAnswered', outcome });
       }),
     );
+  }
+
+  /** The client hears of the write, and control does not: the report is lost with the process. */
+  #diesFirst(): boolean {
+    const { random, rates } = this.#world;
+    return this.#session.hasAnsweredFirst && random.chance(rates.sidecarCrash * 0.02);
   }
 
   #report(seq: number, results: readonly PartResult[], tries: number): void {
@@ -336,8 +378,14 @@ export class WriteSession {
     this.#world.trace(
       () => `write ${this.write.id} (seq ${this.#session.seq}) replied: ${reply.kind}`,
     );
-    if (reply.kind === 'accepted') this.#world.onAccepted(reply.seq);
+    if (reply.kind === 'accepted') {
+      const isFirst = this.#session.hasAnsweredFirst;
+      const partsByNode = new Map([...this.#shares].map(([id, { parts }]) => [id, parts.length]));
+      if (isFirst) this.#world.coverage.hit('202 before the report was answered');
+      checkAccepted(this.#world, { seq: reply.seq, isFirst, partsByNode });
+    }
     this.#world.history.reply(this.write, reply.kind === 'accepted' ? reply.seq : null);
+    this.#onReply();
   }
 
   #input(): BeginInput {

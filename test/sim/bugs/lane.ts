@@ -150,7 +150,7 @@ const OUTCOMES: readonly Bug[] = [
     {
       name: 'no-quorum',
       hole: 'fewer copies than min_copies are enough',
-      find: 'if (acks < minCopies) return false;',
+      find: 'if (nodeIds.length < minCopies) return false;',
       replace: '',
     },
   ]),
@@ -162,6 +162,57 @@ const OUTCOMES: readonly Bug[] = [
       replace: 'if (intent.seq >= 0) return true;',
     },
   ]),
+];
+
+/** A 202 before control answered the report (rules 4 and 9). */
+const ANSWERS: readonly Bug[] = [
+  ...inFile('control/lane/stands-when-taken.js', [
+    {
+      name: 'first-though-missed',
+      isQuick: true,
+      hole: 'a client is answered before the report although a copy does not get the write',
+      find: "copyState === 'in-sync' && intent.targets[nodeId]?.shards.includes(shard) === true",
+      replace: 'true',
+    },
+    {
+      name: 'first-before-views',
+      hole: 'a client is answered before the report although an older view may miss a copy',
+      find: 'return isShrinkConfirmed(state, index, intent.shards);',
+      replace: 'return true;',
+    },
+  ]),
+  ...inFile('sidecar/writes/answer-first.js', [
+    {
+      name: 'first-untaken',
+      isQuick: true,
+      hole: 'a client is answered before the report although a node did not take all of the write',
+      find: 'isTaken(share) && ',
+      replace: '',
+    },
+    {
+      name: 'first-on-any-permission',
+      isQuick: true,
+      hole: 'a client is answered before the report whatever the permission said',
+      find: '!standsWhenTaken || ',
+      replace: '',
+    },
+  ]),
+  {
+    name: 'first-without-lease',
+    hole: 'a client is answered before the report although the lease is over',
+    patches: [
+      {
+        file: 'sidecar/writes/answer-first.js',
+        find: 'if (!isHeld(lease, nowMs))',
+        replace: 'if (false)',
+      },
+      {
+        file: 'sidecar/writes/session.js',
+        find: 'if (!isHeld(session.lease, nowMs)) lose(session, nowMs, effects);',
+        replace: '',
+      },
+    ],
+  },
 ];
 
 /** Unanswered sends, late tasks, nodes that lost data, leases (rules 4, 7, 9, 11, 12). */
@@ -257,4 +308,4 @@ const READINGS: readonly Bug[] = [
 ];
 
 /** All of them. */
-export const LANE_BUGS: readonly Bug[] = [...ORDER, ...OUTCOMES, ...READINGS];
+export const LANE_BUGS: readonly Bug[] = [...ORDER, ...OUTCOMES, ...ANSWERS, ...READINGS];

@@ -14,7 +14,7 @@ import type {
   WriteClient,
 } from '../../../../sidecar/cluster/write-client.ts';
 import type { GatewayReply, GatewayRequest } from '../../../../sidecar/http/exchange.ts';
-import { systemClock, type WriteContext } from '../../../../sidecar/writes/index.ts';
+import { OpenReports, systemClock, type WriteContext } from '../../../../sidecar/writes/index.ts';
 
 /** One request that a node got. */
 export interface Received {
@@ -43,12 +43,16 @@ export interface Stage {
   readonly cutOff: string[];
   /** What was counted against nodes. */
   readonly failures: string[];
+  /** What was counted of writes that control did not confirm after their answer. */
+  readonly unconfirmed: string[];
   readonly nodeIds: NodeId[];
   /** Answers of control; may be replaced. */
   onBegin: (input: BeginInput) => BeginResponse['outcome'];
   onReport: (input: ReportInput) => ReportResponse;
   onRenew: () => Promise<bigint[]>;
   onNode: NodeAnswer;
+  /** What permissions say; false unless a test wants it. */
+  standsWhenTaken: boolean;
   /** Whether nodes keep bodies (a test of memory does not want that). */
   keepBodies: boolean;
   bodyBytes: number;
@@ -71,7 +75,9 @@ export async function makeStage(nodeCount = 3, copiesPerShard = 1): Promise<Stag
     renewals: [],
     cutOff: [],
     failures: [],
+    unconfirmed: [],
     nodeIds,
+    standsWhenTaken: false,
     keepBodies: true,
     bodyBytes: 0,
     onBegin: (input) => {
@@ -83,6 +89,7 @@ export async function makeStage(nodeCount = 3, copiesPerShard = 1): Promise<Stag
         $case: 'grant',
         value: {
           ...grantOf(nodeIds, copiesPerShard),
+          standsWhenTaken: stage.standsWhenTaken,
           seq,
           tag: `m1.cafe.${seq}`,
           primaryKey: input.primaryKey,
@@ -149,6 +156,8 @@ export async function makeStage(nodeCount = 3, copiesPerShard = 1): Promise<Stag
     internalKey: 'internal',
     evenFilter: async (filter) => filter,
     mayCreateIndex: true,
+    reportFailed: (outcome) => stage.unconfirmed.push(outcome),
+    openReports: new OpenReports(),
     nodeFailed: (nodeId, kind) => stage.failures.push(`${nodeId} ${kind}`),
     logger,
     clock: systemClock,
