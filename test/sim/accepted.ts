@@ -21,7 +21,9 @@ export function checkAccepted(world: World, accepted: Accepted): void {
   const intent = world.history.bySeq.get(accepted.seq)?.intent;
   if (intent == null) return;
   checkQuorum(world, intent, accepted);
-  if (accepted.isFirst) checkFirst(world, intent, accepted);
+  if (!accepted.isFirst) return;
+  checkFirst(world, intent, accepted);
+  world.answeredFirst.add(accepted.seq);
 }
 
 /** Enough copies must have it. */

@@ -43,23 +43,28 @@ function disturbNode(world: World, node: ModelNode): void {
     clock.in(node.stalledUntilMs - clock.nowMs + 1, () => world.workLater(node));
   }
   if (random.chance(0.02)) node.keepSnapshot();
-  if (node.isUp && random.chance(rates.wipe * 0.01) && mayLoseData(world, node)) {
-    coverage.hit('node wiped');
-    world.trace(() => `${node.id} is WIPED`);
-    node.wipe();
-    world.unnoticedLosses.add(node.id);
-  } else if (
-    node.isUp &&
-    node.isBehindSnapshot &&
-    random.chance(rates.rollback * 0.01) &&
-    mayLoseData(world, node)
-  ) {
-    coverage.hit('node rolled back');
-    world.trace(() => `${node.id} is ROLLED BACK`);
-    node.rollBack();
-    world.unnoticedLosses.add(node.id);
-    world.workLater(node);
-  }
+  if (random.chance(rates.wipe * 0.01)) loseData(world, node, 'wiped');
+  else if (random.chance(rates.rollback * 0.01)) loseData(world, node, 'rolled back');
+}
+
+/** A node loses what it has, or what it took since its last snapshot, if that is one fault and not two. */
+export function loseData(world: World, node: ModelNode, how: 'wiped' | 'rolled back'): void {
+  if (how === 'rolled back' && !node.isBehindSnapshot) return;
+  if (!node.isUp || !mayLoseData(world, node)) return;
+  world.coverage.hit(`node ${how}`);
+  world.trace(() => `${node.id} is ${how.toUpperCase()}`);
+  if (how === 'wiped') node.wipe();
+  else node.rollBack();
+  noteLoss(world, node);
+  world.workLater(node);
+}
+
+function noteLoss(world: World, node: ModelNode): void {
+  world.unnoticedLosses.add(node.id);
+  const isBetween = [...world.control.state.open.values()].some(
+    ({ intent }) => intent.targets[node.id]?.state === 'pending',
+  );
+  if (isBetween) world.coverage.hit('node lost data between a 202 and its report');
 }
 
 /**
@@ -76,6 +81,8 @@ function mayLoseData(world: World, node: ModelNode): boolean {
   // What a node fails alone is known later: until then nobody can say which copy is whole.
   if (world.rates.taskFailure > 0 && control.state.open.size > 0) return false;
   for (const open of control.state.open.values()) {
+    // Its client was answered, every node has it, and the report is on its way: that is the time to lose it.
+    if (world.answeredFirst.has(open.intent.seq) && open.intent.phase === 'granted') continue;
     if (open.intent.phase !== 'running') return false;
     const targets = Object.values(open.intent.targets);
     if (targets.some((target) => target.state !== 'enqueued')) return false;

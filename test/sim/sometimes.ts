@@ -42,6 +42,7 @@ export const SOMETIMES: readonly string[] = [
   'lease lost',
   '202 before the report was answered',
   'sidecar died between a 202 and its report',
+  'node lost data between a 202 and its report',
   'view says a target counts no more',
   'copy in-sync -> suspect',
   'copy in-sync -> behind',

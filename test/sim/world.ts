@@ -48,6 +48,8 @@ export class World {
   readonly sidecars: readonly SidecarHost[];
   /** Nodes that lost data, and control does not know it yet. */
   readonly unnoticedLosses = new Set<string>();
+  /** Writes whose clients were told 202 before control answered their reports. */
+  readonly answeredFirst = new Set<number>();
   readonly readAt = new WeakMap<NodeReading, number>();
   readonly lines: string[] = [];
   isHealed = false;

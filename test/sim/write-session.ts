@@ -17,6 +17,7 @@ import type {
 import { countTargets, readTargets } from '../../sidecar/writes/targets.ts';
 import { checkAccepted } from './accepted.ts';
 import { type ClientWrite, hasKeys, KEYS, keyOf, shardOfText } from './documents.ts';
+import { loseData } from './nemesis.ts';
 import type { Call } from './network.ts';
 import type { ModelNode, TaskRequest } from './node.ts';
 import type { SidecarHost } from './sidecar-host.ts';
@@ -124,8 +125,7 @@ export class WriteSession {
         this.#renew(effect.seq);
         break;
       case 'report':
-        if (this.#diesFirst()) this.#host.later(0, () => this.#host.crash());
-        else this.#report(effect.seq, effect.results, 0);
+        this.#reportSoon(effect.seq, effect.results);
         break;
       case 'reply':
         this.#reply(effect.reply);
@@ -325,10 +325,24 @@ export class WriteSession {
     );
   }
 
-  /** The client hears of the write, and control does not: the report is lost with the process. */
-  #diesFirst(): boolean {
-    const { random, rates } = this.#world;
-    return this.#session.hasAnsweredFirst && random.chance(rates.sidecarCrash * 0.02);
+  /** Between the answer to a client and the report a process may die, and a node lose what it took. */
+  #reportSoon(seq: number, results: readonly PartResult[]): void {
+    const { random, rates, clock } = this.#world;
+    const isFirst = this.#session.hasAnsweredFirst;
+    if (isFirst && random.chance(rates.sidecarCrash * 0.02)) {
+      this.#host.later(0, () => this.#host.crash());
+      return;
+    }
+    const how = rates.wipe > rates.rollback ? 'wiped' : 'rolled back';
+    if (!isFirst || !random.chance(Math.max(rates.wipe, rates.rollback) * 0.03)) {
+      this.#report(seq, results, 0);
+      return;
+    }
+    const node = this.#world.node(random.pick([...this.#shares.keys()]));
+    clock.in(1, () => loseData(this.#world, node, how));
+    this.#host.later(random.between(2, 400), () => {
+      if (!this.#isEnded) this.#report(seq, results, 0);
+    });
   }
 
   #report(seq: number, results: readonly PartResult[], tries: number): void {

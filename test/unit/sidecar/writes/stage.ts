@@ -4,6 +4,8 @@
  */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { MiroirError } from '../../../../core/errors.ts';
 import { NodeClient } from '../../../../core/meilisearch/client.ts';
 import { createLogger } from '../../../../core/telemetry/index.ts';
 import type { NodeId } from '../../../../core/types.ts';
@@ -50,6 +52,12 @@ export interface Stage {
   onBegin: (input: BeginInput) => BeginResponse['outcome'];
   onReport: (input: ReportInput) => ReportResponse;
   onRenew: () => Promise<bigint[]>;
+  /** Awaited before a report is answered. */
+  beforeReport: () => Promise<void>;
+  /** Resolves when a report was made. */
+  reported(): Promise<void>;
+  /** What calls end with where control is away. */
+  controlAway(): Error;
   onNode: NodeAnswer;
   /** What permissions say; false unless a test wants it. */
   standsWhenTaken: boolean;
@@ -102,6 +110,11 @@ export async function makeStage(nodeCount = 3, copiesPerShard = 1): Promise<Stag
       missed: [],
     }),
     onRenew: async () => [],
+    beforeReport: async () => {},
+    async reported() {
+      while (stage.reports.length === 0) await delay(5);
+    },
+    controlAway: () => new MiroirError('miroir_control_unavailable', 'Control is away.'),
     onNode: () => ({ status: 202, body: { taskUid: 7, indexUid: 'm', status: 'enqueued' } }),
     context: (overrides = {}) => ({ ...defaults(), ...overrides }),
     async close() {
@@ -125,6 +138,7 @@ export async function makeStage(nodeCount = 3, copiesPerShard = 1): Promise<Stag
     },
     async report(input) {
       stage.reports.push(input);
+      await stage.beforeReport();
       return stage.onReport(input);
     },
   };
