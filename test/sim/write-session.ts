@@ -1,6 +1,5 @@
 /** One client's write in a sidecar: the production session, driven in the made-up world. */
-import type { BeginInput, Effect } from '../../control/state/index.ts';
-import type { Grant } from '../../proto/gen/miroir/write/v1/write.ts';
+import type { Effect } from '../../control/state/index.ts';
 import { isDoubtedBy } from '../../sidecar/writes/answer-first.ts';
 import { newSession, step } from '../../sidecar/writes/session.ts';
 import { LOOK_INTERVAL_MS } from '../../sidecar/writes/session-lease.ts';
@@ -14,9 +13,11 @@ import type {
   SessionReply,
   ShareSpec,
 } from '../../sidecar/writes/session-types.ts';
-import { countTargets, readTargets } from '../../sidecar/writes/targets.ts';
+import { countTargets } from '../../sidecar/writes/targets.ts';
 import { checkAccepted } from './accepted.ts';
-import { type ClientWrite, hasKeys, KEYS, keyOf, shardOfText } from './documents.ts';
+import { beginInput } from './begin-input.ts';
+import { cutShares, type NodeParts } from './cut-shares.ts';
+import type { ClientWrite } from './documents.ts';
 import { loseData } from './nemesis.ts';
 import type { Call } from './network.ts';
 import type { ModelNode, TaskRequest } from './node.ts';
@@ -26,7 +27,6 @@ import type { World } from './world.ts';
 const COPY_TIMEOUT_MS = 2_000;
 /** As the sidecar's client of control tries again. */
 const RETRY_PAUSES_MS = [50, 150, 300, 500];
-const NO_COPY = 0xffff;
 /** Rarely a node is there but not confirmed yet: it is waited for a moment. */
 const CONFIRM_WAIT_MS = 2_000;
 const CONFIRM_LOOK_MS = 20;
@@ -34,12 +34,6 @@ const CONFIRM_LOOK_MS = 20;
 type Untimed<Event> = Event extends unknown ? Omit<Event, 'nowMs'> : never;
 type BeginReplyEffect = Extract<Effect, { kind: 'beginReply' }>['reply'];
 type GrantReply = Extract<BeginReplyEffect, { kind: 'grant' }>;
-
-/** What one node is sent: keys by part. */
-interface NodeParts {
-  readonly parts: readonly (readonly string[])[];
-  readonly shards: readonly number[];
-}
 
 /** The write. */
 export class WriteSession {
@@ -55,7 +49,7 @@ export class WriteSession {
   readonly #calls = new Map<string, Call>();
   #cancelBegin: (() => void) | undefined;
   #grant: GrantReply | undefined;
-  #shares = new Map<string, NodeParts>();
+  #shares: ReadonlyMap<string, NodeParts> = new Map();
   #isEnded = false;
 
   constructor(
@@ -141,7 +135,10 @@ export class WriteSession {
     const call = control.call(
       (ticket, now) => ({
         kind: 'begin',
-        input: this.#input(),
+        input: beginInput(this.write, {
+          sidecarId: this.#sidecarId,
+          requestNumber: this.#requestNumber,
+        }),
         ticket,
         now,
         freshIndexId: this.#world.freshIndexId(),
@@ -199,31 +196,11 @@ export class WriteSession {
   }
 
   #makeShares(grant: GrantReply): ShareSpec[] {
-    const table = readTargets(grant as unknown as Grant);
-    const { write } = this;
-    const keys = hasKeys(write.kind) ? write.keys : KEYS.map(({ text }) => text);
-    const specs: ShareSpec[] = [];
-    for (const [place, nodeId] of table.nodeIds.entries()) {
-      const shards: number[] = [];
-      for (let shard = 0; shard < table.shardCount; shard += 1) {
-        const from = shard * table.copiesPerShard;
-        const slots = table.slots.subarray(from, from + table.copiesPerShard);
-        if (slots.includes(place) && place !== NO_COPY) shards.push(shard);
-      }
-      const own = keys.filter((key) => shards.includes(shardOfText(key, table.shardCount)));
-      const touched = hasKeys(write.kind)
-        ? shards.filter((shard) => own.some((key) => shardOfText(key, table.shardCount) === shard))
-        : shards;
-      if (touched.length === 0) continue;
-      const parts: string[][] = [];
-      const size = hasKeys(write.kind) ? write.partSize : own.length;
-      for (let at = 0; at < own.length; at += size) parts.push(own.slice(at, at + size));
-      if (parts.length === 0) parts.push([]);
+    this.#shares = cutShares(this.write, grant);
+    return [...this.#shares].map(([nodeId, { parts, shards }]) => {
       if (parts.length > 1) this.#world.coverage.hit('send in parts');
-      this.#shares.set(nodeId, { parts, shards: touched });
-      specs.push({ nodeId, partBytes: parts.map(() => 100), shards: touched });
-    }
-    return specs;
+      return { nodeId, partBytes: parts.map(() => 100), shards };
+    });
   }
 
   #send(nodeId: string, part: number, patienceMs: number): void {
@@ -401,32 +378,6 @@ export class WriteSession {
     this.#world.history.reply(this.write, reply.kind === 'accepted' ? reply.seq : null);
     this.#onReply();
   }
-
-  #input(): BeginInput {
-    const { write } = this;
-    const withKeys = hasKeys(write.kind);
-    const isAddition = write.kind === 'documentsReplace' || write.kind === 'documentsUpdate';
-    return {
-      sidecarId: this.#sidecarId,
-      requestNumber: this.#requestNumber,
-      kind: write.kind,
-      indexUid: write.kind === 'indexSwap' ? '' : write.indexUid,
-      keyHashes: withKeys
-        ? Buffer.concat(write.keys.map((key) => keyOf(key).hashBytes))
-        : Buffer.alloc(0),
-      touchesAllShards: write.kind.startsWith('documents') && !withKeys,
-      customMetadata: null,
-      details: null,
-      primaryKey: isAddition ? 'id' : null,
-      isPrimaryKeyExplicit: false,
-      mayCreateIndex: true,
-      failure: null,
-      failureCreatesIndex: false,
-      body: bodyOf(write),
-      documentCount: write.keys.length,
-      skipsCreation: write.skipCreation,
-    };
-  }
 }
 
 const NO_BODY = new Uint8Array(0);
@@ -434,19 +385,4 @@ const NO_BODY = new Uint8Array(0);
 function taskType(write: ClientWrite): string {
   if (write.kind === 'documentsEdit') return 'documentEdition';
   return write.kind.startsWith('documentsDelete') ? 'documentDeletion' : 'documentAdditionOrUpdate';
-}
-
-function bodyOf(write: ClientWrite): unknown {
-  switch (write.kind) {
-    case 'indexSwap':
-      return [{ indexes: [write.indexUid, write.otherUid] }];
-    case 'indexUpdate':
-      return { uid: write.otherUid };
-    case 'indexCreate':
-      return { uid: write.indexUid };
-    case 'settingsUpdate':
-      return { stopWords: [String(write.id)] };
-    default:
-      return null;
-  }
 }

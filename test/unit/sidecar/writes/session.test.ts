@@ -6,99 +6,38 @@
 import * as assert from 'uvu/assert';
 import { newSession, type Session, step } from '../../../../sidecar/writes/session.ts';
 import { LOOK_INTERVAL_MS } from '../../../../sidecar/writes/session-lease.ts';
-import type {
-  PartOutcome,
-  SessionEffect,
-  SessionEvent,
-  SessionReply,
-  ShareSpec,
-} from '../../../../sidecar/writes/session-types.ts';
+import type { SessionEvent } from '../../../../sidecar/writes/session-types.ts';
 import { suite } from '../../../kit/suite.ts';
+import {
+  ACCEPTED,
+  answered,
+  BEGIN,
+  COPY_TIMEOUT_MS,
+  END,
+  fails,
+  granted,
+  type Line,
+  otherKey,
+  play,
+  RENEW,
+  refusedBy,
+  renewed,
+  report,
+  type Scripts,
+  says,
+  send,
+  share,
+  stands,
+  start,
+  tick,
+  UNKNOWN,
+  uid,
+} from './session-script.ts';
 
 const { test, run } = suite('sidecar/writes session');
 
-type Timeless<Event> = Event extends unknown ? Omit<Event, 'nowMs'> : never;
-type Line = readonly [
-  atMs: number,
-  event: Timeless<SessionEvent>,
-  effects: readonly (SessionEffect | string)[],
-];
-
-const COPY_TIMEOUT_MS = 2_000;
-const uid = (value: number): PartOutcome => ({ kind: 'enqueued', uid: value });
-const UNKNOWN: PartOutcome = { kind: 'unknown', reason: 'reset' };
-const refusedBy = (status: number): PartOutcome => ({
-  kind: 'refused',
-  status,
-  body: Buffer.from('no'),
-});
-const share = (nodeId: string, parts = 1, shards: readonly number[] = [0]): ShareSpec => ({
-  nodeId,
-  partBytes: Array.from({ length: parts }, () => 100),
-  shards,
-});
-const start: Timeless<SessionEvent> = { kind: 'start' };
-const tick: Timeless<SessionEvent> = { kind: 'tick' };
-const granted = (...shares: ShareSpec[]): Timeless<SessionEvent> => ({
-  kind: 'begun',
-  outcome: {
-    kind: 'granted',
-    seq: 5,
-    enqueuedAt: 'then',
-    shares,
-    targetCount: shares.length,
-    standsWhenTaken: false,
-  },
-});
-/** A permission that says that the write stands once `targetCount` nodes have taken it. */
-const sure = (targetCount: number, ...shares: ShareSpec[]): Timeless<SessionEvent> => ({
-  kind: 'begun',
-  outcome: {
-    kind: 'granted',
-    seq: 5,
-    enqueuedAt: 'then',
-    shares,
-    targetCount,
-    standsWhenTaken: true,
-  },
-});
-const answered = (nodeId: string, outcome: PartOutcome, part = 0): Timeless<SessionEvent> => ({
-  kind: 'sendAnswered',
-  nodeId,
-  part,
-  outcome,
-  isDoubted: false,
-});
-const doubted = (nodeId: string, outcome: PartOutcome, part = 0): Timeless<SessionEvent> => ({
-  kind: 'sendAnswered',
-  nodeId,
-  part,
-  outcome,
-  isDoubted: true,
-});
-const renewed = (outcome: 'held' | 'lost' | 'unreachable'): Timeless<SessionEvent> => ({
-  kind: 'renewAnswered',
-  outcome,
-});
-const stands: Timeless<SessionEvent> = {
-  kind: 'reportAnswered',
-  outcome: { kind: 'answered', stands: true, refusal: undefined, missed: [] },
-};
-const fails: Timeless<SessionEvent> = {
-  kind: 'reportAnswered',
-  outcome: { kind: 'answered', stands: false, refusal: undefined, missed: [] },
-};
-const send = (nodeId: string, part = 0): SessionEffect => ({ kind: 'send', nodeId, part });
-const says = (reply: SessionReply): SessionEffect => ({ kind: 'reply', reply });
-const ACCEPTED = says({ kind: 'accepted', seq: 5, enqueuedAt: 'then', missed: [] });
-const END: SessionEffect = { kind: 'end' };
-const BEGIN: SessionEffect = { kind: 'begin' };
-const RENEW: SessionEffect = { kind: 'renew', seq: 5 };
-/** A report, told apart by its results: `node.part=outcome`. */
-const report = (text: string): string => `report ${text}`;
-
 /** Scripts by name. Effects that carry bytes or long words are compared in short. */
-const SCRIPTS: Readonly<Record<string, readonly Line[]>> = {
+const SCRIPTS: Scripts = {
   'one node, one part': [
     [0, start, [BEGIN]],
     [3, granted(share('a')), [send('a')]],
@@ -212,74 +151,6 @@ const SCRIPTS: Readonly<Record<string, readonly Line[]>> = {
     [3, granted(share('a')), [send('a')]],
     [4_749, answered('a', uid(1)), [report('a.0=enqueued')]],
     [4_750, stands, [says({ kind: 'abandoned', mayBeIn: true }), END]],
-  ],
-  'answered before the report where nothing is left to be judged': [
-    [0, start, [BEGIN]],
-    [3, sure(2, share('a', 2), share('b')), [send('a'), send('b')]],
-    [5, answered('a', uid(1)), [send('a', 1)]],
-    [6, answered('b', uid(1)), []],
-    [7, answered('a', uid(2), 1), [report('a.0=enqueued a.1=enqueued b.0=enqueued'), ACCEPTED]],
-    [12, stands, [END]],
-  ],
-  'the lease of an answered write is renewed until the report is answered': [
-    [0, start, [BEGIN]],
-    [3, sure(1, share('a')), [send('a')]],
-    [9, answered('a', uid(1)), [report('a.0=enqueued'), ACCEPTED]],
-    [750, tick, []],
-    [1_000, tick, [RENEW]],
-    [1_001, renewed('lost'), []],
-    [1_250, tick, []],
-    [1_300, fails, [END]],
-  ],
-  'control that stays away ends an answered write without a word': [
-    [0, start, [BEGIN]],
-    [3, sure(1, share('a')), [send('a')]],
-    [9, answered('a', uid(1)), [report('a.0=enqueued'), ACCEPTED]],
-    [5_000, tick, []],
-    [9_000, { kind: 'reportAnswered', outcome: { kind: 'unreachable' } }, [END]],
-  ],
-  'not before the report with a node that took nothing': [
-    [0, start, [BEGIN]],
-    [3, sure(2, share('a'), share('b')), [send('a'), send('b')]],
-    [4, answered('a', uid(1)), []],
-    [5, answered('b', UNKNOWN), [report('a.0=enqueued b.0=unknown')]],
-    [6, stands, [ACCEPTED, END]],
-  ],
-  'not before the report with a part that was not taken': [
-    [0, start, [BEGIN]],
-    [3, sure(1, share('a', 2)), [send('a')]],
-    [4, answered('a', uid(1)), [send('a', 1)]],
-    [5, answered('a', refusedBy(503), 1), [report('a.0=enqueued a.1=refused')]],
-    [6, stands, [ACCEPTED, END]],
-  ],
-  'not before the report with a target that was sent nothing': [
-    [0, start, [BEGIN]],
-    [3, sure(2, share('a')), [send('a')]],
-    [4, answered('a', uid(1)), [report('a.0=enqueued')]],
-    [6, stands, [ACCEPTED, END]],
-  ],
-  'not before the report with nothing sent at all': [
-    [0, start, [BEGIN]],
-    [3, sure(0), [report('')]],
-    [6, stands, [ACCEPTED, END]],
-  ],
-  'not before the report with a copy that a newer view takes out': [
-    [0, start, [BEGIN]],
-    [3, sure(1, share('a', 2)), [send('a')]],
-    [4, doubted('a', uid(1)), [send('a', 1)]],
-    [5, answered('a', uid(2), 1), [report('a.0=enqueued a.1=enqueued')]],
-    [6, stands, [ACCEPTED, END]],
-  ],
-  'not before the report when the lease is over by then': [
-    [0, start, [BEGIN]],
-    [3, sure(1, share('a')), [send('a')]],
-    [4_749, tick, [RENEW]],
-    [
-      4_750,
-      answered('a', uid(1)),
-      [report('a.0=enqueued'), says({ kind: 'abandoned', mayBeIn: true })],
-    ],
-    [4_760, stands, [END]],
   ],
   'a lost lease cuts, then reports, and the client need not wait for more': [
     [0, start, [BEGIN]],
@@ -414,16 +285,7 @@ const SCRIPTS: Readonly<Record<string, readonly Line[]>> = {
   ],
 };
 
-for (const [name, lines] of Object.entries(SCRIPTS)) {
-  test(name, () => {
-    const session = newSession({ copyTimeoutMs: COPY_TIMEOUT_MS });
-    for (const [nowMs, event, wanted] of lines) {
-      const effects = step(session, { ...event, nowMs } as SessionEvent);
-      assert.equal(shorten(effects, wanted), wanted, `${name}, at ${nowMs} ms`);
-    }
-    assert.is(session.phase, 'ended');
-  });
-}
+play(test, SCRIPTS);
 
 test('nobody is faster than the only copy: it is waited for a minute and a second per megabyte', () => {
   const session = newSession({ copyTimeoutMs: COPY_TIMEOUT_MS });
@@ -443,33 +305,6 @@ function firstCut(session: Session): number {
     }
   }
   return -1;
-}
-
-function otherKey(primaryKey: string): Timeless<SessionEvent> {
-  return { kind: 'begun', outcome: { kind: 'otherPrimaryKey', primaryKey } };
-}
-
-/** Effects in the words of the script, where it uses words. */
-function shorten(
-  effects: readonly SessionEffect[],
-  wanted: readonly (SessionEffect | string)[],
-): readonly (SessionEffect | string)[] {
-  if (wanted.length === 1 && String(wanted[0]).startsWith('sends')) {
-    return [
-      `sends ${effects.map((effect) => (effect.kind === 'send' ? effect.nodeId : '?')).join(' ')}`,
-    ];
-  }
-  return effects.map((effect, at) => (typeof wanted[at] === 'string' ? inWords(effect) : effect));
-}
-
-function inWords(effect: SessionEffect): string {
-  if (effect.kind === 'cut') return `cut ${effect.nodeId}`;
-  if (effect.kind === 'reply') return `reply ${effect.reply.kind}`;
-  if (effect.kind !== 'report') return effect.kind;
-  const results = effect.results.map(
-    ({ nodeId, part, outcome }) => `${nodeId}.${part}=${outcome.kind}`,
-  );
-  return report(results.join(' '));
 }
 
 run();
