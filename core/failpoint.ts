@@ -24,7 +24,7 @@ export const FAILPOINTS = [
   'sidecar.after-first-send',
   // Every node answered or was cut off; control has not heard of it.
   'sidecar.before-report',
-  // Control said what came of the write; the client has not heard of it.
+  // Control said what came of the write; the client has not heard of it, unless it was answered before.
   'sidecar.after-report',
   // Of every batch that changes the state.
   'control.before-commit',
