@@ -2,8 +2,9 @@
  * What must be true when a client is told 202 (rule 9 of docs/protocol.md), by what the made-up nodes hold and
  * what sidecars really see, not by what control believes.
  */
-import { shrunkAt } from '../../control/copies/confirmed.ts';
+
 import { copyKey } from '../../control/copies/index.ts';
+import { shrunkAt } from '../../control/copies/shrunk.ts';
 import type { Effect, Intent } from '../../control/state/index.ts';
 import { shortOfCopies } from './rules.ts';
 import type { World } from './world.ts';

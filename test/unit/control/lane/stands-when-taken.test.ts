@@ -54,14 +54,14 @@ test('not while a copy is anything but in sync', () => {
 test('a copy that is about to go misses nothing', () => {
   const { hand, become, begin } = world();
   become('leaving');
-  hand.state.shrunk.clear();
+  hand.state.views.shrunk.clear();
   assert.is(isPromised(begin()), true);
 });
 
 test('not with fewer copies than are needed', () => {
   const { hand, become, begin } = world({ minCopies: 3 });
   become('leaving');
-  hand.state.shrunk.clear();
+  hand.state.views.shrunk.clear();
   assert.is(isPromised(begin()), false);
 });
 
