@@ -6,9 +6,10 @@ import type { Tree } from '../../stories/lossless.ts';
 import { isObj, type Json, type Obj } from '../json.ts';
 import { splitList } from '../requests/request.ts';
 import type { Arena } from '../run.ts';
-import { type Candidate, faultOf, isSameList, sortedText } from './arrangement.ts';
+import { type Candidate, faultOf, isSameList } from './arrangement.ts';
 import type { Evidence } from './evidence.ts';
 import type { Case } from './judge.ts';
+import { sortGroups } from './sort-groups.ts';
 import { listAt, omit } from './sub-case.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -87,15 +88,20 @@ async function candidatesOf(
   const documents = listAt(plain.tree, 'results');
   const values = listAt(marked.tree, 'results');
   if (plain.status !== 200 || documents.length !== values.length) return undefined;
+  const sort = Array.isArray(params['sort']) ? params['sort'].map(String) : [];
+  const groups = sortGroups(
+    documents.map((hit, at) => ({ hit, values: sortValuesOf(values[at]) })),
+    sort,
+  );
   return documents.map((hit, at): Candidate => {
-    return { hit, rank: sortValuesOf(values[at]), distinct: [] };
+    return { hit, rank: groups[at] as string, distinct: [] };
   });
 }
 
-function sortValuesOf(document: Tree | undefined): string {
+function sortValuesOf(document: Tree | undefined): readonly Tree[] {
   const mark = document instanceof Map ? document.get('_federation') : undefined;
   const values = mark instanceof Map ? mark.get('weightedScoreValues') : undefined;
-  return values === undefined ? '' : sortedText(values);
+  return Array.isArray(values) ? values : [];
 }
 
 /** Parameters in the form of the POST. */

@@ -10,6 +10,7 @@ import { type Candidate, faultOf } from '../../fuzz/verdict/arrangement.ts';
 import { explainFacet } from '../../fuzz/verdict/facets.ts';
 import { valuesAt } from '../../fuzz/verdict/hits.ts';
 import { compareDetails } from '../../fuzz/verdict/own-order.ts';
+import { sortGroups } from '../../fuzz/verdict/sort-groups.ts';
 import { windowOf } from '../../fuzz/verdict/sub-case.ts';
 import { worst } from '../../fuzz/verdict/verdict.ts';
 import { suite } from '../../kit/suite.ts';
@@ -23,6 +24,18 @@ function candidates(...lines: string[]): Candidate[] {
     const [hit = '', rank = '', distinct] = line.split(' ');
     return { hit, rank, distinct: distinct === undefined ? [] : distinct.split(',') };
   });
+}
+
+/** Documents as `[_geo, values of the sort]`, in JSON. */
+function groupsOf(
+  sort: string[],
+  ...documents: readonly (readonly [string, ...string[]])[]
+): string {
+  const list = documents.map(([geo, ...values]) => ({
+    hit: parseTree(`{"_geo":${geo}}`),
+    values: values.map(parseTree),
+  }));
+  return sortGroups(list, sort).join(' ');
 }
 
 const plain = candidates('a 1', 'b 1', 'c 1', 'd 2', 'e 2');
@@ -203,5 +216,41 @@ verdicts.test('numbers are compared by text, volatile values only outside of doc
   assert.is(differ(order[0] as string, order[1] as string), 1);
   assert.is(differ('{"hits":[]}', '{"hits":[],"_miroir_x":1}'), 2);
 });
+
+verdicts.test('lists sorted by texts tie where a node files the texts alike', () => {
+  const value = (text: string) => `{"sort":{"asc":true,"value":${JSON.stringify(text)}}}`;
+  const long = 'z'.repeat(470);
+  const by = (...texts: string[]) =>
+    groupsOf(['t:asc'], ...texts.map((text) => ['null', value(text)] as const));
+  assert.is(by('Ab', ' ab', 'ac', `${long}1`, `${long}2`), '0 0 1 2 2');
+  assert.is(by('5', '6'), '0 1');
+});
+
+verdicts.test(
+  'lists sorted by distance tie within a metre of the first, where a later rule says so',
+  () => {
+    const at = (metres: number | null, text = 'x'): [string, string] => [
+      `{"geoSort":{"asc":true,"distance":${metres}}}`,
+      `{"sort":{"asc":true,"value":"${text}"}}`,
+    ];
+    const sort = ['_geoPoint(-33.9, 2.3522):asc', 't:asc'];
+    const groups = groupsOf(
+      sort,
+      ['null', ...at(10)],
+      ['null', ...at(10.9)],
+      ['null', ...at(10.5, 'y')],
+      ['null', ...at(11.2)],
+      ['null', ...at(null)],
+    );
+    assert.is(groups, '0 0 1 2 3');
+    const texts = groupsOf(
+      sort,
+      ['{"lat":-33.8688,"lng":151.2093}', ...at(11_809_102.506)],
+      ['{"lat":"-33.8688","lng":"151.2093"}', ...at(null)],
+      ['{"lat":"-33.8","lng":"151.2093"}', ...at(null)],
+    );
+    assert.is(texts, '0 0 1');
+  },
+);
 
 verdicts.run();
