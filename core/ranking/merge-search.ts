@@ -209,13 +209,16 @@ class SearchMerge {
 
   /**
    * The answers whose counts hold. With a threshold a full page was filled before the engine came to
-   * what lies below it, so nothing was taken off.
+   * what lies below it, so nothing was taken off; of a hybrid search what either half let in counts.
    */
   #countedAnswers(ranked: Ranked): readonly SearchAnswer[] {
-    if (!this.#plan.hasThreshold || this.#window.isPaged || !ranked.isFull) return ranked.from;
+    if (!this.#plan.hasThreshold) return ranked.from;
     const isSplit = this.#plan.semanticRatio !== undefined;
-    const open = this.#answers(isSplit ? 'universe' : 'no-threshold');
-    return open.length > 0 ? open : ranked.from;
+    const isExhaustive = this.#window.isPaged || !ranked.isFull;
+    if (isExhaustive && ranked.from !== this.#answers('semantic')) return ranked.from;
+    const purpose = isExhaustive ? 'union' : isSplit ? 'universe' : 'no-threshold';
+    const counted = this.#answers(purpose);
+    return counted.length > 0 ? counted : ranked.from;
   }
 
   #total(ranked: Ranked, counted: readonly SearchAnswer[]): number {

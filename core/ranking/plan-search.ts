@@ -140,19 +140,28 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
     const hitsPerPage = readHitsTotalMax(index.settings);
     requests.push({ purpose: 'distinct-list', body: { ...list, page: 1, hitsPerPage } });
   }
-  if (shape.hasThreshold && !window.isPaged) {
+  if (!shape.hasThreshold) return requests;
+  const facets = wantsFacets ? { facets: body['facets'], ...facetLists(body, index.settings) } : {};
+  if (isSplit) {
+    const hybrid = { ...(body['hybrid'] as JsonObject), semanticRatio: NEVER_KEYWORDS_ALONE };
+    requests.push({
+      purpose: 'union',
+      body: { ...base, ...facets, hybrid, page: 1, hitsPerPage: 1 },
+    });
+  }
+  if (!window.isPaged) {
     const { rankingScoreThreshold: _threshold, ...open } = base;
     if (shape.semanticRatio !== undefined) {
       open['hybrid'] = { ...(body['hybrid'] as JsonObject), semanticRatio: 1 };
     }
-    const facets = wantsFacets
-      ? { facets: body['facets'], ...facetLists(body, index.settings) }
-      : {};
     const purpose = shape.semanticRatio === undefined ? 'no-threshold' : 'universe';
     requests.push({ purpose, body: { ...open, ...facets, limit: 0 } });
   }
   return requests;
 }
+
+/** A share at which no node finds its keyword hits good enough to leave the other half out. */
+const NEVER_KEYWORDS_ALONE = 0.999;
 
 function mainBody(body: JsonObject, index: RankedIndex, shape: PlanShape): Record<string, unknown> {
   const { window, projection, distinct, semanticRatio } = shape;

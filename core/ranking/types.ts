@@ -43,6 +43,8 @@ export type SearchPurpose =
   | 'no-threshold'
   /** As `no-threshold`, for the semantic half of a hybrid search. */
   | 'universe'
+  /** Both halves of a hybrid search together under a threshold: whatever either of them lets in. */
+  | 'union'
   /** As `distinct-values`, for the semantic half of a hybrid search. */
   | 'universe-values'
   /** The two halves of a hybrid search. */

@@ -31,6 +31,8 @@ function answer(hits: readonly object[], more: object = {}): Buffer {
 interface Merged {
   readonly hits: { readonly id: number; readonly _rankingScoreDetails?: object }[];
   readonly semanticHitCount?: number;
+  readonly estimatedTotalHits?: number;
+  readonly totalHits?: number;
 }
 
 function merge(body: object, answers: readonly [SearchPurpose, readonly Buffer[]][]): Merged {
@@ -86,6 +88,33 @@ test('the halves of a hybrid search: each document once, the vector first among 
   ]);
   assert.equal(ids(merged), [2, 3, 1, 4]);
   assert.is(merged.semanticHitCount, 3);
+});
+
+test('under a threshold a hybrid search counts what either half lets in', () => {
+  const half = (id: number, score: number) =>
+    hit(id, [['words', { matchingWords: 1, maxMatchingWords: 1, score }]], {
+      _rankingScore: score,
+    });
+  const body = {
+    q: 'x',
+    vector: [1],
+    hybrid: { embedder: 'v', semanticRatio: 0.5 },
+    rankingScoreThreshold: 0.5,
+  };
+  const counted = (totals: object) => [answer([], totals), answer([], totals)];
+  const answersOf = (totals: object): [SearchPurpose, Buffer[]][] => [
+    ['keyword', [answer([half(1, 0.6)]), answer([])]],
+    ['semantic', [answer([half(2, 0.6)]), answer([half(3, 0.6)])]],
+    ['union', counted(totals)],
+  ];
+  const listed = merge(body, answersOf({ estimatedTotalHits: 2 }));
+  assert.is(listed.estimatedTotalHits, 4);
+  assert.is(merge({ ...body, page: 1 }, answersOf({ totalHits: 3 })).totalHits, 6);
+  const plan = planSearch({ body: { ...body, page: 2 }, index: INDEX });
+  const union = plan.requests.find(({ purpose }) => purpose === 'union')?.body;
+  // Nodes must not leave the semantic half out because their own keyword hits are good.
+  assert.equal(union?.['hybrid'], { embedder: 'v', semanticRatio: 0.999 });
+  assert.is(union?.['rankingScoreThreshold'], 0.5);
 });
 
 run();
