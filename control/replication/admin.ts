@@ -21,6 +21,8 @@ export interface ReplicaAdminOptions {
   /** Name in the configuration. */
   readonly engine: string;
   readonly steadyMs: () => number;
+  /** Feature level that another replica's program supports; 0 while it is not connected. */
+  readonly peerLevel: (id: string) => number;
 }
 
 /** The replicas, for operators. */
@@ -62,17 +64,35 @@ export function replicaAdmin(options: ReplicaAdminOptions): ReplicaAdmin {
       const record = leadingRecord(driver);
       const others = record.isr.map(({ id }) => id).filter((id) => id !== record.leader);
       if (others.length === 0) throw new ReplicaRefusal('No other replica is in-sync.');
-      if (toId !== '' && (others.length > 1 || others[0] !== toId)) {
+      if (toId !== '' && !others.includes(toId)) {
+        throw new ReplicaRefusal(`${toId} is not in-sync, or leads already.`);
+      }
+      const steps = [`${record.leader} finishes what it began and lets go.`];
+      if (toId !== '') steps.push(`${toId} leads; if it does not come forward, another one does.`);
+      if (dryRun) return { plan: planOf(steps), leaderId: '' };
+      await driver.resign(toId === '' ? undefined : toId);
+      const leaderId = await successor(driver, record.epoch);
+      const isOther = toId !== '' && leaderId !== toId;
+      const warnings = isOther ? [`${toId} did not come forward in time.`] : [];
+      return { plan: { steps, warnings }, leaderId };
+    },
+    raiseFeatureLevel: async ({ level, dryRun }) => {
+      const record = leadingRecord(driver);
+      const highest = highestLevel(options, record);
+      const wanted = level === 0 ? Math.max(highest, 1) : level;
+      const { featureLevel: known } = record;
+      if (wanted < known) throw new ReplicaRefusal(`It is ${known}, and never falls.`);
+      if (wanted > highest) {
         throw new ReplicaRefusal(
-          others.includes(toId)
-            ? `Which of ${others.join(', ')} leads next cannot be chosen; leave it open.`
-            : `${toId} is not in-sync, or leads already.`,
+          `Not every replica supports ${wanted}: ${levelWords(options, record)}.`,
         );
       }
-      const plan = planOf([`${record.leader} finishes what it began and lets go.`]);
-      if (dryRun) return { plan, leaderId: '' };
-      await driver.resign();
-      return { plan, leaderId: await successor(driver, record.epoch) };
+      const isThere = wanted === known;
+      const steps = isThere ? [] : [`The feature level rises from ${known} to ${wanted}.`];
+      const warnings = isThere ? [] : ['Programs that do not know it cannot be run here any more.'];
+      const plan = { steps, warnings };
+      if (!dryRun && !isThere) await change(driver, record.members, wanted);
+      return { plan, featureLevel: dryRun ? known : wanted };
     },
     forceLeader: async ({ dryRun }) => {
       const record = driver.record;
@@ -89,12 +109,14 @@ export function replicaAdmin(options: ReplicaAdminOptions): ReplicaAdmin {
   };
 }
 
-function listReplicas({ driver, engine, steadyMs }: ReplicaAdminOptions): ListReplicasResponse {
+function listReplicas(options: ReplicaAdminOptions): ListReplicasResponse {
+  const { driver, engine, steadyMs } = options;
   const { record, state } = driver;
   return {
-    replicas: (record?.members ?? []).map((member) =>
-      statusOf(member, { record, state, steadyMs }),
-    ),
+    replicas: (record?.members ?? []).map((member) => ({
+      ...statusOf(member, { record, state, steadyMs }),
+      featureLevel: levelOf(options, member.id),
+    })),
     epoch: BigInt(record?.epoch ?? 0),
     minInSync: record?.minIsr ?? 0,
     engine,
@@ -109,7 +131,7 @@ function statusOf(
     readonly state: Readonly<CoreState>;
     readonly steadyMs: () => number;
   },
-): ReplicaStatus {
+): Omit<ReplicaStatus, 'featureLevel'> {
   const { record, state } = of;
   const { last } = state.log;
   const isOwn = member.id === state.options.id;
@@ -166,8 +188,29 @@ function leadingRecord(driver: Driver): EngineRecord {
   return record;
 }
 
-async function change(driver: Driver, members: readonly EngineMember[]): Promise<void> {
-  const { minIsr, featureLevel } = leadingRecord(driver);
+/** What every member supports; 0 if one is not heard. */
+function highestLevel(options: ReplicaAdminOptions, { members }: EngineRecord): number {
+  return Math.min(...members.map(({ id }) => levelOf(options, id)));
+}
+
+function levelWords(options: ReplicaAdminOptions, { members }: EngineRecord): string {
+  const words = members.map(({ id }) => `${id} ${levelOf(options, id) || 'is not heard'}`);
+  return words.join(', ');
+}
+
+/** Level that the program of a replica supports; 0 if it is not connected. */
+function levelOf({ driver, peerLevel }: ReplicaAdminOptions, id: string): number {
+  const own = driver.state.options;
+  return id === own.id ? own.featureLevel : peerLevel(id);
+}
+
+async function change(
+  driver: Driver,
+  members: readonly EngineMember[],
+  level?: number,
+): Promise<void> {
+  const { minIsr, featureLevel: known } = leadingRecord(driver);
+  const featureLevel = level ?? known;
   const outcome = await driver.changeMembers({ members, minIsr, featureLevel });
   if (outcome === 'done') return;
   throw new ReplicaRefusal(

@@ -174,15 +174,15 @@ export class Driver {
     });
   }
 
-  /** Resolves when this replica leads no more and the record says so. */
-  resign(): Promise<void> {
+  /** Resolves when this replica leads no more and the record says so. `successor` may try first. */
+  resign(successor?: string): Promise<void> {
     return new Promise((resolve) => {
       if (this.#isClosed) {
         resolve();
         return;
       }
       this.#resigned.push(resolve);
-      this.dispatch({ kind: 'resign' });
+      this.dispatch({ kind: 'resign', ...(successor === undefined ? {} : { successor }) });
     });
   }
 

@@ -38,6 +38,8 @@ export interface EngineRecord {
   readonly leaderAddress: string;
   /** Who led last and handed over: it leaves the in-sync set when another one takes over. */
   readonly resigned?: string;
+  /** Who shall lead next, named by who handed over: others let it go first for a bounded time. */
+  readonly successor?: string;
   /** Replicas that hold every committed entry: only they may become leader. */
   readonly isr: readonly EngineIsrMember[];
   readonly members: readonly EngineMember[];

@@ -111,7 +111,10 @@ export class Life {
     });
     const steadyMs = () => performance.now();
     const { engine } = config.control;
-    const admin = replicaAdmin({ driver: this.#driver, engine, steadyMs });
+    const admin = replicaAdmin({
+      ...{ driver: this.#driver, engine, steadyMs },
+      peerLevel: (id) => this.#peers.levelOf(id),
+    });
     this.#leadership = new Leadership({
       ...options,
       driver: this.#driver,
@@ -157,12 +160,15 @@ export class Life {
    */
   hasSeen(epoch: number, index: number): boolean {
     const own = this.#driver.committed;
-    if (!this.#leadership.isOn) return true;
-    if (epoch < Number(own.epoch) || (epoch === Number(own.epoch) && index <= Number(own.index))) {
-      return true;
-    }
-    const { clusterId, sinceEpoch } = readIdentity(this.#options.store);
+    if (!this.#leadership.isOn || index === 0) return true;
+    if (epoch === Number(own.epoch) && index <= Number(own.index)) return true;
+    const { store } = this.#options;
+    const { clusterId, sinceEpoch } = readIdentity(store);
     if (epoch < sinceEpoch) return true;
+    // What earlier leaders showed stands in the log under their epoch, or before its beginning.
+    const isEarlier = epoch < Number(own.epoch) && index <= Number(own.index);
+    const place = isEarlier ? store.placeAt(BigInt(index)) : undefined;
+    if (isEarlier && (place === undefined || Number(place.epoch) === epoch)) return true;
     this.#driver.dispatch({ kind: 'witnessed', position: { clusterId, epoch, index } });
     return false;
   }
@@ -259,8 +265,8 @@ export class Life {
   }
 
   /** Where enough replicas are in-sync, as many must be as the leader's configuration says. */
-  #keepMinimum({ minIsr, isr, members }: EngineRecord): void {
-    const { minIsr: wanted, featureLevel } = this.#driver.state.options;
+  #keepMinimum({ minIsr, isr, members, featureLevel }: EngineRecord): void {
+    const { minIsr: wanted } = this.#driver.state.options;
     if (!this.#leadership.isOn || minIsr === wanted || isr.length < wanted) return;
     void this.#driver.changeMembers({ members, minIsr: wanted, featureLevel });
   }

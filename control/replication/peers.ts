@@ -21,6 +21,7 @@ export interface PeersOptions {
 export class Peers {
   readonly #options: PeersOptions;
   readonly #links = new Map<string, PeerLink>();
+  readonly #levels = new Map<string, number>();
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -34,6 +35,11 @@ export class Peers {
   /** Where it listens. */
   addressOf(id: string): string | undefined {
     return this.#links.get(id)?.address;
+  }
+
+  /** Feature level that its program supports; 0 while it is not connected. */
+  levelOf(id: string): number {
+    return this.#links.get(id)?.isUp === true ? (this.#levels.get(id) ?? 0) : 0;
   }
 
   /** From now on these replicas are spoken to. */
@@ -65,10 +71,11 @@ export class Peers {
       address,
       credentials: credentials(),
       hello,
-      objection: (other) =>
-        other.replicaId === id
-          ? objection(other)
-          : `${address} is replica ${other.replicaId}, not ${id}`,
+      objection: (other) => {
+        if (other.replicaId !== id) return `${address} is replica ${other.replicaId}, not ${id}`;
+        this.#levels.set(id, other.featureLevel);
+        return objection(other);
+      },
       onReset: () => onReset(id),
       onRefused: (words) => onRefused(id, words),
       random,

@@ -12,6 +12,7 @@ import {
   emptyFolder,
   type FreeSpace,
   installSnapshot,
+  type LogBounds,
   noteCleanStop,
   Store,
 } from '../store/index.ts';
@@ -28,6 +29,8 @@ export interface ReplicaOptions {
   readonly folder: DataDir;
   readonly engine: Engine;
   readonly space: FreeSpace;
+  /** How much of the log is kept; see StoreOptions. */
+  readonly logBounds?: LogBounds;
   /** The process must end. */
   readonly onBroken: (error: unknown) => void;
 }
@@ -102,8 +105,9 @@ export class Replica {
   };
 
   #openStore(): Store {
-    const { folder, onBroken } = this.#options;
+    const { folder, onBroken, logBounds } = this.#options;
     return new Store({
+      ...(logBounds === undefined ? {} : { logBounds }),
       folder: folder.path,
       nowSeconds: Date.now() / 1_000,
       freshId,

@@ -44,6 +44,7 @@ export function coreOptions(
       silentMs: 2_500,
       askMs: 300,
       flushMs: 400,
+      yieldMs: 1_000,
       applyIdleMs: 20,
     },
     bounds: {

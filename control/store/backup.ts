@@ -47,6 +47,12 @@ export async function writeBackup(
   }
 }
 
+/**
+ * Key under which replicas note since when this life of the cluster counts what callers have seen. What is
+ * restored begins another.
+ */
+export const LIFE_KEY = 'r';
+
 /** Reads a backup to its end and says what it is. Throws UnusableSnapshot. */
 export async function verifyBackup(file: string): Promise<SnapshotHeader> {
   let found: SnapshotHeader | undefined;
@@ -81,7 +87,7 @@ export async function restoreBackup(options: {
     if (readdirSync(folder).some((name) => name !== LOCK_NAME)) {
       throw new UnusableStore(`data folder ${folder} is not empty`);
     }
-    return await installSnapshot(piecesOf(file), { folder, ...rest });
+    return await installSnapshot(piecesOf(file), { folder, leftOutKey: LIFE_KEY, ...rest });
   } catch (error) {
     if (!(error instanceof UnusableSnapshot)) throw error;
     throw new UnusableSnapshot(`${basename(file)}: ${error.message}`, { cause: error });

@@ -28,6 +28,8 @@ export interface InstallOptions {
   readonly clusterId?: string;
   /** The replica's own fence, which must not be forgotten. */
   readonly fence?: bigint;
+  /** A key whose value is not taken over. */
+  readonly leftOutKey?: string;
 }
 
 /** Puts a snapshot in place under a new store id. Throws UnusableSnapshot, and then nothing has changed. */
@@ -84,6 +86,7 @@ async function fill(
       ({ header } = part);
       refuseForeign(header, options.clusterId);
     } else if (part.kind === 'value') {
+      if (part.key === options.leftOutKey) continue;
       batch.push(part);
       batchBytes += part.value.length;
       if (batchBytes < BATCH_BYTES) continue;

@@ -5,8 +5,14 @@ import type { Environment, ReadTransaction } from './environment.ts';
 import { readHead } from './log-entry.ts';
 import type { LogPlace, Meta } from './meta.ts';
 
-const LOG_ENTRIES_MAX = 100_000n;
-const LOG_BYTES_MAX = 64 * 1024 * 1024;
+/** How much of the log is kept: an entry beyond either bound goes. */
+export interface LogBounds {
+  readonly entries: bigint;
+  readonly bytes: number;
+}
+
+/** Who is further behind is sent a snapshot. */
+export const LOG_BOUNDS: LogBounds = { entries: 100_000n, bytes: 64 * 1024 * 1024 };
 /** Entries that one commit may take off the log's beginning. */
 const TRIM_MAX = 64n;
 
@@ -72,13 +78,18 @@ export function readEntries(
 export function trimmedBase(
   log: Environment['log'],
   meta: Meta,
-  next: { readonly bytes: number; readonly lastIndex: bigint; readonly keepFrom: bigint },
+  next: {
+    readonly bytes: number;
+    readonly lastIndex: bigint;
+    readonly keepFrom: bigint;
+    readonly bounds: LogBounds;
+  },
 ): { readonly base: LogPlace; readonly bytes: number } {
   let { base } = meta;
   let { bytes } = next;
   for (let count = 0n; count < TRIM_MAX; count += 1n) {
     const index = base.index + 1n;
-    const isLong = next.lastIndex - base.index > LOG_ENTRIES_MAX || bytes > LOG_BYTES_MAX;
+    const isLong = next.lastIndex - base.index > next.bounds.entries || bytes > next.bounds.bytes;
     if (!isLong || index >= next.keepFrom) break;
     const entry = readEntry(log, index);
     const { epoch, chain } = readHead(entry);

@@ -22,6 +22,8 @@ import {
 } from './environment.ts';
 import {
   type IndexedEntry,
+  LOG_BOUNDS,
+  type LogBounds,
   placeAt,
   readEntries,
   readEntry,
@@ -58,6 +60,8 @@ export interface StoreOptions {
   readonly nowSeconds: number;
   /** A random id in lowercase hex, for a copy of the data that has none yet. */
   readonly freshId: () => string;
+  /** How much of the log is kept. Default: 100,000 entries, 64 MiB. */
+  readonly logBounds?: LogBounds;
   /** Called once, at the first error that leaves memory and disk apart. Must end the process. */
   readonly onPoisoned: (error: unknown) => void;
 }
@@ -85,6 +89,7 @@ export class Store {
   readonly epoch: bigint;
   readonly #environment: Environment;
   readonly #onPoisoned: (error: unknown) => void;
+  readonly #logBounds: LogBounds;
   #meta: Meta;
   #isPoisoned = false;
   #isWriting = false;
@@ -92,6 +97,7 @@ export class Store {
   /** Opens or creates. Throws UnusableStore or DamagedValue. */
   constructor(options: StoreOptions) {
     this.#onPoisoned = options.onPoisoned;
+    this.#logBounds = options.logBounds ?? LOG_BOUNDS;
     removeOtherEnvironments(options.folder);
     this.#environment = openEnvironment(environmentFolder(options.folder));
     migrate(this.#environment, options.freshId);
@@ -220,6 +226,7 @@ export class Store {
       bytes: tail.logBytes + entries.reduce((sum, bytes) => sum + bytes.length, 0),
       lastIndex: last.index,
       keepFrom: min(tail.last.index, applied) + 1n,
+      bounds: this.#logBounds,
     });
     const changes = this.#changesBetween(tail.last.index, entries, applied);
     const write = (): void => {

@@ -107,6 +107,7 @@ function makeParts(options: AdminApiOptions, figures: Figures): ServiceParts {
     healthOf: options.healthOf,
     isStorageFull: options.isStorageFull,
     replicas: () => replicas.list().replicas,
+    featureLevel: () => replicas.list().featureLevel,
     replicaFindings: () => replicas.findings(),
     position: () => store.position,
     steadyMs,

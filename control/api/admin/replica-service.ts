@@ -9,6 +9,8 @@ import type {
   HandoverRequest,
   HandoverResponse,
   ListReplicasResponse,
+  RaiseFeatureLevelRequest,
+  RaiseFeatureLevelResponse,
   RemoveReplicaRequest,
   RemoveReplicaResponse,
   ReplicaServiceServer,
@@ -27,6 +29,9 @@ export interface ReplicaAdmin {
   add(request: AddReplicaRequest): Promise<Plan>;
   remove(request: RemoveReplicaRequest): Promise<Plan>;
   handover(request: HandoverRequest): Promise<{ readonly plan: Plan; readonly leaderId: string }>;
+  raiseFeatureLevel(
+    request: RaiseFeatureLevelRequest,
+  ): Promise<{ readonly plan: Plan; readonly featureLevel: number }>;
   forceLeader(
     request: ForceLeaderRequest,
   ): Promise<{ readonly plan: Plan; readonly epoch: bigint }>;
@@ -71,6 +76,16 @@ export function replicaHandlers(parts: ServiceParts): Partial<ReplicaServiceServ
         await guarded(replicas.handover({ ...request, dryRun: true }));
         await parts.changes.make({ kind: 'note', outcome: 'ok' }, audit);
         return guarded(replicas.handover(request));
+      },
+    }),
+    raiseFeatureLevel: changing<RaiseFeatureLevelRequest, RaiseFeatureLevelResponse>(parts, {
+      action: 'RaiseFeatureLevel',
+      target: ({ level }) => (level === 0 ? '' : String(level)),
+      plan: (request) => guarded(replicas.raiseFeatureLevel(request)),
+      run: async (request, _context, audit) => {
+        const done = await guarded(replicas.raiseFeatureLevel(request));
+        await parts.changes.make({ kind: 'note', outcome: 'ok' }, audit);
+        return done;
       },
     }),
     forceLeader: changing<ForceLeaderRequest, ForceLeaderResponse>(parts, {

@@ -27,6 +27,7 @@ export function soleReplica(of: {
           lagEntryCount: 0n,
           silentMs: 0n,
           storeId: of.storeId(),
+          featureLevel: 0,
         },
       ],
       epoch: of.position().epoch,
@@ -38,6 +39,7 @@ export function soleReplica(of: {
     add: refuse,
     remove: refuse,
     handover: refuse,
+    raiseFeatureLevel: refuse,
     forceLeader: refuse,
   };
 }

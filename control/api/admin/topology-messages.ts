@@ -19,6 +19,8 @@ export interface TopologySources extends NodeSources {
   readonly figures: Figures;
   readonly isStorageFull: () => boolean;
   readonly replicas: () => ReplicaStatus[];
+  /** Of all of them. */
+  readonly featureLevel: () => number;
   readonly replicaFindings: () => readonly Finding[];
   readonly position: () => LogPosition;
   readonly steadyMs: () => number;
@@ -51,6 +53,7 @@ export function toTopology(sources: TopologySources): Topology {
     miroirVersion: sources.version,
     replicationFactor: state.placement.replicationFactor,
     activeJobCount: activeJobCount(state),
+    featureLevel: sources.featureLevel(),
   };
 }
 
@@ -84,11 +87,13 @@ export function changeBetween(before: Topology, now: Topology): TopologyChange |
   const isVerdictNew = !isSame(before.verdict, now.verdict, Verdict);
   const isActiveNew = before.activeJobCount !== now.activeJobCount;
   const isVersionNew = before.meilisearchVersion !== now.meilisearchVersion;
+  const isLevelNew = before.featureLevel !== now.featureLevel;
   const isChanged =
     nodes.changed.length + nodes.gone.length + indexes.changed.length + indexes.gone.length > 0 ||
     groups.length + replicas.length > 0 ||
     isVerdictNew ||
     isActiveNew ||
+    isLevelNew ||
     isVersionNew;
   if (!isChanged) return undefined;
   return {
@@ -102,6 +107,7 @@ export function changeBetween(before: Topology, now: Topology): TopologyChange |
     replicas,
     ...(indexes.changed.length + indexes.gone.length > 0 ? { copies: now.copies } : {}),
     ...(isActiveNew ? { activeJobCount: now.activeJobCount } : {}),
+    ...(isLevelNew ? { featureLevel: now.featureLevel } : {}),
     ...(isVersionNew ? { meilisearchVersion: now.meilisearchVersion } : {}),
   };
 }

@@ -23,6 +23,7 @@ interface ActFlags {
   readonly yes?: boolean;
   readonly role?: 'learner' | 'witness';
   readonly acceptLoss?: boolean;
+  readonly to?: string;
 }
 
 /** Adds the commands. */
@@ -38,8 +39,9 @@ export function addControl(program: Command, run: Runner): void {
   control
     .command('handover [id]')
     .description('Let another replica lead: that one, or any that is in sync.')
+    .option('--to <id>', 'the same as [id]')
     .addOption(dryRunOption())
-    .action(run<ActFlags>((cli, flags, [id]) => handOver(cli, id ?? '', flags)));
+    .action(run<ActFlags>((cli, flags, [id]) => handOver(cli, id ?? flags.to ?? '', flags)));
   control
     .command('add <id> <address>')
     .description('Add a replica. It is filled first, and counts once it has everything.')
@@ -57,6 +59,14 @@ export function addControl(program: Command, run: Runner): void {
     .addOption(dryRunOption())
     .addOption(yesOption())
     .action(run<ActFlags>((cli, flags, [id]) => removeReplica(cli, id ?? '', flags)));
+  control
+    .command('raise-level [level]')
+    .description(
+      'Raise the feature level, once every replica runs a program that supports it: to this one, or as far as goes. It never falls.',
+    )
+    .addOption(dryRunOption())
+    .addOption(yesOption())
+    .action(run<ActFlags>((cli, flags, [level]) => raiseLevel(cli, level ?? '0', flags)));
   control
     .command('force-leader')
     .description(
@@ -105,13 +115,20 @@ async function lookAtMembers(cli: Cli): Promise<Look> {
             { header: 'HEARD', text: heardOf },
             { header: 'ADDRESS', text: ({ address }) => address },
             { header: 'LOG', text: ({ position }) => logOf(position), isWide: true },
+            {
+              header: 'LEVEL',
+              text: ({ featureLevel: level }) => (level === 0 ? '' : String(level)),
+              isNumber: true,
+              isWide: true,
+            },
             { header: 'STORE', text: ({ storeId }) => storeId, isWide: true },
           ],
           replicas,
           style,
         );
         const words = findings.map((finding) => findingText(finding, style.paint, '')).join('');
-        const rule = `engine ${engine}, epoch ${epoch}, at least ${minInSync} in sync to commit\n`;
+        const level = featureLevel === 0 ? '' : `, feature level ${featureLevel}`;
+        const rule = `engine ${engine}, epoch ${epoch}, at least ${minInSync} in sync to commit${level}\n`;
         return `${words}${words === '' ? '' : '\n'}${table}\n${rule}`;
       },
     },
@@ -157,6 +174,21 @@ async function removeReplica(cli: Cli, id: string, flags: ActFlags): Promise<Exi
     .control()
     .call(ReplicaServiceService.removeReplica, { id, dryRun }, 'change');
   cli.emit(planView(plan, { isDryRun: dryRun, done: `replica ${id} is removed` }));
+  return EXIT.ok;
+}
+
+async function raiseLevel(cli: Cli, word: string, flags: ActFlags): Promise<ExitCode> {
+  const { dryRun = false } = flags;
+  if (!/^[0-9]{1,5}$/.test(word)) throw new UsageError(`${word} is no level: give a whole number`);
+  const level = Number(word);
+  const ask = (isDry: boolean) =>
+    cli.control().call(ReplicaServiceService.raiseFeatureLevel, { level, dryRun: isDry }, 'change');
+  if (!dryRun) {
+    await confirm(cli, 'Programs that do not know the new level cannot be run any more', flags);
+  }
+  const { plan, featureLevel } = await ask(dryRun);
+  const data = { feature_level: featureLevel };
+  cli.emit(planView(plan, { isDryRun: dryRun, done: `the level is ${featureLevel}`, data }));
   return EXIT.ok;
 }
 

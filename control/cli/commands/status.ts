@@ -73,6 +73,7 @@ export function statusView(topology: Topology): View {
       shards: { readable: sums.readable, total: sums.shards },
       copies: topology.copies && dataOf(topology.copies),
       active_jobs: topology.activeJobCount,
+      feature_level: topology.featureLevel,
     },
     text: ({ paint, isWide }) => {
       const head = [
@@ -127,7 +128,7 @@ function figures(topology: Topology, sums: Sums): [string, string][] {
       'control',
       `${sums.inSyncReplicas} of ${countOf(replicas.length, 'replica')} in sync, ${
         sums.leader === '' ? 'nobody leads' : `leader ${sums.leader}`
-      }, epoch ${epoch}, log at ${grouped(index)}`,
+      }, epoch ${epoch}, log at ${grouped(index)}${levelText(topology.featureLevel)}`,
     ],
     ['nodes', `${sums.upNodes} of ${nodes.length} up`],
     [
@@ -139,6 +140,11 @@ function figures(topology: Topology, sums: Sums): [string, string][] {
     ['copies', `${grouped(goodCopies(copies))} in sync${bad === '' ? '' : `, ${bad}`}`],
     ['jobs', topology.activeJobCount === 0 ? 'none active' : `${topology.activeJobCount} active`],
   ];
+}
+
+/** A lone replica has none. */
+function levelText(level: number): string {
+  return level === 0 ? '' : `, feature level ${level}`;
 }
 
 /** A finding for programs. */

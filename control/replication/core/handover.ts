@@ -5,14 +5,14 @@
 import { type CoreState, type Leading, stopLeading } from './state.ts';
 
 /** A planned handover begins; who does not lead is done at once. */
-export function startHandover(state: CoreState): void {
+export function startHandover(state: CoreState, successor?: string): void {
   const { leading } = state;
   if (leading === undefined) {
     state.effects.push({ kind: 'resigned' });
     return;
   }
   state.isResignAwaited = true;
-  leading.handover ??= { kind: 'planned', sinceMs: state.nowMs };
+  leading.handover ??= { kind: 'planned', sinceMs: state.nowMs, successor };
 }
 
 /** Stops once all that was begun is committed, or time is up. */

@@ -34,7 +34,13 @@ export function releasedRecord(
   leading: Leading,
   record: EngineRecord,
 ): EngineRecord {
-  const released = { ...record, leader: '', leaderAddress: '', resigned: state.options.id };
+  const { successor: _, ...kept } = record;
+  const successor = leading.handover?.successor;
+  const released: EngineRecord = {
+    ...kept,
+    ...{ leader: '', leaderAddress: '', resigned: state.options.id },
+    ...(successor === undefined ? {} : { successor }),
+  };
   const others = record.isr.filter(({ storeId }) => storeId !== state.storeId);
   const leaves = leading.handover?.kind === 'behind' && others.length > 0;
   return leaves ? { ...released, isr: others } : released;

@@ -112,7 +112,14 @@ export interface Leading {
   /** Since when too few replicas are level; undefined if enough are. */
   shortSinceMs: number | undefined;
   /** Why and since when it hands over. */
-  handover: { readonly kind: 'planned' | 'short' | 'behind'; readonly sinceMs: number } | undefined;
+  handover:
+    | {
+        readonly kind: 'planned' | 'short' | 'behind';
+        readonly sinceMs: number;
+        /** Who shall lead next; undefined: whoever comes first. */
+        readonly successor?: string | undefined;
+      }
+    | undefined;
   change: { readonly ticket: number; readonly change: MembersChange } | undefined;
   /** Of the strong reads that are under way, and the last that all answered. */
   round: number;

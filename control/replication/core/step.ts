@@ -68,7 +68,7 @@ function apply(state: CoreState, event: CoreEvent): void {
       witness(state, event.position);
       return;
     case 'resign':
-      startHandover(state);
+      startHandover(state, event.successor);
       return;
     case 'changeMembers':
       takeMembersChange(state, event.ticket, event.change);

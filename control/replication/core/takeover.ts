@@ -57,9 +57,18 @@ function reasonToTry(state: CoreState): Kind | undefined {
   if (engine.isReadWanted || nowMs < state.standDownUntilMs || state.isDiverged) return undefined;
   if (record === undefined) return engine.isAbsent ? 'found' : undefined;
   if (isForeign(state) || !isInSync(state, record)) return undefined;
-  if (record.leader === '' || record.leader === options.id) return 'takeover';
+  if (record.leader === '') return isOthersTurn(state, record) ? undefined : 'takeover';
+  if (record.leader === options.id) return 'takeover';
   const isExpired = engine.readAtMs - engine.changedAtMs >= options.timing.expiryMs;
   return isExpired && !isLeaderHearing(state, record) ? 'takeover' : undefined;
+}
+
+/** Who handed over named another replica, and that one still has time to try. Liveness only. */
+function isOthersTurn({ engine, nowMs, options }: CoreState, record: EngineRecord): boolean {
+  const { successor } = record;
+  if (successor === undefined || successor === options.id) return false;
+  if (!record.isr.some(({ id }) => id === successor)) return false;
+  return nowMs - engine.changedAtMs < options.timing.yieldMs;
 }
 
 /** The leader sent back a time of ours that is not old: it lives and hears us. */
@@ -136,7 +145,7 @@ function lead(state: CoreState, record: EngineRecord, isr: readonly EngineIsrMem
   state.candidacy = undefined;
   state.hasDeferred = false;
   state.isForced = false;
-  const { resigned: _, ...kept } = record;
+  const { resigned: _, successor: __, ...kept } = record;
   tryCas(state, {
     kind: 'lead',
     record: {

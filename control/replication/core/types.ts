@@ -71,6 +71,8 @@ export interface Timing {
   readonly askMs: number;
   /** Longest wait of a leader that hands over for what it has begun. */
   readonly flushMs: number;
+  /** Longest wait of others for the successor that a record names. */
+  readonly yieldMs: number;
   /** Committed entries are applied when nothing was written for so long. */
   readonly applyIdleMs: number;
 }
@@ -205,8 +207,11 @@ export type CoreEvent = { readonly nowMs: number } & (
   | { readonly kind: 'read'; readonly ticket: number }
   /** A caller has seen this position: a leader behind it has lost data and must not lead. */
   | { readonly kind: 'witnessed'; readonly position: SeenPosition }
-  /** Planned handover; answered by `resigned`, at once if this replica does not lead. */
-  | { readonly kind: 'resign' }
+  /**
+   * Planned handover; answered by `resigned`, at once if this replica does not lead. `successor`, an in-sync
+   * replica, may try first.
+   */
+  | { readonly kind: 'resign'; readonly successor?: string }
   /** Answered by `membersChanged`. One at a time. */
   | { readonly kind: 'changeMembers'; readonly ticket: number; readonly change: MembersChange }
   /** An operator lets this replica lead with what it has, whatever that loses. */

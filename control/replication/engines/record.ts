@@ -35,12 +35,15 @@ export function decodeRecord(text: string): EngineRecord | string {
     if (!Number.isSafeInteger(count) || (count as number) < 0)
       return `the record has no \`${name}\``;
   }
-  if ('resigned' in value && typeof value['resigned'] !== 'string')
-    return 'the record has a `resigned` that is no text';
+  for (const name of OPTIONAL_TEXTS) {
+    if (name in value && typeof value[name] !== 'string')
+      return `the record has a \`${name}\` that is no text`;
+  }
   return value as unknown as EngineRecord;
 }
 
 const TEXTS = ['clusterId', 'leader', 'leaderAddress', 'nonce'] as const;
+const OPTIONAL_TEXTS = ['resigned', 'successor'] as const;
 const COUNTS = ['epoch', 'minIsr', 'featureLevel', 'renewNo'] as const;
 
 function isMember(item: unknown): boolean {

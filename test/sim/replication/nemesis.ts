@@ -20,7 +20,10 @@ export function disturbReplicas(world: ReplicaWorld): void {
   if (random.chance(rates.engineBack * 0.02)) turnBack(world);
   if (random.chance(rates.handover * 0.03)) {
     coverage.hit('handover asked');
-    world.leader()?.take({ kind: 'resign' });
+    const isNamed = random.chance(0.5);
+    if (isNamed) coverage.hit('successor named');
+    const successor = isNamed ? random.pick(world.replicas).id : undefined;
+    world.leader()?.take({ kind: 'resign', ...(successor === undefined ? {} : { successor }) });
   }
   if (random.chance(rates.members * 0.04)) changeMembers(world);
 }

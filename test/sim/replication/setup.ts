@@ -11,6 +11,7 @@ export const TIMING: Timing = {
   silentMs: 3_000,
   askMs: 300,
   flushMs: 1_000,
+  yieldMs: 1_000,
   applyIdleMs: 20,
 };
 

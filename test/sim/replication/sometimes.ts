@@ -29,6 +29,7 @@ export const REPLICA_SOMETIMES: readonly string[] = [
   'snapshot sent',
   'snapshot installed',
   'handover asked',
+  'successor named',
   'resigned',
   'closed: deposed',
   'closed: resigned',

@@ -11,6 +11,14 @@ export class MemoryEngine {
     return this.#record;
   }
 
+  /** Another program, or a person, writes the record anew. */
+  change(changes: Partial<EngineRecord>): void {
+    if (this.#record === undefined) throw new Error('there is no record');
+    this.#version += 1;
+    this.#record = { ...this.#record, ...changes };
+    for (const hint of this.#hints) hint();
+  }
+
   /** A client of it. */
   client(): Engine & { isCut: boolean } {
     const client: Engine & { isCut: boolean } = {

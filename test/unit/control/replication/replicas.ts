@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Replica } from '../../../../control/replication/index.ts';
-import { FreeSpace, holdDataDir } from '../../../../control/store/index.ts';
+import { FreeSpace, holdDataDir, type LogBounds } from '../../../../control/store/index.ts';
 import { loadConfig } from '../../../../core/config/index.ts';
 import { createLogger, createMetrics } from '../../../../core/telemetry/index.ts';
 import { freePort } from '../../../../envoy/start/ports.ts';
@@ -35,6 +35,8 @@ export class Replicas {
   readonly engine = new MemoryEngine();
   readonly replicas: TestReplica[] = [];
   readonly broken: unknown[] = [];
+  /** How much of the log those that begin from now on keep. */
+  logBounds: LogBounds | undefined;
   readonly #nodes: RunningEngine[] = [];
   readonly #root = mkdtempSync(join(tmpdir(), 'miroir-replicas-'));
   readonly #sidecars: TestSidecar[] = [];
@@ -88,6 +90,7 @@ export class Replicas {
       folder,
       engine: one.engine,
       space: one.space,
+      ...(this.logBounds === undefined ? {} : { logBounds: this.logBounds }),
       logger: createLogger('control', level, { secrets: [MASTER_KEY] }),
       metrics: createMetrics({ withRuntime: false, program: 'control' }),
       onBroken: (error) => this.broken.push(error),
