@@ -4,6 +4,7 @@
  * callbacks. A write that fails has poisoned the store, which ends the process.
  */
 
+import type { ReplicationMetrics } from '../../core/telemetry/index.ts';
 import type { Position } from '../../core/topology.ts';
 import { type Change, encodeEntry, type Store } from '../store/index.ts';
 import {
@@ -43,6 +44,7 @@ export interface DriverOptions {
   /** Of one call of the engine. */
   readonly engineCallMs: number;
   readonly steadyMs: () => number;
+  readonly metrics: ReplicationMetrics;
   readonly send: (to: string, message: ReplicaMessage) => void;
   /** Resolves with whether the other replica has it in place. Never rejects. */
   readonly sendSnapshot: (to: string, epoch: number) => Promise<boolean>;
@@ -71,6 +73,7 @@ export class NotLeading extends Error {
 interface Proposal {
   readonly changes: readonly Change[];
   index: number | undefined;
+  readonly sinceMs: number;
   readonly resolve: (position: Position) => void;
   readonly reject: (error: Error) => void;
 }
@@ -156,7 +159,8 @@ export class Driver {
         reject(new NotLeading());
         return;
       }
-      this.#proposal = { changes, index: undefined, resolve, reject };
+      const sinceMs = this.#options.steadyMs();
+      this.#proposal = { changes, index: undefined, sinceMs, resolve, reject };
       this.#tryPropose();
     });
   }
@@ -252,6 +256,7 @@ export class Driver {
         return;
       case 'lead':
         this.#isLeading = true;
+        options.metrics.takeovers.inc();
         options.onLead(effect.epoch);
         return;
       case 'close':
@@ -287,6 +292,7 @@ export class Driver {
       (signal) => this.#options.engine.read(signal),
       (reason): EngineReadOutcome => ({ kind: 'failed', reason }),
     );
+    if (outcome.kind === 'failed') this.#options.metrics.engineErrors.inc({ call: 'read' });
     this.#noteEngine(outcome.kind === 'failed' ? outcome.reason : undefined);
     this.dispatch({ kind: 'engineRead', outcome });
   }
@@ -296,6 +302,9 @@ export class Driver {
       (signal) => this.#options.engine.cas(version, record, signal),
       (reason): EngineCasOutcome => ({ kind: 'unknown', reason }),
     );
+    const { engineErrors, engineConflicts } = this.#options.metrics;
+    if (outcome.kind === 'unknown') engineErrors.inc({ call: 'cas' });
+    if (outcome.kind === 'conflict') engineConflicts.inc();
     this.#noteEngine(outcome.kind === 'unknown' ? outcome.reason : undefined);
     this.dispatch({ kind: 'engineCas', outcome });
   }
@@ -342,6 +351,8 @@ export class Driver {
     const proposal = this.#proposal;
     if (proposal?.index === undefined || proposal.index > position.index) return;
     this.#proposal = undefined;
+    const { metrics, steadyMs } = this.#options;
+    metrics.commitSeconds.observe((steadyMs() - proposal.sinceMs) / 1_000);
     proposal.resolve(toPosition({ epoch: position.epoch, index: proposal.index }));
   }
 

@@ -20,6 +20,7 @@ import type { CloseReason, LogPosition, ReplicaMessage } from './core/index.ts';
 import { Driver } from './driver.ts';
 import { EarlierLeaders } from './earlier-leaders.ts';
 import type { Engine, EngineRecord } from './engine.ts';
+import { figuresOf } from './figures.ts';
 import { Follower } from './follower.ts';
 import { readIdentity } from './identity.ts';
 import { Leadership } from './leadership.ts';
@@ -98,6 +99,7 @@ export class Life {
       engine: options.engine,
       engineCallMs: config.control.renew_ms,
       steadyMs: () => performance.now(),
+      metrics: options.metrics.replication,
       send: (to, message) => this.#peers.send(to, message),
       sendSnapshot: (to, epoch) => this.#sendSnapshot(to, epoch),
       onLead: (epoch) => this.#leadership.begin(epoch),
@@ -130,6 +132,7 @@ export class Life {
     this.#forced = this.#forcedServices(admin);
     this.#follower = this.#follow();
     this.#peers.set(core.configured);
+    options.metrics.replication.follow(() => figuresOf(this.#driver.state));
   }
 
   /** host:port of the leader as far as it is known. */
@@ -272,7 +275,8 @@ export class Life {
   }
 
   async #sendSnapshot(to: string, epoch: number): Promise<boolean> {
-    const { store, logger, peerCredentials } = this.#options;
+    const { store, logger, peerCredentials, metrics } = this.#options;
+    const { snapshots } = metrics.replication;
     const address = this.#peers.addressOf(to);
     if (address === undefined) return false;
     logger.info({ peer: to }, 'a replica is refilled');
@@ -285,8 +289,10 @@ export class Life {
         chunks: store.snapshot({ clusterId: this.#driver.state.clusterId }),
         signal: this.#abort.signal,
       });
+      snapshots.inc({ outcome: 'sent' });
       return true;
     } catch (error) {
+      snapshots.inc({ outcome: 'failed' });
       logger.warn({ peer: to, reason: (error as Error).message }, 'it was not');
       return false;
     }
@@ -299,6 +305,7 @@ export class Life {
     this.#isInstalling = true;
     try {
       await this.#options.install(chunks);
+      this.#options.metrics.replication.snapshots.inc({ outcome: 'installed' });
     } finally {
       this.#isInstalling = false;
     }

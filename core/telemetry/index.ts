@@ -8,5 +8,10 @@ export {
 } from './expose.ts';
 export { serveMetrics } from './listener.ts';
 export { createLogger, type Logger } from './logger.ts';
-export { createMetrics, type Metrics } from './metrics.ts';
+export {
+  createMetrics,
+  type Metrics,
+  type ReplicationFigures,
+  type ReplicationMetrics,
+} from './metrics.ts';
 export { miroirVersion } from './version.ts';

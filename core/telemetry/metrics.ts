@@ -46,7 +46,31 @@ export interface Metrics {
   /** Age of the oldest task that is not terminal, in seconds; 0 if there is none. */
   readonly taskProcessingAge: Gauge;
   readonly laneWait: Histogram;
+  readonly replication: ReplicationMetrics;
   readonly registry: Registry;
+}
+
+/** What a replica of control knows of itself and, if it leads, of the others. */
+export interface ReplicationFigures {
+  readonly role: string;
+  readonly epoch: number;
+  readonly inSyncCount: number;
+  /** Entries that each other replica lacks, by its id; empty unless this one leads. */
+  readonly lagEntries: ReadonlyMap<string, number>;
+}
+
+/** What is counted about several replicas of control. */
+export interface ReplicationMetrics {
+  /** The figures are read at each scrape; the last to be given counts. */
+  follow(read: () => ReplicationFigures): void;
+  readonly commitSeconds: Histogram;
+  /** Times that this replica began to lead. */
+  readonly takeovers: Counter;
+  /** `sent`, `failed` or `installed`. */
+  readonly snapshots: Counter<'outcome'>;
+  /** Calls of the engine that failed: `read` or `cas`. */
+  readonly engineErrors: Counter<'call'>;
+  readonly engineConflicts: Counter;
 }
 
 /** What a process may choose. */
@@ -80,6 +104,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     followView: viewMetrics(makeFor('sidecar')),
     ...scatterMetrics(makeFor('sidecar')),
     ...taskMetrics(makeFor('control')),
+    replication: replicationMetrics(makeFor('control')),
   };
 }
 
@@ -254,6 +279,53 @@ function taskMetrics(
     laneWait: make.histogram(
       'miroir_lane_wait_seconds',
       'Time a write waits for its permission to be sent.',
+    ),
+  };
+}
+
+function replicationMetrics(make: Makers): ReplicationMetrics {
+  let read: (() => ReplicationFigures) | undefined;
+  const single = (name: string, help: string, pick: (figures: ReplicationFigures) => number) =>
+    make.shared(name, help, [], (gauge) => {
+      if (read !== undefined) gauge.set(pick(read()));
+    });
+  single('miroir_control_epoch', 'Epoch of the leader that this replica knows.', (it) => it.epoch);
+  single('miroir_control_in_sync_replicas', 'Replicas in sync.', (it) => it.inSyncCount);
+  make.shared('miroir_control_role', '1 for the part this replica plays.', ['role'], (gauge) => {
+    gauge.reset();
+    if (read !== undefined) gauge.labels({ role: read().role }).set(1);
+  });
+  make.shared(
+    'miroir_control_lag_entries',
+    'Entries of the log that another replica lacks, as its leader knows.',
+    ['replica'],
+    (gauge) => {
+      gauge.reset();
+      for (const [replica, lag] of read?.().lagEntries ?? []) gauge.labels({ replica }).set(lag);
+    },
+  );
+  return {
+    follow: (next) => {
+      read = next;
+    },
+    commitSeconds: make.histogram(
+      'miroir_control_commit_seconds',
+      'Time from a change to its acknowledgement by every replica in sync.',
+    ),
+    takeovers: make.counter('miroir_control_takeovers_total', 'Times this replica began to lead.'),
+    snapshots: make.counter(
+      'miroir_control_snapshots_total',
+      'Snapshots for other replicas (sent, failed) and from the leader (installed).',
+      ['outcome'],
+    ),
+    engineErrors: make.counter(
+      'miroir_control_engine_errors_total',
+      'Calls of the engine (etcd, Lease) that failed or whose outcome is not known.',
+      ['call'],
+    ),
+    engineConflicts: make.counter(
+      'miroir_control_engine_conflicts_total',
+      'Changes of the record that came too late: somebody else had changed it.',
     ),
   };
 }

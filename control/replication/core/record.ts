@@ -107,6 +107,8 @@ function know(state: CoreState, version: string, record: EngineRecord): void {
   engine.open = [];
   engine.known = { version, record };
   engine.changedAtMs = state.nowMs;
+  // Whoever is named tries at once, also if it handed over itself a moment ago.
+  if (record.successor === state.options.id) state.standDownUntilMs = 0;
 }
 
 function union(

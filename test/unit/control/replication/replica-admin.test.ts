@@ -83,6 +83,43 @@ test(
   LIMIT_MS,
 );
 
+test(
+  'replicas show at their metrics who leads, how far the others are and how long commits take',
+  async () => {
+    const cluster = new Replicas();
+    try {
+      await cluster.start(2);
+      const leader = await cluster.leader();
+      await cluster.inSync(2);
+      await cluster.sidecar(leader).write('cars', [{ id: 1 }]);
+      const other = cluster.replicas.find((one) => one !== leader) as TestReplica;
+      const epoch = cluster.engine.record?.epoch;
+      const ofLeader = await leader.metricsText();
+      for (const line of [
+        'miroir_control_role{role="leader"} 1',
+        `miroir_control_epoch ${epoch}`,
+        'miroir_control_in_sync_replicas 2',
+        'miroir_control_takeovers_total 1',
+      ]) {
+        assert.ok(ofLeader.split('\n').includes(line), `${line}\n${ofLeader}`);
+      }
+      assert.match(ofLeader, `miroir_control_lag_entries{replica="${other.address}"} `);
+      assert.not.match(ofLeader, /miroir_control_commit_seconds_count 0/);
+      await until(async () =>
+        (await other.metricsText()).includes('miroir_control_role{role="follower"} 1'),
+      );
+      assert.not.match(await other.metricsText(), /miroir_control_lag_entries{/);
+      other.engine.isCut = true;
+      await until(async () =>
+        (await other.metricsText()).includes('miroir_control_engine_errors_total{call="read"}'),
+      );
+    } finally {
+      await cluster.stop();
+    }
+  },
+  LIMIT_MS,
+);
+
 function handOver(leader: TestReplica, toId: string): Promise<HandoverResponse> {
   return ask(leader, (client, metadata, answer) =>
     client.handover({ toId, dryRun: false }, metadata, answer),

@@ -27,6 +27,8 @@ export interface TestReplica {
   readonly folder: string;
   readonly engine: ReturnType<MemoryEngine['client']>;
   replica: Replica | undefined;
+  /** As Prometheus reads it. */
+  metricsText: () => Promise<string>;
   space: FreeSpace | undefined;
 }
 
@@ -62,6 +64,7 @@ export class Replicas {
       folder: join(this.#root, String(this.replicas.length)),
       engine: this.engine.client(),
       replica: undefined,
+      metricsText: async () => '',
       space: undefined,
     };
     this.replicas.push(one);
@@ -84,6 +87,8 @@ export class Replicas {
     const config = loadConfig({ file, env: { MIROIR_MASTER_KEY: MASTER_KEY } });
     const folder = await holdDataDir(one.folder);
     one.space = await FreeSpace.start({ folder: folder.path, onChange: () => {} });
+    const metrics = createMetrics({ withRuntime: false, program: 'control' });
+    one.metricsText = () => metrics.registry.metrics();
     const level = (process.env['TEST_LOG'] ?? 'silent') as 'silent';
     one.replica = new Replica({
       config,
@@ -92,7 +97,7 @@ export class Replicas {
       space: one.space,
       ...(this.logBounds === undefined ? {} : { logBounds: this.logBounds }),
       logger: createLogger('control', level, { secrets: [MASTER_KEY] }),
-      metrics: createMetrics({ withRuntime: false, program: 'control' }),
+      metrics,
       onBroken: (error) => this.broken.push(error),
     });
     await one.replica.start();
