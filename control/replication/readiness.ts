@@ -21,5 +21,6 @@ export function unreadiness(state: Readonly<CoreState>, isServing: boolean): str
   const isCounted = record.members.some(({ id, role }) => id === options.id && role === 'voter');
   if (!isCounted) return undefined;
   if (!isInSync(state, record)) return 'it is not in-sync';
+  if (record.leader === '') return 'nobody leads';
   return record.leader === options.id && !isServing ? 'it leads and does not serve yet' : undefined;
 }

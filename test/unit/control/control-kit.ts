@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { credentials } from '@grpc/grpc-js';
+import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { Pool } from 'undici';
 import { hashPrimaryKey } from '../../../core/placement/index.ts';
 import { ClusterServiceClient } from '../../../proto/gen/miroir/cluster/v1/cluster.ts';
@@ -119,13 +119,16 @@ export class TestSidecar {
   readonly id = `sidecar-${process.pid}-${Math.random()}`;
   requestNumber = 0n;
 
-  constructor(address: string, nodes: NodeUrls) {
+  constructor(
+    address: string,
+    nodes: NodeUrls,
+    own: ChannelCredentials = credentials.createInsecure(),
+  ) {
     this.#nodes = nodes;
-    const insecure = credentials.createInsecure();
-    this.#writes = new WriteServiceClient(address, insecure);
-    this.#tasks = new TaskServiceClient(address, insecure);
-    this.cluster = new ClusterServiceClient(address, insecure);
-    this.keys = new KeysServiceClient(address, insecure);
+    this.#writes = new WriteServiceClient(address, own);
+    this.#tasks = new TaskServiceClient(address, own);
+    this.cluster = new ClusterServiceClient(address, own);
+    this.keys = new KeysServiceClient(address, own);
   }
 
   close(): void {

@@ -45,6 +45,8 @@ function having(changes: Partial<EngineRecord> | undefined, clusterId = ''): Cor
 
 test('who is in-sync is ready, and a leader once it serves', () => {
   assert.is(unreadiness(having({ isr: [OWN, OTHER] }), false), undefined);
+  const between = having({ isr: [OWN, OTHER], leader: '' });
+  assert.is(unreadiness(between, false), 'nobody leads');
   const leading = having({ isr: [OWN, OTHER], leader: 'a' });
   assert.match(unreadiness(leading, false) ?? '', 'does not serve yet');
   assert.is(unreadiness(leading, true), undefined);

@@ -1,11 +1,12 @@
 /** Control replicas as processes over a real etcd and stand-in nodes. */
-import { credentials, type ServiceError } from '@grpc/grpc-js';
+import { type ChannelCredentials, credentials, type ServiceError } from '@grpc/grpc-js';
 import { freePort } from '../../../../envoy/start/ports.ts';
 import {
   ClusterServiceClient,
   type DescribeCopiesResponse,
 } from '../../../../proto/gen/miroir/cluster/v1/cluster.ts';
 import { type RunningEngine, startEngine } from '../../../engine/index.ts';
+import type { IssuedFiles } from '../../../kit/certificates.ts';
 import { EtcdProcess } from '../../../kit/etcd.ts';
 import { until as untilSoon } from '../control-cluster.ts';
 import {
@@ -28,12 +29,25 @@ export interface ReplicaProcess {
   process: ControlProcess | undefined;
 }
 
+/** Encrypted connections to the replicas. */
+export interface ReplicaTls {
+  /** Files of a replica, named as in the configuration. */
+  readonly filesOf: (one: ReplicaProcess) => IssuedFiles;
+  /** Of a sidecar. */
+  readonly sidecar: ChannelCredentials;
+}
+
 /** The replicas, etcd and two nodes. */
 export class ReplicaProcesses {
+  readonly #tls: ReplicaTls | undefined;
   readonly replicas: ReplicaProcess[] = [];
   readonly #nodes: RunningEngine[] = [];
   readonly #sidecars: TestSidecar[] = [];
   #etcd: EtcdProcess | undefined;
+
+  constructor(tls?: ReplicaTls) {
+    this.#tls = tls;
+  }
 
   get etcd(): EtcdProcess {
     if (this.#etcd === undefined) throw new Error('not started');
@@ -65,6 +79,7 @@ export class ReplicaProcesses {
       `etcd: {endpoints: ["${this.etcd.url}"]}`,
       'renew_ms: 500',
       'expiry_ms: 3000',
+      ...(this.#tls === undefined ? [] : [`tls: ${JSON.stringify(this.#tls.filesOf(one))}`]),
     ];
     one.folder.writeConfig(nodes, 'replication: {factor: 2}', control.join(', '));
     one.process = await startProcess(one.folder);
@@ -84,7 +99,7 @@ export class ReplicaProcesses {
 
   /** A sidecar that calls this one. */
   sidecar(one: ReplicaProcess): TestSidecar {
-    const sidecar = new TestSidecar(one.address, this.nodeUrls());
+    const sidecar = new TestSidecar(one.address, this.nodeUrls(), this.#tls?.sidecar);
     this.#sidecars.push(sidecar);
     return sidecar;
   }
@@ -95,7 +110,7 @@ export class ReplicaProcesses {
     await until(async () => {
       for (const one of this.replicas) {
         if (one.process === undefined || one === not) continue;
-        if ((await askWhoLeads(one)) === 'itself') found = one;
+        if ((await askWhoLeads(one, this.#tls?.sidecar)) === 'itself') found = one;
       }
       return found !== undefined;
     });
@@ -134,8 +149,11 @@ export async function readinessOf(one: ReplicaProcess): Promise<string> {
 }
 
 /** `itself`, or where it sends callers: an address, empty if it knows none, undefined if it is silent. */
-export async function askWhoLeads(one: ReplicaProcess): Promise<string | undefined> {
-  const client = new ClusterServiceClient(one.address, credentials.createInsecure());
+export async function askWhoLeads(
+  one: ReplicaProcess,
+  own: ChannelCredentials = credentials.createInsecure(),
+): Promise<string | undefined> {
+  const client = new ClusterServiceClient(one.address, own);
   const deadline = Date.now() + 500;
   try {
     await unary<DescribeCopiesResponse>((answer) =>
