@@ -9,7 +9,7 @@ import type { Evidence } from './evidence.ts';
 import { type Count, explainFacet, orderOf } from './facets.ts';
 import { normalize, rankOf } from './hits.ts';
 import type { Case } from './judge.ts';
-import { hitsOf, listAt, omit } from './sub-case.ts';
+import { hitsOf, listAt, omit, windowOf } from './sub-case.ts';
 import type { Verdict } from './verdict.ts';
 
 const ALL_HITS = 100_000;
@@ -75,9 +75,13 @@ export async function explainSimilar(
   const limit = Number(body['limit'] ?? LIMIT_DEFAULT);
   const page = listAt(one.target.tree, 'hits');
   if (!isSameList(list.slice(offset, offset + limit), page)) return no('pages do not fit');
-  const fault = faultOf({ candidates, hits: list, limit: ALL_HITS });
+  const cap = windowOf({ limit: ALL_HITS }, evidence.settings(uid)).limit;
+  const isCapped = list.length === cap && hits.length > cap;
+  const fault = faultOf({ candidates, hits: list, limit: isCapped ? cap : ALL_HITS });
   if (fault === undefined) {
-    return { class: 'ties', why: 'documents of equal similarity change places' };
+    return isCapped && offset + limit > cap
+      ? { class: 'capped', why: 'similar documents beyond pagination.maxTotalHits' }
+      : { class: 'ties', why: 'documents of equal similarity change places' };
   }
   // the node compares first vector with first, second with second; the gateway takes the nearest
   const several = severalVectors(evidence.plan(uid), String(body['embedder']));
@@ -91,7 +95,8 @@ export async function explainSimilar(
   // if it is the document itself, all similarities may be others: then the same documents must be found
   const isOwn = several.has(String(body['id'])) && body['rankingScoreThreshold'] === undefined;
   const isSame = isOwn && !isScored(body) && texts(hits) === texts(list);
-  return isSame || faultOf({ ...singles, limit: ALL_HITS }) === undefined
+  const singlesLimit = isCapped ? singles.hits.length : ALL_HITS;
+  return isSame || faultOf({ ...singles, limit: singlesLimit }) === undefined
     ? { class: 'several-vectors', why: 'documents have several vectors' }
     : no(fault);
 }

@@ -11,6 +11,7 @@
  * - `engine`: a page of a sorted list of documents that the node itself does not cut from its own list.
  * - `seen-fields`: a member whose name holds dots, which a node formats or not by the fields it has seen.
  * - `several-vectors`: similar documents where some have several vectors for the embedder.
+ * - `capped`: similar documents beyond `pagination.maxTotalHits`, which only the route itself passes over.
  * - `unsteady`: a vector search that the node itself answers otherwise when it is built anew from the
  *   same writes: its graph of neighbours is random.
  * - `not-built`: the gateway says that it does not have this route yet.
@@ -26,6 +27,7 @@ export const CLASSES = [
   'engine',
   'seen-fields',
   'several-vectors',
+  'capped',
   'unsteady',
   'not-built',
   'difference',
