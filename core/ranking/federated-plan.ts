@@ -7,7 +7,13 @@ import { composeFilter } from '../filter/compose.ts';
 import { VERSION_FIELD } from '../reserved/index.ts';
 import { areApartOnNodes, rankedBy } from './federated-rules.ts';
 import { refusableFacets } from './filterable.ts';
-import { isTextArray, nodeLists, type Projection, searchProjection } from './projection.ts';
+import {
+  isTextArray,
+  nodeLists,
+  type Projection,
+  searchProjection,
+  wholeMembers,
+} from './projection.ts';
 import type { JsonObject, RankedIndex } from './types.ts';
 import { readHitsTotalMax, readWindow, type SearchWindow } from './window.ts';
 
@@ -112,7 +118,7 @@ function readQuery(
   const weight = isObject(options) ? options['weight'] : undefined;
   const projection = searchProjection(query, index.settings);
   const own = query['distinct'] ?? index.settings['distinctAttribute'];
-  const needed = [VERSION_FIELD];
+  const needed = [VERSION_FIELD, ...wholeMembers(projection, index)];
   for (const field of [distinct, own]) if (typeof field === 'string') needed.push(field);
   if (typeof distinct === 'string') needed.push(...facetFields(federation, index));
   if (isTextArray(query['sort']) && query['sort'].some((rule) => rule.includes('_geoPoint('))) {

@@ -26,6 +26,7 @@ export { refusableFacets, withoutMark } from './filterable.ts';
 export { mergeSearch } from './merge-search.ts';
 export { compareUtf8 } from './normalize.ts';
 export { planSearch, type SearchPlan, type SearchRequest } from './plan-search.ts';
+export { nestedFields } from './projection.ts';
 export {
   mergeSimilar,
   planSimilar,

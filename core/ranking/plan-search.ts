@@ -14,6 +14,7 @@ import {
   nodeLists,
   type Projection,
   searchProjection,
+  wholeMembers,
 } from './projection.ts';
 import type { JsonObject, PurposeRequest, RankedIndex } from './types.ts';
 import { readHitsTotalMax, readWindow, type SearchWindow } from './window.ts';
@@ -165,7 +166,7 @@ const NEVER_KEYWORDS_ALONE = 0.999;
 
 function mainBody(body: JsonObject, index: RankedIndex, shape: PlanShape): Record<string, unknown> {
   const { window, projection, distinct, semanticRatio } = shape;
-  const needed: string[] = [VERSION_FIELD];
+  const needed: string[] = [VERSION_FIELD, ...wholeMembers(projection, index)];
   if (distinct !== undefined) needed.push(distinct);
   if (shape.hasGeoSort) needed.push('_geo');
   if (semanticRatio !== undefined && index.primaryKey !== null) needed.push(index.primaryKey);

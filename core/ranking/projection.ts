@@ -5,7 +5,7 @@
  */
 import { isReservedName } from '../reserved/index.ts';
 import { isCovered } from './select.ts';
-import type { JsonObject } from './types.ts';
+import type { JsonObject, RankedIndex } from './types.ts';
 
 /** What writeHit keeps. Internal fields never remain. */
 export interface Projection {
@@ -63,6 +63,20 @@ export function visibleFields(
   const named = wanted.filter((name) => !isReservedName(name));
   // A node compares names as they are: with `a` displayed, `a.b` cannot be asked for by itself.
   return displayed === undefined ? named : named.filter((name) => displayed.includes(name));
+}
+
+/** The names with dots among the fields that a search shows. */
+export function nestedFields(body: JsonObject, settings: JsonObject): readonly string[] {
+  const fields = visibleFields(body['attributesToRetrieve'], displayedAttributes(settings));
+  return fields?.filter((name) => name.includes('.')) ?? [];
+}
+
+/** The members that nodes must show whole, so that every node shows what lies inside alike. */
+export function wholeMembers(projection: Projection, index: RankedIndex): readonly string[] {
+  const { seenNested } = index;
+  if (seenNested === undefined || projection.fields === undefined) return [];
+  const nested = projection.fields.filter((name) => seenNested.has(name));
+  return nested.map((name) => name.slice(0, name.indexOf('.')));
 }
 
 /** Splits an entry of attributesToCrop into name and the part from the last colon on. */

@@ -13,7 +13,13 @@ import { RULE_VECTOR } from './details.ts';
 import { isFilterable } from './filterable.ts';
 import { HeadMerge } from './heads.ts';
 import { compareHits, compareVersions, type Hit } from './hits.ts';
-import { isTextArray, nodeLists, type Projection, searchProjection } from './projection.ts';
+import {
+  isTextArray,
+  nodeLists,
+  type Projection,
+  searchProjection,
+  wholeMembers,
+} from './projection.ts';
 import { visitLeaves } from './select.ts';
 import type {
   AnswerEnvelope,
@@ -74,7 +80,11 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
   const main: Record<string, unknown> = {
     ...semantic,
     ...filters,
-    ...nodeLists(body, projection, [VERSION_FIELD, index.primaryKey]),
+    ...nodeLists(body, projection, [
+      VERSION_FIELD,
+      index.primaryKey,
+      ...wholeMembers(projection, index),
+    ]),
     showRankingScore: true,
     showRankingScoreDetails: true,
     offset: 0,

@@ -25,6 +25,8 @@ export interface RankedIndex {
   readonly settings: JsonObject;
   /** True if the nodes rank by `_miroir_version:asc` last (more than one owner node). */
   readonly hasSeveralOwners: boolean;
+  /** Names with dots, of those a search asks for, that some node has seen a field of. */
+  readonly seenNested?: ReadonlySet<string>;
 }
 
 /** Why a request goes to the nodes. Each purpose is asked of every node of the covering set. */

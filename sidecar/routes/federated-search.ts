@@ -17,6 +17,7 @@ import {
   mergeFederated,
   type OwnRefusal,
   planFederated,
+  type RankedIndex,
   refusalText,
   stripFederated,
 } from '../../core/ranking/index.ts';
@@ -34,8 +35,9 @@ import {
   withoutForeignFacets,
 } from './federated-facets.ts';
 import { askFederation, type FederatedRefusal, federatedTargets } from './federated-nodes.ts';
-import { coveringFor, rankedIndex } from './index-plan.ts';
+import { coveringFor } from './index-plan.ts';
 import { evenQueries } from './known-fields.ts';
+import { indexForFields } from './nested-fields.ts';
 import { askOwner } from './refusal.ts';
 import { bytesReply, type HeaderPair, jsonReply } from './reply.ts';
 import { refuseReservedNames } from './reserved-names.ts';
@@ -64,9 +66,9 @@ export async function federatedSearch(
   const federation = body['federation'] as JsonObject;
   refuseReservedNames({ distinct: federation['distinct'] });
   refuseReservedFacets(federation['facetsByIndex']);
-  const indexes = new Map([...entries].map(([uid, entry]) => [uid, rankedIndex(entry)]));
   const even = await evenQueries(context, entries, body['queries']);
   if (entries.size === 0 || hasUnreadableFacets(body)) return undefined;
+  const indexes = await indexesFor(context, entries, queries);
   const request = withoutForeignFacets({ ...body, queries: even }, entries);
   const unknown = new Set(missing.map(({ position }) => queries[position]?.indexUid ?? ''));
   const plan = planFederated({ body: request, indexes, missing: unknown });
@@ -165,6 +167,19 @@ function chooseCopies(
     coverings.set(uid, covering);
   }
   return coverings;
+}
+
+/** The indexes as ranking sees them. */
+async function indexesFor(
+  context: RouteContext,
+  entries: ReadonlyMap<string, IndexEntry>,
+  queries: readonly { readonly indexUid: string; readonly body: JsonObject }[],
+): Promise<ReadonlyMap<string, RankedIndex>> {
+  const known = [...entries].map(async ([uid, entry]) => {
+    const bodies = queries.filter(({ indexUid }) => indexUid === uid).map(({ body }) => body);
+    return [uid, await indexForFields(context, entry, bodies)] as const;
+  });
+  return new Map(await Promise.all(known));
 }
 
 function wholeCoverage(entries: ReadonlyMap<string, IndexEntry>): HeaderPair {

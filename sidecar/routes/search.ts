@@ -14,6 +14,7 @@ import {
   type MergedAnswer,
   mergeSearch,
   planSearch,
+  type RankedIndex,
   type SearchPlan,
   type SearchPurpose,
   SPELLINGS_MAX,
@@ -31,6 +32,7 @@ import { narrowCovering, onlyRead, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
 import { withEvenFilter } from './known-fields.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
+import { indexForFields } from './nested-fields.ts';
 import { safeQuery } from './query.ts';
 import { type ReadTarget, readOne } from './read-one.ts';
 import { askOwner, relayClean, relayRefusal, relayUnread } from './refusal.ts';
@@ -75,7 +77,9 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   if (refusal !== undefined) return refusal;
   const body = await withEvenFilter(context, entry, input.body);
   const covering = narrowCovering(context, entry, body);
-  const read = onlyRead(context, covering);
+  const index = await indexForFields(context, entry, [body]);
+  // What one of several nodes has seen of a nested field decides what all of them show.
+  const read = index.seenNested === undefined ? onlyRead(context, covering) : undefined;
   if (read !== undefined) {
     const { nodeId, shards } = read;
     const given = input.body;
@@ -83,7 +87,7 @@ export async function search(context: RouteContext, input: SearchInput): Promise
     if (one !== undefined) return one;
   }
   const startedAt = performance.now();
-  const plan = await planMerge(context, entry, body);
+  const plan = await planMerge(context, { entry, index, body });
   if (plan === undefined) return relayUnread(context, entry, untouched);
   const path = searchPath(context);
   const { requests } = plan;
@@ -186,10 +190,8 @@ async function searchOne(
 /** The plan for several nodes; a query that must be embedded first is, by one of them. */
 async function planMerge(
   context: RouteContext,
-  entry: IndexEntry,
-  body: JsonObject,
+  { entry, index, body }: { entry: IndexEntry; index: RankedIndex; body: JsonObject },
 ): Promise<SearchPlan | undefined> {
-  const index = rankedIndex(entry);
   const plan = planSearch({ body, index });
   if (plan.kind !== 'needs-vector') return plan;
   const [nodeId] = readableNodes(context, entry);

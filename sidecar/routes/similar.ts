@@ -24,6 +24,7 @@ import { coveringFor, onlyRead, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
 import { withEvenFilter } from './known-fields.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
+import { indexForFields } from './nested-fields.ts';
 import { parseCount, parseQuery, safeQuery } from './query.ts';
 import { readFilter, readFlag, readList, readNumber } from './query-values.ts';
 import { readOne } from './read-one.ts';
@@ -68,7 +69,8 @@ async function similar(
   if (vector === undefined || primaryKey === null) {
     return withoutVector(context, { entry, body, covering, untouched });
   }
-  const plan = planSimilar({ body, index: { ...rankedIndex(entry), primaryKey }, vector });
+  const index = await indexForFields(context, entry, [body]);
+  const plan = planSimilar({ body, index: { ...index, primaryKey }, vector });
   const path = pathOf(context, 'search');
   const { requests } = plan;
   const result = await fanOut(context, { entry, path, requests, covering }, (answers) => {

@@ -117,4 +117,20 @@ test('under a threshold a hybrid search counts what either half lets in', () => 
   assert.is(union?.['rankingScoreThreshold'], 0.5);
 });
 
+test('nodes that have not seen a nested field show its member as one that has', () => {
+  const body = { attributesToRetrieve: ['id', 'p.q', 'z.q'] };
+  const index = { ...INDEX, seenNested: new Set(['p.q']) };
+  const plan = planSearch({ body, index });
+  const asked = plan.requests[0]?.body['attributesToRetrieve'] as string[];
+  // Nobody has seen z.q: no node shows anything of z, and so must it be.
+  assert.equal([asked.includes('p'), asked.includes('z')], [true, false]);
+  const main = [answer([hit(1, [], { p: 'text' }), hit(2, [], { p: { q: 1, r: 2 } })])];
+  const { chunks } = mergeSearch(plan, new Map([['main', main]]), ENVELOPE);
+  const { hits } = JSON.parse(Buffer.concat(chunks).toString()) as Merged;
+  assert.equal(hits, [
+    { id: 1, p: 'text' },
+    { id: 2, p: { q: 1 } },
+  ]);
+});
+
 run();
