@@ -9,6 +9,7 @@
  */
 import { decodeNumber, decodeString } from '../json/slice.ts';
 import type { FacetField } from './facets.ts';
+import { leafValues } from './federated-distinct.ts';
 import type { Hit } from './hits.ts';
 import { normalizeFacet } from './normalize.ts';
 import { visitLeaves } from './select.ts';
@@ -28,6 +29,10 @@ export function distinctValues(hit: Hit, field: string): string[] {
     }
   });
   return [...values];
+}
+
+function hasEmptyText(hit: Hit, field: string): boolean {
+  return leafValues(hit, field).some(({ kind, text }) => kind === 'text' && text === '');
 }
 
 const QUOTE = 0x22;
@@ -55,12 +60,18 @@ export class DistinctFilter {
   rejectedCount = 0;
   /** True once a hit with several values came by: the node may have dropped too much. */
   hasSeveralValues = false;
+  /** Hits left out because an empty text was seen before, which no node has filed. */
+  emptyRejectedCount = 0;
   /** Values of rejected hits that hold several. */
   readonly #rejected: string[][] = [];
   readonly #field: string;
+  readonly #seesEmpty: boolean;
+  #hasEmpty = false;
 
-  constructor(field: string) {
+  /** `seesEmpty`: empty texts are equal, as where the request names the field and not the settings. */
+  constructor(field: string, seesEmpty = false) {
     this.#field = field;
+    this.#seesEmpty = seesEmpty;
   }
 
   /** Whether the hit survives; its values are then seen. */
@@ -72,6 +83,13 @@ export class DistinctFilter {
       if (values.length > 1) this.#rejected.push(values);
       return false;
     }
+    const isEmpty = this.#seesEmpty && hasEmptyText(hit, this.#field);
+    if (isEmpty && this.#hasEmpty) {
+      this.rejectedCount += 1;
+      this.emptyRejectedCount += 1;
+      return false;
+    }
+    this.#hasEmpty ||= isEmpty;
     for (const value of values) this.seen.add(value);
     this.survivorValueCount += values.length;
     return true;
@@ -121,7 +139,8 @@ export function estimatedDistinctTotal(
   counts: ReadonlyMap<string, number>,
   filter: DistinctFilter,
 ): number {
-  let total = candidateCount + filter.survivorValueCount + filter.rejectedOverlap();
+  const { survivorValueCount, emptyRejectedCount } = filter;
+  let total = candidateCount + survivorValueCount + filter.rejectedOverlap() - emptyRejectedCount;
   for (const value of filter.seen) total -= counts.get(value) ?? 0;
   return atLeastOne(candidateCount, total);
 }

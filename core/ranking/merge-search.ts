@@ -154,8 +154,8 @@ class SearchMerge {
   }
 
   #newFilter(): DistinctFilter | undefined {
-    const { distinct } = this.#plan;
-    return distinct === undefined ? undefined : new DistinctFilter(distinct);
+    const { distinct, isDistinctAsked } = this.#plan;
+    return distinct === undefined ? undefined : new DistinctFilter(distinct, isDistinctAsked);
   }
 
   /** The first hits up to the window's end. */

@@ -33,6 +33,8 @@ export interface SearchPlan {
   readonly projection: Projection;
   /** Field by which hits are distinct. */
   readonly distinct: string | undefined;
+  /** Whether the request names that field: then empty texts are equal too, which nodes do not file. */
+  readonly isDistinctAsked: boolean;
   readonly hasThreshold: boolean;
   /** Share of the semantic half; undefined unless both halves are asked. */
   readonly semanticRatio: number | undefined;
@@ -74,6 +76,7 @@ export function planSearch(request: SearchRequest): SearchPlan {
     window,
     projection,
     distinct,
+    isDistinctAsked: typeof body['distinct'] === 'string',
     hasThreshold: typeof body['rankingScoreThreshold'] === 'number',
     semanticRatio: hybrid.kind === 'both' ? hybrid.ratio : undefined,
     primaryKey: index.primaryKey,

@@ -81,9 +81,17 @@ async function candidatesOf(one: SubCase, size: number): Promise<Candidate[] | u
     return {
       hit,
       rank: rankOf(document),
-      distinct: field === undefined ? [] : valuesAt(document, field.split('.')),
+      distinct: field === undefined ? [] : distinctValues(one, document, field.split('.')),
     };
   });
+}
+
+/** Where the request names the field, values are compared as they are written, too. */
+function distinctValues(one: SubCase, document: Tree, path: readonly string[]): string[] {
+  const filed = valuesAt(document, path);
+  return typeof one.params['distinct'] === 'string'
+    ? [...new Set([...filed, ...valuesAt(document, path, true)])]
+    : filed;
 }
 
 /** What a document's rank is made of. */

@@ -60,21 +60,25 @@ export async function explainSimilar(
   }
   if (!evidence.isChurned(uid)) return no('out of order, though no document was replaced');
   const base = { ...omit(body, ['offset', 'limit']), limit: ALL_HITS };
+  // whole documents: their identifiers tell which of them have several vectors
+  const bare = omit(base, ['attributesToRetrieve']);
   const path = `/indexes/${uid}/similar`;
-  const [wide, open, whole] = await Promise.all([
-    evidence.post('wide', uid, '/similar', base),
-    evidence.post('open', uid, '/similar', { ...base, showRankingScoreDetails: true }),
+  const [wide, open, whole, shown] = await Promise.all([
+    evidence.post('wide', uid, '/similar', bare),
+    evidence.post('open', uid, '/similar', { ...bare, showRankingScoreDetails: true }),
+    arena.target.send({ method: 'POST', path, body: bare }),
     arena.target.send({ method: 'POST', path, body: base }),
   ]);
-  const [hits, ranked, list] = [hitsOf(wide), hitsOf(open), hitsOf(whole)];
-  if (hits === undefined || ranked === undefined || list === undefined) return no('no hits');
+  const [hits, ranked, list, pages] = [hitsOf(wide), hitsOf(open), hitsOf(whole), hitsOf(shown)];
+  if (hits === undefined || ranked === undefined) return no('no hits');
+  if (list === undefined || pages === undefined) return no('no hits');
   const candidates = hits.map((hit, at): Candidate => {
     return { hit, rank: rankOf(ranked[at] ?? null), distinct: [] };
   });
   const offset = Number(body['offset'] ?? 0);
   const limit = Number(body['limit'] ?? LIMIT_DEFAULT);
   const page = listAt(one.target.tree, 'hits');
-  if (!isSameList(list.slice(offset, offset + limit), page)) return no('pages do not fit');
+  if (!isSameList(pages.slice(offset, offset + limit), page)) return no('pages do not fit');
   const cap = windowOf({ limit: ALL_HITS }, evidence.settings(uid)).limit;
   const isCapped = list.length === cap && hits.length > cap;
   const fault = faultOf({ candidates, hits: list, limit: isCapped ? cap : ALL_HITS });
@@ -86,7 +90,10 @@ export async function explainSimilar(
   // the node compares first vector with first, second with second; the gateway takes the nearest
   const several = severalVectors(evidence.plan(uid), String(body['embedder']));
   if (several.size === 0) return no(fault);
-  const isSingle = (hit: Tree) => !several.has(idAt(hit));
+  // what is hidden shows on the open twin alone; the rest of the document tells which one it is
+  const places = candidates.filter((_, at) => several.has(idAt(ranked[at] ?? null)));
+  const known = new Set(places.map(({ hit }) => textWithoutScore(hit)));
+  const isSingle = (hit: Tree) => !known.has(textWithoutScore(hit));
   const singles = {
     candidates: candidates.filter(({ hit }) => isSingle(hit)),
     hits: list.filter(isSingle),
@@ -99,6 +106,11 @@ export async function explainSimilar(
   return isSame || faultOf({ ...singles, limit: singlesLimit }) === undefined
     ? { class: 'several-vectors', why: 'documents have several vectors' }
     : no(fault);
+}
+
+function textWithoutScore(hit: Tree): string {
+  if (!(hit instanceof Map)) return '';
+  return sortedText(new Map([...hit].filter(([name]) => !name.startsWith('_rankingScore'))));
 }
 
 function isScored(body: Obj): boolean {

@@ -6,7 +6,7 @@
  */
 import * as assert from 'uvu/assert';
 import { startEngine } from '../../engine/index.ts';
-import { clear } from '../../fuzz/load.ts';
+import type { Kind } from '../../fuzz/kinds.ts';
 import { MUTATIONS, startMutant } from '../../fuzz/mutant.ts';
 import { signature } from '../../fuzz/report.ts';
 import { type Arena, runScenario } from '../../fuzz/run.ts';
@@ -47,12 +47,10 @@ shrinking.test(
     const fresh = await startEngine({ masterKey: KEY });
     try {
       const only = new Set(['search-sort'] as const);
-      const scenario = makeScenario({ seed: 2, number: 1, requestCount: 20, only });
-      await clear(arena.reference);
-      const failing = (await runScenario(arena, scenario)).find(
-        ({ verdict }) => verdict.class === 'difference',
-      );
-      if (failing === undefined) throw new Error('nothing failed');
+      // In some scenarios no request sorts by what may be sorted by.
+      const found = await firstFailing(arena, only);
+      if (found === undefined) throw new Error('nothing failed');
+      const { scenario, failing } = found;
       const small = await shrink(
         arena,
         { ...scenario, requests: [failing.request] },
@@ -76,5 +74,17 @@ shrinking.test(
   },
   60_000,
 );
+
+const SCENARIOS_MAX = 10;
+
+async function firstFailing(arena: Arena, only: ReadonlySet<Kind>) {
+  for (let number = 1; number <= SCENARIOS_MAX; number += 1) {
+    const scenario = makeScenario({ seed: 2, number, requestCount: 20, only });
+    const outcomes = await runScenario(arena, scenario);
+    const failing = outcomes.find(({ verdict }) => verdict.class === 'difference');
+    if (failing !== undefined) return { scenario, failing };
+  }
+  return undefined;
+}
 
 shrinking.run();

@@ -90,6 +90,20 @@ test('the halves of a hybrid search: each document once, the vector first among 
   assert.is(merged.semanticHitCount, 3);
 });
 
+test('empty texts are equal where the request names the distinct field, and not by the settings', () => {
+  const hits = [1, 2, 3].map((id) =>
+    hit(id, [['p:asc', { value: id }]], { g: id === 2 ? ' ' : '' }),
+  );
+  const answers: [SearchPurpose, Buffer[]][] = [
+    ['main', [answer(hits.slice(0, 1)), answer(hits.slice(1))]],
+  ];
+  assert.equal(ids(merge({ sort: ['p:asc'], distinct: 'g' }, answers)), [1]);
+  const index = { ...INDEX, settings: { distinctAttribute: 'g' } };
+  const plan = planSearch({ body: { sort: ['p:asc'] }, index });
+  const { chunks } = mergeSearch(plan, new Map(answers), ENVELOPE);
+  assert.equal(ids(JSON.parse(Buffer.concat(chunks).toString())), [1, 2, 3]);
+});
+
 test('under a threshold a hybrid search counts what either half lets in', () => {
   const half = (id: number, score: number) =>
     hit(id, [['words', { matchingWords: 1, maxMatchingWords: 1, score }]], {
