@@ -9,6 +9,9 @@ import { compareWeighted, scoreWins, weightedValues } from './weighted.ts';
 /** Weighted score that every keyword hit must reach for the semantic half to be left out. */
 const GOOD_ENOUGH = 0.45;
 
+/** A share at which no node finds its keyword hits good enough to leave the other half out. */
+export const NEVER_KEYWORDS_ALONE = 0.999;
+
 /** Whether the keyword half answers alone. */
 export function isKeywordGoodEnough(
   keyword: readonly Hit[],

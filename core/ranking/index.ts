@@ -23,6 +23,7 @@ export {
 } from './federated-plan.ts';
 export { firstIncompatible } from './federated-rules.ts';
 export { refusableFacets, withoutMark } from './filterable.ts';
+export { type Marks, marksRequest, readMarks } from './marks.ts';
 export { mergeSearch } from './merge-search.ts';
 export { compareUtf8 } from './normalize.ts';
 export { planSearch, type SearchPlan, type SearchRequest } from './plan-search.ts';

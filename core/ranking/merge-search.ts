@@ -18,6 +18,7 @@ import { rebuildGeoBuckets } from './geo.ts';
 import { HeadMerge } from './heads.ts';
 import { compareByRules, compareHits, type Hit } from './hits.ts';
 import { isKeywordGoodEnough, joinHalves } from './hybrid.ts';
+import { type Marks, versionOf, withMarks } from './marks.ts';
 import type { SearchPlan } from './plan-search.ts';
 import { visitLeaves } from './select.ts';
 import type { AnswerEnvelope, Judgement, MergedAnswer, PurposeAnswers } from './types.ts';
@@ -40,6 +41,8 @@ export function mergeSearch(
   return merge.run(envelope);
 }
 
+const NO_MARKS: Marks = new Map();
+
 type Purposes = ReadonlyMap<string, readonly SearchAnswer[]>;
 
 /** Hits in order, and what was learned on the way. */
@@ -50,6 +53,8 @@ interface Ranked {
   /** The answers that totals, facets and the query vector come from. */
   readonly from: readonly SearchAnswer[];
   readonly filter: DistinctFilter | undefined;
+  /** Of a hybrid search that joined its halves: the hits of the semantic one. */
+  readonly semantic?: ReadonlySet<Hit>;
   /** Whether the list that `from` counts filled the window. */
   readonly isFull: boolean;
 }
@@ -67,7 +72,8 @@ class SearchMerge {
 
   run(envelope: AnswerEnvelope): MergedAnswer {
     const ranked = this.#rank();
-    const shown = ranked.hits.slice(this.#window.start, this.#window.end);
+    const found = ranked.hits.slice(this.#window.start, this.#window.end);
+    const { shown, unmarked } = this.#mark(found, ranked, envelope.marks);
     const counted = this.#countedAnswers(ranked);
     const total = this.#total(ranked, counted);
     const writer = new ByteWriter(estimateBytes(shown));
@@ -96,8 +102,31 @@ class SearchMerge {
         ? { unseenFields: projection.formatsFor }
         : {}),
       spelledApart: facets?.spelledApart() ?? [],
+      unmarked,
       explain: () => ({ ...this.#judge(ranked, total), decisions: decideNeighbours(shown) }),
     };
+  }
+
+  /** Hits of the semantic half with the marks of their words, and which of them have none yet. */
+  #mark(
+    found: readonly Hit[],
+    { semantic, from }: Ranked,
+    marks: Marks = NO_MARKS,
+  ): { shown: readonly Hit[]; unmarked: readonly string[] } {
+    if (!this.#plan.marksWords || from !== this.#answers('semantic')) {
+      return { shown: found, unmarked: [] };
+    }
+    const keyword = this.#answers('keyword').flatMap(({ hits }) => hits);
+    const known = new Map(keyword.map((hit) => [versionOf(hit), hit]));
+    const unmarked: string[] = [];
+    const shown = found.map((hit) => {
+      if (semantic?.has(hit) !== true) return hit;
+      const version = versionOf(hit);
+      const marked = known.get(version) ?? marks.get(version);
+      if (marked === undefined) unmarked.push(version);
+      return marked === undefined ? hit : withMarks(hit, marked);
+    });
+    return { shown, unmarked };
   }
 
   /** Whether any node has formatted a hit: it knows one of the fields, as one node would for all hits. */
@@ -145,6 +174,7 @@ class SearchMerge {
       hits: hits.slice(0, this.#window.end),
       filter,
       from: this.#answers('semantic'),
+      semantic: new Set(semantic.hits),
       isFull: this.#fills(semantic.hits),
     };
   }

@@ -8,6 +8,7 @@
 import { VERSION_FIELD } from '../reserved/index.ts';
 import { type FacetRules, facetRules } from './facets.ts';
 import { expandFacets, isFilterable } from './filterable.ts';
+import { NEVER_KEYWORDS_ALONE } from './hybrid.ts';
 import {
   EVERYTHING,
   isTextArray,
@@ -48,6 +49,8 @@ export interface SearchPlan {
   readonly hasWords: boolean;
   /** Whether nodes rank this search by any rule of the user: else everything is one tie. */
   readonly isPlaceholder: boolean;
+  /** Whether the words of a hybrid search are marked in its hits. */
+  readonly marksWords: boolean;
 }
 
 /** What planSearch works from. */
@@ -85,6 +88,10 @@ export function planSearch(request: SearchRequest): SearchPlan {
     hasGeoSort: hasGeoSort(body),
     hasWords: hybrid.kind !== 'semantic' && hasQuery(body),
     isPlaceholder: isPlaceholderSearch(body, settings, hybrid.kind),
+    marksWords:
+      hybrid.kind === 'both' &&
+      hasQuery(body) &&
+      (projection.formatsFor.length > 0 || body['showMatchesPosition'] === true),
   };
   if (request.isSingleNode === true) return singlePlan(body, settings, shape);
   if (hybrid.kind !== 'none' && !isGiven(body['vector'])) {
@@ -163,9 +170,6 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
   }
   return requests;
 }
-
-/** A share at which no node finds its keyword hits good enough to leave the other half out. */
-const NEVER_KEYWORDS_ALONE = 0.999;
 
 function mainBody(body: JsonObject, index: RankedIndex, shape: PlanShape): Record<string, unknown> {
   const { window, projection, distinct, semanticRatio } = shape;

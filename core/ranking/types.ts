@@ -12,6 +12,7 @@
  * that node, answer stripSearch(plan, body).
  */
 
+import type { Marks } from './marks.ts';
 import type { SpelledApart, Spellings } from './spelling.ts';
 
 /** A parsed JSON object. */
@@ -76,6 +77,8 @@ export interface AnswerEnvelope {
   readonly isFormatted?: boolean;
   /** How facet values that are spelled apart are shown. */
   readonly spellings?: Spellings;
+  /** Hits with the marks that the semantic half of a hybrid search lacks. */
+  readonly marks?: Marks;
 }
 
 /** How near an answer is to that of a single node. */
@@ -117,6 +120,8 @@ export interface MergedAnswer {
   readonly unseenFields?: readonly string[];
   /** Facet values of which nodes show several spellings. What is found out makes the merge's `spellings`. */
   readonly spelledApart?: readonly SpelledApart[];
+  /** Versions of hits shown without the marks of their words. What is found out makes the merge's `marks`. */
+  readonly unmarked?: readonly string[];
   /** Worked out when asked, from the same hits: no answer waits for it. */
   readonly explain: () => MergeExplanation;
 }

@@ -31,6 +31,7 @@ import { isAnyFieldSeen } from './formatted-fields.ts';
 import { narrowCovering, onlyRead, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
 import { withEvenFilter } from './known-fields.ts';
+import { findMarks } from './marks.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
 import { indexForFields } from './nested-fields.ts';
 import { safeQuery } from './query.ts';
@@ -97,19 +98,19 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   if (result.kind === 'refused') {
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }
-  const learned = await learn(context, { entry, body, covering }, result.merged);
+  const learned = await learn(context, { entry, body, covering, plan }, result.merged);
   const merged = learned === undefined ? result.merged : merge(result.answers, learned);
   context.trace?.merged(entry.uid, merged, result.nodeIds);
   return searchReply(context, merged, result.headers, `merge of ${result.nodeCount} nodes`);
 }
 
 /** What a merge wants to know that its answers do not tell. */
-type Learned = Pick<AnswerEnvelope, 'isFormatted' | 'spellings'>;
+type Learned = Pick<AnswerEnvelope, 'isFormatted' | 'spellings' | 'marks'>;
 
 /** Asks for it; undefined if nothing is wanted or found out. */
 async function learn(
   context: RouteContext,
-  asked: { entry: IndexEntry; body: JsonObject; covering: CoveringSet },
+  asked: { entry: IndexEntry; body: JsonObject; covering: CoveringSet; plan: SearchPlan },
   merged: MergedAnswer,
 ): Promise<Learned | undefined> {
   const { unseenFields } = merged;
@@ -118,10 +119,12 @@ async function learn(
     unseenFields !== undefined && (await isAnyFieldSeen(context, asked.entry, unseenFields));
   const spellings =
     apart.length === 0 ? undefined : await findSpellings(context, { ...asked, apart });
-  if (!isFormatted && spellings === undefined) return undefined;
+  const marks = await findMarks(context, asked, merged.unmarked ?? []);
+  if (!isFormatted && spellings === undefined && marks === undefined) return undefined;
   return {
     ...(isFormatted ? { isFormatted } : {}),
     ...(spellings === undefined ? {} : { spellings }),
+    ...(marks === undefined ? {} : { marks }),
   };
 }
 
