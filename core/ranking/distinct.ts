@@ -9,7 +9,7 @@
  */
 import { decodeNumber, decodeString } from '../json/slice.ts';
 import type { FacetField } from './facets.ts';
-import { leafValues } from './federated-distinct.ts';
+import { FederatedDistinct } from './federated-distinct.ts';
 import type { Hit } from './hits.ts';
 import { normalizeFacet } from './normalize.ts';
 import { visitLeaves } from './select.ts';
@@ -29,10 +29,6 @@ export function distinctValues(hit: Hit, field: string): string[] {
     }
   });
   return [...values];
-}
-
-function hasEmptyText(hit: Hit, field: string): boolean {
-  return leafValues(hit, field).some(({ kind, text }) => kind === 'text' && text === '');
 }
 
 const QUOTE = 0x22;
@@ -60,18 +56,17 @@ export class DistinctFilter {
   rejectedCount = 0;
   /** True once a hit with several values came by: the node may have dropped too much. */
   hasSeveralValues = false;
-  /** Hits left out because an empty text was seen before, which no node has filed. */
-  emptyRejectedCount = 0;
+  /** Hits left out for a value that only as it is written equals one seen before. */
+  writtenRejectedCount = 0;
   /** Values of rejected hits that hold several. */
   readonly #rejected: string[][] = [];
   readonly #field: string;
-  readonly #seesEmpty: boolean;
-  #hasEmpty = false;
+  readonly #written: FederatedDistinct | undefined;
 
-  /** `seesEmpty`: empty texts are equal, as where the request names the field and not the settings. */
-  constructor(field: string, seesEmpty = false) {
+  /** `isAsked`: the request names the field, not the settings; then a node compares what is written, too. */
+  constructor(field: string, isAsked = false) {
     this.#field = field;
-    this.#seesEmpty = seesEmpty;
+    this.#written = isAsked ? new FederatedDistinct(field) : undefined;
   }
 
   /** Whether the hit survives; its values are then seen. */
@@ -83,13 +78,11 @@ export class DistinctFilter {
       if (values.length > 1) this.#rejected.push(values);
       return false;
     }
-    const isEmpty = this.#seesEmpty && hasEmptyText(hit, this.#field);
-    if (isEmpty && this.#hasEmpty) {
+    if (this.#written?.accepts(hit) === false) {
       this.rejectedCount += 1;
-      this.emptyRejectedCount += 1;
+      this.writtenRejectedCount += 1;
       return false;
     }
-    this.#hasEmpty ||= isEmpty;
     for (const value of values) this.seen.add(value);
     this.survivorValueCount += values.length;
     return true;
@@ -139,8 +132,8 @@ export function estimatedDistinctTotal(
   counts: ReadonlyMap<string, number>,
   filter: DistinctFilter,
 ): number {
-  const { survivorValueCount, emptyRejectedCount } = filter;
-  let total = candidateCount + survivorValueCount + filter.rejectedOverlap() - emptyRejectedCount;
+  const { survivorValueCount, writtenRejectedCount } = filter;
+  let total = candidateCount + survivorValueCount + filter.rejectedOverlap() - writtenRejectedCount;
   for (const value of filter.seen) total -= counts.get(value) ?? 0;
   return atLeastOne(candidateCount, total);
 }

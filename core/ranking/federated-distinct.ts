@@ -1,6 +1,7 @@
 /**
- * Distinct over the queries and indexes of a federation. There a node compares the values of documents,
- * not those it has filed: an empty text is a value, and 1 and 1.0 are two.
+ * Distinct over the queries and indexes of a federation, and by a field that a search names itself. There a
+ * node compares the values of documents, not those it has filed: an empty text is a value, 1 and 1.0 are
+ * two, 0.0 and -0.0 one.
  */
 import { decodeString } from '../json/slice.ts';
 import type { Hit } from './hits.ts';

@@ -34,7 +34,7 @@ export interface SearchPlan {
   readonly projection: Projection;
   /** Field by which hits are distinct. */
   readonly distinct: string | undefined;
-  /** Whether the request names that field: then empty texts are equal too, which nodes do not file. */
+  /** Whether the request names that field: then values are compared as they are written, too. */
   readonly isDistinctAsked: boolean;
   readonly hasThreshold: boolean;
   /** Share of the semantic half; undefined unless both halves are asked. */

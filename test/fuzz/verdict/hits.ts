@@ -129,7 +129,7 @@ export function valuesAt(tree: Tree, path: readonly string[], isWritten = false)
 function scalarValue(value: Tree, isWritten: boolean): string[] {
   if (value === null || (value === '' && !isWritten)) return [];
   if (value instanceof NumberText) {
-    if (isWritten) return [`n${value.text}`];
+    if (isWritten) return [`n${value.text === '-0.0' ? '0.0' : value.text}`];
     const number = Number(value.text);
     return [`n${Object.is(number, -0) ? '-0' : number}`];
   }

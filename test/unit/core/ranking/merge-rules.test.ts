@@ -90,6 +90,15 @@ test('the halves of a hybrid search: each document once, the vector first among 
   assert.is(merged.semanticHitCount, 3);
 });
 
+test('0.0 and -0.0 are one distinct value where the request names the field', () => {
+  const written = (id: number, n: string) =>
+    JSON.stringify(hit(id, [['p:asc', { value: id }]], { n: '@' })).replace('"@"', n);
+  const texts = [written(1, '0.0'), written(2, '-0.0')];
+  const body = `{"hits":[${texts.join()}],"query":"","processingTimeMs":0,"estimatedTotalHits":9}`;
+  const answers: [SearchPurpose, Buffer[]][] = [['main', [Buffer.from(body)]]];
+  assert.equal(ids(merge({ sort: ['p:asc'], distinct: 'n' }, answers)), [1]);
+});
+
 test('empty texts are equal where the request names the distinct field, and not by the settings', () => {
   const hits = [1, 2, 3].map((id) =>
     hit(id, [['p:asc', { value: id }]], { g: id === 2 ? ' ' : '' }),
