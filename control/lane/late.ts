@@ -19,6 +19,7 @@ import {
   type State,
   type TailTask,
 } from '../state/index.ts';
+import { expectTask } from './lost-data.ts';
 
 /** A late task. */
 export interface LateTask {
@@ -32,7 +33,7 @@ export interface LateTask {
 /** Takes a late task in. Its end is waited for before a copy there is filled. */
 export function takeLateTask(state: State, late: LateTask): void {
   const { nodeId, found, tag } = late;
-  state.expectTask(found.uid, { seq: tag.seq, nodeId, step: null, part: null }, markOf(found));
+  expectTask(state, found.uid, { seq: tag.seq, nodeId, step: null, part: null }, markOf(found));
   const indexes = indexesOf(state, late);
   if (indexes.length === 0) {
     const words = `a task of a write that is over came late to ${nodeId}, for an index that is gone`;

@@ -7,6 +7,7 @@ import { demote, headOf, noteEverything, shardsOn } from '../copies/index.ts';
 import {
   ANY_MARK,
   type IndexRecord,
+  LOST_MARK,
   markOf,
   type NodeReading,
   type NodeRecord,
@@ -107,6 +108,32 @@ function isKept(state: State, reference: TaskReference, tag: string | null | und
   if (reference.part === null) return tag === null;
   const place = Math.abs(reference.seq);
   return tag?.startsWith(`m1.${state.cluster.clusterId}.${place}.${reference.part}`) === true;
+}
+
+/**
+ * A node took a task under this uid. If another write's task, whose end is not known, had the uid, the node
+ * lost that one: nothing else makes it give a uid twice. The next reading finds the loss, whatever is
+ * enqueued above the uid until then.
+ */
+export function expectTask(
+  state: State,
+  uid: number,
+  reference: TaskReference,
+  mark: string,
+): void {
+  const { nodeId } = reference;
+  const known = state.outstanding.get(nodeId)?.get(uid);
+  const node = state.cluster.nodes.find(({ id }) => id === nodeId);
+  if (known !== undefined && known.seq !== reference.seq && node !== undefined) {
+    for (const seq of dropLostTasks(state, nodeId, [uid])) {
+      const indexId = state.open.get(seq)?.intent.indexId;
+      if (indexId != null) state.stirredIndexes.add(indexId);
+    }
+    node.lastMark = LOST_MARK;
+    state.touchedNodes.add(nodeId);
+    state.emit({ kind: 'readNode', nodeId });
+  }
+  state.expectTask(uid, reference, mark);
 }
 
 /** The node does not know these tasks any more. Gives the intents they belong to. */

@@ -9,6 +9,7 @@ import type {
   TaskError,
 } from '../state/index.ts';
 import { closeSends } from './closing.ts';
+import { expectTask } from './lost-data.ts';
 import { reportReply } from './outcome.ts';
 import { tagOf } from './permission.ts';
 import { progress } from './progress.ts';
@@ -132,7 +133,7 @@ export function addPart(
   state.touchIntent(intent);
   const suffix = intent.internal === null ? '' : '.rc';
   const tag = `${tagOf(state, intent)}.${sent.part}${suffix}`;
-  state.expectTask(uid, { seq: intent.seq, nodeId, step: null, part: sent.part }, tag);
+  expectTask(state, uid, { seq: intent.seq, nodeId, step: null, part: sent.part }, tag);
   return true;
 }
 

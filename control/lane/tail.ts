@@ -6,6 +6,7 @@ import { assert } from '../../core/assert.ts';
 import {
   ANY_MARK,
   type Intent,
+  LOST_MARK,
   type MachineEvent,
   markOf,
   type NodeReading,
@@ -145,7 +146,7 @@ function noteSeen(
     node.seenUid = highest;
     state.touchedNodes.add(node.id);
   }
-  if (last === undefined || last.uid < node.lastTaskUid) return;
+  if (last === undefined || last.uid < node.lastTaskUid || node.lastMark === LOST_MARK) return;
   if (last.uid === node.lastTaskUid && node.lastMark !== ANY_MARK) return;
   node.lastTaskUid = last.uid;
   node.lastMark = markOf(last);

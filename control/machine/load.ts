@@ -261,6 +261,8 @@ function expectTasks(state: State, intent: Intent): void {
     state.expectTask(step.uid, { seq: intent.seq, nodeId, step: place, part: null }, ANY_MARK);
   }
   for (const [nodeId, target] of Object.entries(intent.targets)) {
+    // The node may have given these uids to others by now.
+    if (target.isLost) continue;
     for (const [part, { uid, task }] of Object.entries(target.parts)) {
       if (isEnded(task)) continue;
       const reference = { seq: intent.seq, nodeId, step: null, part: Number(part) };

@@ -64,6 +64,9 @@ export interface WaitingReader {
 /** Stands for the mark of a last task of which only the uid is known. */
 export const ANY_MARK = '*';
 
+/** Mark of a last task of a node that surely lost data: no reading finds it there. */
+export const LOST_MARK = '!';
+
 /** What tells a node's task from any other that has its uid after a loss of data. */
 export function markOf(task: {
   readonly tag: string | null;
@@ -285,7 +288,7 @@ export class State {
     const node = this.cluster.nodes.find((item) => item.id === nodeId);
     if (node !== undefined && uid > node.lastTaskUid) {
       node.lastTaskUid = uid;
-      node.lastMark = mark;
+      if (node.lastMark !== LOST_MARK) node.lastMark = mark;
       this.touchedNodes.add(node.id);
     }
   }

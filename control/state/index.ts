@@ -3,6 +3,7 @@ export type * from './admin-events.ts';
 export type * from './admin-records.ts';
 export {
   ANY_MARK,
+  LOST_MARK,
   markOf,
   type NameGroup,
   type OpenIntent,

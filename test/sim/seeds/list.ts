@@ -72,4 +72,8 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found:
       'a read of a copy that control had left, by a view that had it still, was taken as wrong',
   },
+  {
+    seed: 1008783,
+    found: 'a rolled back node gave the uid of a lost task to another write: the first never ended',
+  },
 ];

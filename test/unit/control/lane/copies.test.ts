@@ -14,7 +14,7 @@ import {
   startFill,
 } from '../../../../control/copies/index.ts';
 import { beginInternal, progress, sendInternal } from '../../../../control/lane/index.ts';
-import type { IndexRecord, SendReport } from '../../../../control/state/index.ts';
+import { type IndexRecord, LOST_MARK, type SendReport } from '../../../../control/state/index.ts';
 import { hashPrimaryKey } from '../../../../core/placement/index.ts';
 import { suite } from '../../../kit/suite.ts';
 import { addition, granted, Hand, replyTo } from './lane-hand.ts';
@@ -203,6 +203,37 @@ test('a node that lost data: all its copies go behind from the first document on
     'succeeded',
     'the task does not wait for what is lost',
   );
+});
+
+test('a node that gives the uid of an unfinished task to another write has lost the first', () => {
+  const { hand, states, begin } = world();
+  const acked = (seq: number, uidOnN2: number) =>
+    hand.report(seq, [
+      ack(hand, 'n1'),
+      told('n2', { kind: 'enqueued', uid: uidOnN2 }),
+      ack(hand, 'n3'),
+    ]);
+  const first = begin();
+  const uid = hand.nextUid('n2');
+  acked(first, uid);
+  acked(begin(), uid);
+  // What is enqueued above it must not hide the loss.
+  acked(begin(), uid + 1);
+  for (const nodeId of NODES) hand.endOn(nodeId, 'succeeded');
+  assert.is(hand.state.open.has(first), false, 'nothing waits for what is lost');
+  assert.is(hand.state.cluster.nodes[1]?.lastMark, LOST_MARK, 'no reading finds the last task');
+  const reading = {
+    nodeId: 'n2',
+    startedAtMs: hand.nowMs,
+    marker: 'ours',
+    lastKnown: 'other',
+    highestUid: uid + 1,
+    tasks: [],
+    missingUids: [],
+  } as const;
+  hand.apply({ kind: 'nodeTail', reading, now: hand.now });
+  assert.is(states()['n2'], 'behind');
+  assert.is.not(hand.state.cluster.nodes[1]?.lastMark, LOST_MARK);
 });
 
 test('too few copies: no quorum, though the write is in', () => {
