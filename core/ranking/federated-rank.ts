@@ -7,7 +7,7 @@
 import { DistinctFilter } from './distinct.ts';
 import type { RankedHit, ReadAnswer } from './federated-answer.ts';
 import { FederatedDistinct } from './federated-distinct.ts';
-import type { FederatedPlan } from './federated-plan.ts';
+import type { FederatedPlan, FederatedQuery } from './federated-plan.ts';
 import { HeadMerge, mergeHeads } from './heads.ts';
 import { compareByRules, compareVersions } from './hits.ts';
 import { compareUtf8 } from './normalize.ts';
@@ -36,7 +36,7 @@ export function rankFederated(
     const own = answers.filter(({ indexUid }) => indexUid === uid).map(({ hits }) => hits);
     const most = Math.min(count, plan.hitsTotalMax.get(uid) ?? count);
     if (!index.hasSeveralOwners) lists.push((own[0] ?? []).slice(0, most));
-    else lists.push(rankIndex(plan, own, { most, rejected: rejectedInIndex }));
+    else lists.push(rankIndex(plan, own, { uid, most, rejected: rejectedInIndex }));
   }
   if (plan.distinct === undefined) {
     return { hits: mergeHeads(lists, compareAcross, count), rejectedInIndex, rejected: [] };
@@ -54,6 +54,7 @@ export function rankFederated(
 }
 
 interface IndexLimits {
+  readonly uid: string;
   readonly most: number;
   /** Takes what is left out. */
   readonly rejected: RankedHit[];
@@ -72,13 +73,15 @@ function rankIndex(
   );
   const filters = new QueryFilters(plan);
   const whole = plan.distinct === undefined ? undefined : new FederatedDistinct(plan.distinct);
+  // What one query leaves out is a candidate still where another one lets everything in.
+  const isCounted = plan.distinct === undefined && plan.queries.some(isOfAll(limits.uid));
   const known = new Set<string>();
   const hits: RankedHit[] = [];
   while (hits.length < limits.most) {
     const entry = heads.next();
     if (entry === undefined) break;
     if (!filters.accepts(entry)) {
-      limits.rejected.push(entry);
+      if (!isCounted) limits.rejected.push(entry);
       continue;
     }
     if (isMixed && isKnown(known, entry)) continue;
@@ -87,6 +90,18 @@ function rankIndex(
   }
   return hits;
 }
+
+/** Whether a query has every document of that index as a candidate. */
+function isOfAll(uid: string): (query: FederatedQuery) => boolean {
+  return ({ indexUid, distinct, body }) => {
+    const { q } = body;
+    const isOpen = NARROWING.every((name) => body[name] === undefined || body[name] === null);
+    const hasWords = typeof q === 'string' && q.trim() !== '';
+    return indexUid === uid && distinct === undefined && isOpen && !hasWords;
+  };
+}
+
+const NARROWING = ['filter', 'vector', 'media', 'hybrid', 'rankingScoreThreshold'] as const;
 
 /** Whether an earlier query found the document: where each query went by itself, nodes do not tell. */
 function isKnown(known: Set<string>, { hit }: RankedHit): boolean {

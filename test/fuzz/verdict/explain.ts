@@ -89,7 +89,7 @@ async function explainSearch(one: SubCase, mayVocabulary = true): Promise<Verdic
     parts.add(part);
   }
   const verdicts: Verdict[] = [];
-  if (parts.has('hits')) verdicts.push(await explainTies(one));
+  if (parts.has('hits')) verdicts.push(explainMarks(one) ?? (await explainTies(one)));
   if (parts.has('totals')) verdicts.push(await explainTotals(one));
   if (parts.has('facets')) verdicts.push(await explainFacets(one));
   const verdict = worst(verdicts);
@@ -98,6 +98,18 @@ async function explainSearch(one: SubCase, mayVocabulary = true): Promise<Verdic
   return vocabulary.class === 'vocabulary'
     ? vocabulary
     : no(`${verdict.why}; not vocabulary: ${vocabulary.why}`);
+}
+
+const MARKS = /^\/hits\/\d+\/(_formatted|_matchesPosition)(\/|$)/;
+
+/** The same hits in the same order; only which of their words are marked differs. */
+function explainMarks(one: SubCase): Verdict | undefined {
+  const inHits = one.differences.filter(({ pointer }) => pointer.startsWith('/hits'));
+  const { q } = one.params;
+  const hasWords = typeof q === 'string' && q.trim() !== '';
+  return hasWords && inHits.every(({ pointer }) => MARKS.test(pointer))
+    ? { class: 'vocabulary', why: 'words are marked as a node knows them' }
+    : undefined;
 }
 
 /** The same search with other parameters, judged without recourse to vocabulary. */

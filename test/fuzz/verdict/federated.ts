@@ -85,7 +85,11 @@ async function explainHits(search: Federated): Promise<Verdict> {
   if (!isSameList(list.slice(offset, offset + limit), page)) return no('pages do not fit');
   // an index ends at its maxTotalHits: then what is behind the last hit is not looked at
   const isCapped = isCappedBy(search, candidates);
-  const arrangement = { candidates, hits: list, limit: isCapped ? list.length : ALL_HITS };
+  const arrangement = {
+    candidates: withoutCapped(search, candidates, list),
+    hits: list,
+    limit: isCapped ? list.length : ALL_HITS,
+  };
   const fault = faultOf(arrangement);
   if (fault === undefined) return { class: 'ties', why: 'federated hits of equal rank' };
   return faultOf(withoutDotted(arrangement)) === undefined
@@ -102,6 +106,35 @@ function isCappedBy({ queries, evidence }: Federated, candidates: readonly Candi
     }),
   );
   return candidates.length >= least;
+}
+
+/**
+ * The candidates without those that an index has no room for: it ends at its maxTotalHits, and of the
+ * documents that tie with its last one any may stand there.
+ */
+function withoutCapped(
+  { queries, evidence }: Federated,
+  candidates: readonly Candidate[],
+  list: readonly Tree[],
+): readonly Candidate[] {
+  const listed = new Set(list.map(sortedText));
+  const left = new Set<Candidate>();
+  for (const uid of new Set(queries.map((query) => String(query['indexUid'])))) {
+    const own = candidates.filter(({ hit }) => indexOf(hit) === uid);
+    const shown = own.filter(({ hit }) => listed.has(sortedText(hit)));
+    if (shown.length < windowOf({ limit: ALL_HITS }, evidence.settings(uid)).limit) continue;
+    const last = shown.at(-1)?.rank;
+    const from = own.findIndex(({ rank }) => rank === last);
+    for (const candidate of own.slice(from)) {
+      if (!listed.has(sortedText(candidate.hit))) left.add(candidate);
+    }
+  }
+  return candidates.filter((candidate) => !left.has(candidate));
+}
+
+function indexOf(hit: Tree): string {
+  const mark = hit instanceof Map ? hit.get('_federation') : undefined;
+  return mark instanceof Map ? String(mark.get('indexUid')) : '';
 }
 
 function wholeOf(federation: Obj): Obj {

@@ -58,7 +58,6 @@ export async function explainSimilar(
   if (body === undefined || one.differences.some(({ pointer }) => !/^\/hits/.test(pointer))) {
     return no('more than hits differs');
   }
-  if (!evidence.isChurned(uid)) return no('out of order, though no document was replaced');
   const base = { ...omit(body, ['offset', 'limit']), limit: ALL_HITS };
   // whole documents: their identifiers tell which of them have several vectors
   const bare = omit(base, ['attributesToRetrieve']);
@@ -83,9 +82,12 @@ export async function explainSimilar(
   const isCapped = list.length === cap && hits.length > cap;
   const fault = faultOf({ candidates, hits: list, limit: isCapped ? cap : ALL_HITS });
   if (fault === undefined) {
-    return isCapped && offset + limit > cap
-      ? { class: 'capped', why: 'similar documents beyond pagination.maxTotalHits' }
-      : { class: 'ties', why: 'documents of equal similarity change places' };
+    if (isCapped && offset + limit > cap) {
+      return { class: 'capped', why: 'similar documents beyond pagination.maxTotalHits' };
+    }
+    return evidence.isChurned(uid)
+      ? { class: 'ties', why: 'documents of equal similarity change places' }
+      : no('out of order, though no document was replaced');
   }
   // the node compares first vector with first, second with second; the gateway takes the nearest
   const several = severalVectors(evidence.plan(uid), String(body['embedder']));

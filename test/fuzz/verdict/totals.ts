@@ -50,7 +50,10 @@ export async function explainTotals(one: SubCase): Promise<Verdict> {
   });
   // which documents survive, and so how many, can depend on the order of ties
   const isOpen = isHybrid || (isDistinct && one.evidence.isChurned(one.uid));
-  const low = isOpen ? listAt(one.target, 'hits').length : countAt(exact.tree, 'totalHits');
+  const counted = isOpen ? listAt(one.target, 'hits').length : countAt(exact.tree, 'totalHits');
+  // what is left out by values as they are written is taken off the estimate alone
+  const own = countAt(one.reference, 'estimatedTotalHits') ?? Number.POSITIVE_INFINITY;
+  const low = counted === undefined ? undefined : Math.min(counted, own);
   const high = countAt(free.tree, 'totalHits');
   if (given === undefined || low === undefined || high === undefined) {
     return no('the bounds of the estimate could not be fetched');
@@ -78,6 +81,10 @@ async function explainCountedTies(one: SubCase): Promise<Verdict> {
   );
   const total = countAt(one.target, 'totalHits');
   if (list === undefined || total === undefined) return no('the whole list could not be fetched');
+  const cap = windowOf({ limit: ALL_HITS }, one.evidence.settings(one.uid)).limit;
+  if (list.length === cap && total > cap) {
+    return { class: 'estimate', why: 'total under distinct beyond pagination.maxTotalHits' };
+  }
   if (total !== list.length) return no(`total ${total} of a list of ${list.length}`);
   const target: TreeObject = new Map([...one.target, ['hits', list]]);
   const verdict = await explainTies({ ...one, params: whole, target });
