@@ -40,7 +40,7 @@ function disturbNode(world: World, node: ModelNode): void {
   if (node.isUp && random.chance(rates.nodeStall * 0.01)) {
     coverage.hit('node stalled');
     node.stalledUntilMs = clock.nowMs + random.between(100, 6_000);
-    clock.in(node.stalledUntilMs - clock.nowMs + 1, () => world.workLater(node));
+    clock.in(node.stalledUntilMs - clock.nowMs + 1, () => world.wake(node));
   }
   if (random.chance(0.02)) node.keepSnapshot();
   if (random.chance(rates.wipe * 0.01)) loseData(world, node, 'wiped');

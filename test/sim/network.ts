@@ -76,7 +76,7 @@ export class Network {
       }
       if (clock.nowMs < node.stalledUntilMs) {
         if (isStray) this.strays += 1;
-        clock.in(node.stalledUntilMs - clock.nowMs + 1, arrive);
+        node.waiting.push(arrive);
         return;
       }
       isGone = true;

@@ -83,6 +83,8 @@ export class ModelNode {
   incarnation = 1;
   /** It answers nothing and works on nothing until then, without losing a connection. */
   stalledUntilMs = 0;
+  /** Requests that came while it was stalled, in order: what takes them once it goes on. */
+  readonly waiting: (() => void)[] = [];
   /** The marker document that control keeps there, as text. */
   marker: string | null = null;
   tasks: ModelTask[] = [];

@@ -120,6 +120,7 @@ export class World {
     for (const node of this.nodes) {
       this.bringUp(node);
       node.stalledUntilMs = 0;
+      this.wake(node);
     }
     this.control.pause(0);
   }
@@ -147,6 +148,13 @@ export class World {
       node.incarnation += 1;
       this.trace(() => `${node.id} is back`);
     }
+    this.workLater(node);
+  }
+
+  /** A stall may be over: then the node takes what came meanwhile, and works on. */
+  wake(node: ModelNode): void {
+    if (this.clock.nowMs < node.stalledUntilMs) return;
+    for (const arrive of node.waiting.splice(0)) arrive();
     this.workLater(node);
   }
 

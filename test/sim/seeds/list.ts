@@ -76,4 +76,9 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     seed: 1008783,
     found: 'a rolled back node gave the uid of a lost task to another write: the first never ended',
   },
+  {
+    seed: 1003461,
+    found:
+      'calls of a control that had died came to a node that had gone on long ago: a stall that ends early was waited out by them alone',
+  },
 ];
