@@ -9,7 +9,7 @@ import { decideNeighbours } from './decisions.ts';
 import { rebuildGeoBuckets } from './geo.ts';
 import { mergeHeads } from './heads.ts';
 import { compareHits, type Hit, readHits } from './hits.ts';
-import { isTextArray } from './projection.ts';
+import { isTextArray, wholeMembers } from './projection.ts';
 import { readSort, type SortRule, sortResults } from './sort-values.ts';
 import type { JsonObject, MergedAnswer, RankedIndex } from './types.ts';
 import { judgeDocuments } from './verdict.ts';
@@ -39,6 +39,17 @@ export interface DocumentsRequest {
   readonly isSingleNode?: boolean;
 }
 
+/** A document as a client may see it: with these fields, or all, and nothing internal. */
+export function stripDocument(
+  body: Uint8Array,
+  fields: readonly string[] | undefined,
+  keepsVectors: boolean,
+): Uint8Array {
+  const writer = new ByteWriter(body.length);
+  writeFields(writer, body, 0, { fields, keepsVectors });
+  return writer.done();
+}
+
 /** Plans a document list. Values of a wrong type pass on, for a node to refuse. */
 export function planDocuments(request: DocumentsRequest): DocumentsPlan {
   const { body, index } = request;
@@ -63,7 +74,8 @@ export function planDocuments(request: DocumentsRequest): DocumentsPlan {
   if (kind === 'single' || offset === undefined || limit === undefined) return { ...shape, body };
   const asked: Record<string, unknown> = { ...body, offset: 0, limit: offset + limit };
   if (fields !== undefined) {
-    asked['fields'] = [...new Set([...fields, ...sort.map((rule) => rule.field), VERSION_FIELD])];
+    const needed = [...sort.map((rule) => rule.field), VERSION_FIELD];
+    asked['fields'] = [...new Set([...fields, ...wholeMembers({ fields }, index), ...needed])];
   }
   if (index.hasSeveralOwners && (body['sort'] === undefined || isTextArray(body['sort']))) {
     asked['sort'] = [...wanted, `${VERSION_FIELD}:asc`];

@@ -7,6 +7,7 @@ export {
   type DocumentsRequest,
   mergeDocuments,
   planDocuments,
+  stripDocument,
 } from './documents.ts';
 export { cleanError, cleanMessage } from './errors.ts';
 export { canFacetOrdersDiffer, FacetOrders, type MergedFacetIndex } from './facet-orders.ts';
@@ -27,7 +28,7 @@ export { type Marks, marksRequest, readMarks } from './marks.ts';
 export { mergeSearch } from './merge-search.ts';
 export { compareUtf8 } from './normalize.ts';
 export { planSearch, type SearchPlan, type SearchRequest } from './plan-search.ts';
-export { nestedFields } from './projection.ts';
+export { namedFields, wholeMembers } from './projection.ts';
 export {
   mergeSimilar,
   planSimilar,

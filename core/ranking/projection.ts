@@ -65,17 +65,17 @@ export function visibleFields(
   return displayed === undefined ? named : named.filter((name) => displayed.includes(name));
 }
 
-/** The names with dots among the fields that a search shows. */
-export function nestedFields(body: JsonObject, settings: JsonObject): readonly string[] {
-  const fields = visibleFields(body['attributesToRetrieve'], displayedAttributes(settings));
-  return fields?.filter((name) => name.includes('.')) ?? [];
+/** The fields that a search names, itself or by the user's settings. */
+export function namedFields(body: JsonObject, settings: JsonObject): readonly string[] {
+  return visibleFields(body['attributesToRetrieve'], displayedAttributes(settings)) ?? [];
 }
 
 /** The members that nodes must show whole, so that every node shows what lies inside alike. */
-export function wholeMembers(projection: Projection, index: RankedIndex): readonly string[] {
-  const { seenNested } = index;
-  if (seenNested === undefined || projection.fields === undefined) return [];
-  const nested = projection.fields.filter((name) => seenNested.has(name));
+export function wholeMembers(
+  { fields }: { readonly fields: readonly string[] | undefined },
+  { seenNested }: RankedIndex,
+): readonly string[] {
+  const nested = fields?.filter((name) => seenNested?.has(name) === true) ?? [];
   return nested.map((name) => name.slice(0, name.indexOf('.')));
 }
 

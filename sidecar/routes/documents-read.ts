@@ -2,10 +2,14 @@
  * Reading documents: one by its id from the node that owns its shard, or a list (GET documents, POST
  * documents/fetch) merged from the nodes of the covering set. `ids` ask only the shards concerned.
  */
-import { Members } from '../../core/json/slice.ts';
 import { type CoveringSet, shardOfKey } from '../../core/placement/index.ts';
-import { type JsonObject, mergeDocuments, planDocuments } from '../../core/ranking/index.ts';
-import { isReservedName } from '../../core/reserved/index.ts';
+import {
+  type JsonObject,
+  mergeDocuments,
+  planDocuments,
+  stripDocument,
+  wholeMembers,
+} from '../../core/ranking/index.ts';
 import type { IndexEntry } from '../../core/topology.ts';
 import type { GatewayReply } from '../http/exchange.ts';
 import type { Question } from './ask.ts';
@@ -18,6 +22,7 @@ import { coveringOfKeys, pinnedKeys, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
 import { withEvenFilter } from './known-fields.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
+import { indexForFields } from './nested-fields.ts';
 import { parseQuery, safeQuery } from './query.ts';
 import { readOne } from './read-one.ts';
 import { relayClean, relayRefusal, relayUnread } from './refusal.ts';
@@ -29,18 +34,37 @@ export async function getDocument(context: RouteContext): Promise<GatewayReply> 
   const id = context.params['document_id'] ?? '';
   const uid = context.params['index_uid'] ?? '';
   const path = indexPath(uid, 'documents', id) + safeQuery(context.query);
-  const question: Question = { method: 'GET', path };
+  const untouched: Question = { method: 'GET', path };
   const entry = readableIndex(context);
-  if (entry === undefined) return refuseMissingIndex(context, question);
-  const fields = parseQuery(context.query).get('fields');
-  refuseReservedNames({ fields: fields?.split(',') });
+  if (entry === undefined) return refuseMissingIndex(context, untouched);
+  const query = parseQuery(context.query);
+  const fields = query.get('fields')?.split(',');
+  refuseReservedNames({ fields });
   const shards = [shardOfKey(id, entry.shardCount)];
   const [read] = coverFor(context, entry, { shards }).reads;
-  if (read === undefined) return relayUnread(context, entry, question);
+  if (read === undefined) return relayUnread(context, entry, untouched);
   const target = { entry, nodeId: read.nodeId, shards };
-  const answer = await readOne(context, target, question, stripDocument);
+  const whole = wholeMembers({ fields }, await indexForFields(context, entry, fields ?? []));
+  const question = whole.length === 0 ? untouched : askedAlso(untouched, query, whole);
+  const shown = whole.length === 0 || fields?.includes('*') === true ? undefined : fields;
+  const keepsVectors = query.get('retrieveVectors') === 'true';
+  const answer = await readOne(context, target, question, (bytes) =>
+    stripDocument(bytes, shown, keepsVectors),
+  );
   if (answer.kind === 'said') return relayClean(context, entry, answer.answer);
-  return bytesReply(context.template, 200, answer.value);
+  return bytesReply(context.template, 200, [answer.value]);
+}
+
+/** The same question for more fields. */
+function askedAlso(
+  question: Question,
+  query: ReadonlyMap<string, string>,
+  more: readonly string[],
+): Question {
+  const asked = new URLSearchParams([...query]);
+  asked.set('fields', [...(query.get('fields')?.split(',') ?? []), ...more].join());
+  const [path] = question.path.split('?');
+  return { ...question, path: `${path}?${asked}` };
 }
 
 /** GET /indexes/{uid}/documents. */
@@ -74,7 +98,9 @@ async function fetchDocuments(
   const covering = coveringOfList(context, entry, body);
   // Several owners list in the order of versions, be it one of them that answers.
   const isSingleNode = !rankedIndex(entry).hasSeveralOwners;
-  const plan = planDocuments({ body, index: rankedIndex(entry), isSingleNode });
+  const fields = Array.isArray(body['fields']) ? body['fields'].map(String) : [];
+  const index = await indexForFields(context, entry, fields);
+  const plan = planDocuments({ body, index, isSingleNode });
   const requests = [{ purpose: 'main', body: plan.body }] as const;
   const path = fetchPath(context);
   const result = await fanOut(context, { entry, path, requests, covering }, (answers) =>
@@ -107,21 +133,6 @@ function coveringOfList(context: RouteContext, entry: IndexEntry, body: JsonObje
 function isId(value: unknown): value is string | number {
   return typeof value === 'string' || Number.isSafeInteger(value);
 }
-
-/** A document without its internal members, as slices of the node's bytes. */
-export function stripDocument(body: Uint8Array): Uint8Array[] {
-  const kept: Uint8Array[] = [Buffer.from('{')];
-  const members = new Members(body, 0);
-  while (members.next()) {
-    if (isReservedName(members.name())) continue;
-    if (kept.length > 1) kept.push(COMMA);
-    kept.push(body.subarray(members.nameStart - 1, members.valueEnd));
-  }
-  kept.push(Buffer.from('}'));
-  return kept;
-}
-
-const COMMA = Buffer.from(',');
 
 function fetchPath(context: RouteContext): string {
   return indexPath(context.params['index_uid'] ?? '', 'documents', 'fetch');

@@ -15,6 +15,7 @@ import {
   forwardFederated,
   type JsonObject,
   mergeFederated,
+  namedFields,
   type OwnRefusal,
   planFederated,
   type RankedIndex,
@@ -176,8 +177,9 @@ async function indexesFor(
   queries: readonly { readonly indexUid: string; readonly body: JsonObject }[],
 ): Promise<ReadonlyMap<string, RankedIndex>> {
   const known = [...entries].map(async ([uid, entry]) => {
-    const bodies = queries.filter(({ indexUid }) => indexUid === uid).map(({ body }) => body);
-    return [uid, await indexForFields(context, entry, bodies)] as const;
+    const own = queries.filter(({ indexUid }) => indexUid === uid);
+    const fields = own.flatMap(({ body }) => namedFields(body, entry.settings));
+    return [uid, await indexForFields(context, entry, fields)] as const;
   });
   return new Map(await Promise.all(known));
 }

@@ -13,6 +13,7 @@ import {
   type JsonObject,
   type MergedAnswer,
   mergeSearch,
+  namedFields,
   planSearch,
   type RankedIndex,
   type SearchPlan,
@@ -78,7 +79,7 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   if (refusal !== undefined) return refusal;
   const body = await withEvenFilter(context, entry, input.body);
   const covering = narrowCovering(context, entry, body);
-  const index = await indexForFields(context, entry, [body]);
+  const index = await indexForFields(context, entry, namedFields(body, entry.settings));
   // What one of several nodes has seen of a nested field decides what all of them show.
   const read = index.seenNested === undefined ? onlyRead(context, covering) : undefined;
   if (read !== undefined) {

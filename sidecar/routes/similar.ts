@@ -7,6 +7,7 @@ import { type CoveringSet, shardOfKey } from '../../core/placement/index.ts';
 import {
   type JsonObject,
   mergeSimilar,
+  namedFields,
   planSearch,
   planSimilar,
   readHitsTotalMax,
@@ -69,7 +70,7 @@ async function similar(
   if (vector === undefined || primaryKey === null) {
     return withoutVector(context, { entry, body, covering, untouched });
   }
-  const index = await indexForFields(context, entry, [body]);
+  const index = await indexForFields(context, entry, namedFields(body, entry.settings));
   const plan = planSimilar({ body, index: { ...index, primaryKey }, vector });
   const path = pathOf(context, 'search');
   const { requests } = plan;
