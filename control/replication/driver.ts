@@ -35,6 +35,9 @@ type Happening = CoreEvent extends infer Event
     : never
   : never;
 
+/** A snapshot for another replica. */
+export type SnapshotOrder = Omit<Extract<CoreEffect, { kind: 'sendSnapshot' }>, 'kind'>;
+
 /** What driving needs. */
 export interface DriverOptions {
   readonly core: CoreOptions;
@@ -47,7 +50,7 @@ export interface DriverOptions {
   readonly metrics: ReplicationMetrics;
   readonly send: (to: string, message: ReplicaMessage) => void;
   /** Resolves with whether the other replica has it in place. Never rejects. */
-  readonly sendSnapshot: (to: string, epoch: number) => Promise<boolean>;
+  readonly sendSnapshot: (order: SnapshotOrder) => Promise<boolean>;
   readonly onLead: (epoch: number) => void;
   readonly onClose: (reason: CloseReason) => void;
   readonly onApplied: (position: LogPosition) => void;
@@ -246,7 +249,7 @@ export class Driver {
         options.send(effect.to, effect.message);
         return;
       case 'sendSnapshot':
-        void this.#sendSnapshot(effect.to, effect.epoch);
+        void this.#sendSnapshot(effect);
         return;
       case 'committed':
         this.#noteCommitted(effect.position);
@@ -342,9 +345,10 @@ export class Driver {
     this.dispatch({ kind: 'written' });
   }
 
-  async #sendSnapshot(peer: string, epoch: number): Promise<void> {
-    const isInstalled = await this.#options.sendSnapshot(peer, epoch);
-    this.dispatch({ kind: 'snapshotEnded', peer, isInstalled });
+  async #sendSnapshot(order: SnapshotOrder): Promise<void> {
+    const isInstalled = await this.#options.sendSnapshot(order);
+    const { to: peer, storeId } = order;
+    this.dispatch({ kind: 'snapshotEnded', peer, storeId, isInstalled });
   }
 
   #noteCommitted(position: LogPosition): void {

@@ -16,15 +16,20 @@ import { AdminAccess, forcedServices, type ReplicaAdmin, type Services } from '.
 import { secretsOf } from '../leader/index.ts';
 import type { Store } from '../store/index.ts';
 import { replicaAdmin } from './admin.ts';
-import type { CloseReason, LogPosition, ReplicaMessage } from './core/index.ts';
-import { Driver } from './driver.ts';
+import {
+  type CloseReason,
+  type LogPosition,
+  mayBeReplaced,
+  type ReplicaMessage,
+} from './core/index.ts';
+import { Driver, type SnapshotOrder } from './driver.ts';
 import { EarlierLeaders } from './earlier-leaders.ts';
 import type { Engine, EngineRecord } from './engine.ts';
 import { figuresOf } from './figures.ts';
 import { Follower } from './follower.ts';
 import { readIdentity } from './identity.ts';
 import { Leadership } from './leadership.ts';
-import { PeerService } from './net/peer-service.ts';
+import { type IncomingSnapshot, PeerService } from './net/peer-service.ts';
 import { sendSnapshot } from './net/send-snapshot.ts';
 import { Peers } from './peers.ts';
 import { unreadiness } from './readiness.ts';
@@ -46,8 +51,11 @@ export interface LifeOptions {
   readonly isStorageFull: () => boolean;
   /** From now on these are served. */
   readonly serve: (services: Services, isLeader: boolean) => void;
-  /** Puts a snapshot in place; a new life is to begin then. Rejects if it was not right. */
-  readonly install: (chunks: AsyncIterable<Buffer>) => Promise<void>;
+  /**
+   * Puts a snapshot in place, and begins a new life. Rejects if it was not right. `end` ends this life in the
+   * moment before the new store counts, or throws if it may not count.
+   */
+  readonly install: (snapshot: IncomingSnapshot, end: () => void) => Promise<void>;
   /** Everything here is to be thrown away; a new life is to begin. */
   readonly onRefill: () => void;
   /** The process must end. */
@@ -67,6 +75,7 @@ export class Life {
   #follower: Follower;
   #isInstalling = false;
   #isLeaving = false;
+  #isOver = false;
   #isServing = false;
 
   constructor(options: LifeOptions) {
@@ -90,7 +99,7 @@ export class Life {
       hello: () => this.#hello(),
       objection: (hello) => this.#objection(hello),
       onMessage: (from, message) => this.#take(from, message),
-      onSnapshot: (epoch, chunks) => this.#install(epoch, chunks),
+      onSnapshot: (snapshot) => this.#install(snapshot),
     });
     this.#driver = new Driver({
       core,
@@ -101,7 +110,7 @@ export class Life {
       steadyMs: () => performance.now(),
       metrics: options.metrics.replication,
       send: (to, message) => this.#peers.send(to, message),
-      sendSnapshot: (to, epoch) => this.#sendSnapshot(to, epoch),
+      sendSnapshot: (order) => this.#sendSnapshot(order),
       onLead: (epoch) => this.#leadership.begin(epoch),
       onClose: (reason) => this.#stopLeading(reason),
       onApplied: (position) => this.#noteApplied(position),
@@ -178,6 +187,7 @@ export class Life {
 
   /** Ends it; resolves when nothing uses the store any more. */
   async close(): Promise<void> {
+    this.#isOver = true;
     this.#abort.abort();
     const isDone = this.#driver.close();
     this.#peers.close();
@@ -274,7 +284,7 @@ export class Life {
     void this.#driver.changeMembers({ members, minIsr: wanted, featureLevel });
   }
 
-  async #sendSnapshot(to: string, epoch: number): Promise<boolean> {
+  async #sendSnapshot({ to, storeId, epoch }: SnapshotOrder): Promise<boolean> {
     const { store, logger, peerCredentials, metrics } = this.#options;
     const { snapshots } = metrics.replication;
     const address = this.#peers.addressOf(to);
@@ -285,7 +295,7 @@ export class Life {
         address,
         credentials: peerCredentials(),
         hello: this.#hello(),
-        epoch,
+        ...{ epoch, storeId },
         chunks: store.snapshot({ clusterId: this.#driver.state.clusterId }),
         signal: this.#abort.signal,
       });
@@ -298,17 +308,30 @@ export class Life {
     }
   }
 
-  async #install(epoch: number, chunks: AsyncIterable<Buffer>): Promise<void> {
+  async #install(snapshot: IncomingSnapshot): Promise<void> {
     if (this.#isInstalling) throw new Error('another snapshot is being put in place');
-    const { log, leading } = this.#driver.state;
-    if (leading !== undefined || epoch < log.fence) throw new Error('a later leader was obeyed');
+    this.#refuseLate(snapshot);
     this.#isInstalling = true;
     try {
-      await this.#options.install(chunks);
+      await this.#options.install(snapshot, () => {
+        // What was right when it began need not be any more.
+        this.#refuseLate(snapshot);
+        this.#isOver = true;
+        // Nothing is told any more of the store that is replaced.
+        void this.#driver.close();
+      });
       this.#options.metrics.replication.snapshots.inc({ outcome: 'installed' });
     } finally {
       this.#isInstalling = false;
     }
+  }
+
+  #refuseLate(snapshot: IncomingSnapshot): void {
+    if (this.#isOver) throw new Error('this replica begins anew');
+    if (mayBeReplaced(this.#driver.state, snapshot)) return;
+    throw new Error(
+      'what this replica holds may count: it has another store, or obeyed a later leader',
+    );
   }
 }
 

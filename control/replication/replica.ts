@@ -126,10 +126,21 @@ export class Replica {
       peerCredentials: () => channelCredentials(config.control.tls, { onProblem: this.#onProblem }),
       isStorageFull: () => space.isFull,
       serve: (services, isLeader) => api.serve(services, isLeader),
-      install: async (chunks) => {
-        await installSnapshot(chunks, { folder: folder.path, freshId, fence: store.fence });
-        logger.info('this replica was refilled by its leader');
-        setImmediate(() => this.#restart());
+      install: async ({ epoch, chunks }, end) => {
+        let isOver = false;
+        // What was promised to the leader of this epoch holds for the new store, too.
+        const leader = BigInt(epoch);
+        const fence = store.fence > leader ? store.fence : leader;
+        const beforeSwitch = (): void => {
+          end();
+          isOver = true;
+        };
+        try {
+          await installSnapshot(chunks, { folder: folder.path, freshId, fence, beforeSwitch });
+          logger.info('this replica was refilled by its leader');
+        } finally {
+          if (isOver) setImmediate(() => this.#restart());
+        }
       },
       onRefill: () => {
         logger.error('the data of this replica is thrown away: its loss was accepted');

@@ -28,6 +28,8 @@ export interface InstallOptions {
   readonly clusterId?: string;
   /** The replica's own fence, which must not be forgotten. */
   readonly fence?: bigint;
+  /** Called when all of it is on disk, right before it counts; if this throws, it does not. */
+  readonly beforeSwitch?: () => void;
   /** A key whose value is not taken over. */
   readonly leftOutKey?: string;
 }
@@ -49,11 +51,12 @@ export async function installSnapshot(
     } finally {
       await environment.root.close();
     }
+    options.beforeSwitch?.();
     switchEnvironment(options.folder, id);
     isWhole = true;
     return header;
   } finally {
-    if (!isWhole) rmSync(path, { recursive: true });
+    if (!isWhole) rmSync(path, { recursive: true, force: true });
   }
 }
 

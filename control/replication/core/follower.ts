@@ -77,6 +77,22 @@ export function acknowledge(state: CoreState): void {
   });
 }
 
+/**
+ * Whether a leader's snapshot may replace the store. Nobody may count on it: it is the one the leader meant,
+ * no later leader was promised anything, this replica does not try to lead with it, and it is not what may be
+ * the only good copy. To be asked again
+ * right before it is done, for a snapshot takes its time.
+ */
+export function mayBeReplaced(
+  state: CoreState,
+  snapshot: { readonly epoch: number; readonly storeId: string },
+): boolean {
+  const { log, engine } = state;
+  if (state.isDiverged && !state.isRefillAsked) return false;
+  const isTrying = state.leading !== undefined || state.isForced || engine.attempt !== undefined;
+  return !isTrying && snapshot.epoch >= log.fence && snapshot.storeId === state.storeId;
+}
+
 /** Two leaders of one epoch: an engine that went back. The first that was met is obeyed. */
 function isOtherLeader({ following }: CoreState, from: string, message: Append): boolean {
   return following?.epoch === message.epoch && following.leader !== from;

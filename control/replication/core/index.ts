@@ -1,4 +1,5 @@
 /** The core of replication, as the rest of control uses it. */
+export { mayBeReplaced } from './follower.ts';
 export { proposalPlace } from './leader.ts';
 export { pointAt } from './log.ts';
 export {

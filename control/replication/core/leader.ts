@@ -6,7 +6,7 @@
 import { assert } from '../../../core/assert.ts';
 import type { EngineRecord } from '../engine.ts';
 import { advanceCommit, appendEntry, pointAt } from './log.ts';
-import { newPeer, startSnapshot, syncPeers } from './peers.ts';
+import { isToBeReplaced, startSnapshot, syncPeers, unknownPeer } from './peers.ts';
 import { requiredMembers } from './record.ts';
 import {
   type CoreState,
@@ -40,6 +40,7 @@ export function startLeading(state: CoreState, record: EngineRecord): void {
     startedAtMs: nowMs,
     phase: 'barrier',
     peers: new Map(),
+    condemned: new Set(),
     renewedAtMs: nowMs,
     shortSinceMs: undefined,
     handover: undefined,
@@ -108,9 +109,9 @@ export function tryOpen(state: CoreState): void {
 export function takeAck(state: CoreState, from: string, message: Ack): void {
   const found = findPeer(state, from, message);
   if (found === undefined) return;
-  const { peer } = found;
+  const { peer, leading } = found;
   const { log, nowMs } = state;
-  if (message.index > log.last.index) return;
+  if (isToBeReplaced(state, leading, peer) || message.index > log.last.index) return;
   const own = pointAt(state, message.index);
   if (own !== undefined && own.chain !== message.chain) {
     peer.mode = 'probe';
@@ -136,7 +137,7 @@ export function takeMismatch(state: CoreState, from: string, message: Mismatch):
   const found = findPeer(state, from, message);
   if (found === undefined) return;
   const { peer, leading } = found;
-  if (peer.mode === 'snapshot') return;
+  if (isToBeReplaced(state, leading, peer)) return;
   const { last } = state.log;
   const isOlder = generationOf(message.committed.clusterId) < generationOf(state.clusterId);
   if (message.index < 0 || (isOlder && message.index > last.index)) {
@@ -172,10 +173,11 @@ function findPeer(
   if (peer.storeId !== message.storeId) {
     // Another disk holds nothing of what the old one held.
     if (peer.storeId !== '') {
-      peer = { ...newPeer(state, from), levelAtMs: Number.NEGATIVE_INFINITY };
+      peer = unknownPeer(state, from);
       leading.peers.set(from, peer);
     }
     peer.storeId = message.storeId;
+    if (leading.condemned.has(peer.storeId)) peer.mode = 'condemned';
   }
   peer.round = Math.max(peer.round, message.round);
   peer.echoMs = Math.max(peer.echoMs, message.sentMs);

@@ -5,7 +5,7 @@
 import { entriesFrom, pointAt } from './log.ts';
 import { requiredMembers } from './record.ts';
 import type { CoreState, Leading, Peer } from './state.ts';
-import type { Entry } from './types.ts';
+import type { CoreEvent, Entry } from './types.ts';
 
 /** Knows nothing of it yet. */
 export function newPeer(state: CoreState, id: string): Peer {
@@ -27,6 +27,11 @@ export function newPeer(state: CoreState, id: string): Peer {
     round: 0,
     echoMs: -1,
   };
+}
+
+/** The same for one whose store is another than before: it was not level with it. */
+export function unknownPeer(state: CoreState, id: string): Peer {
+  return { ...newPeer(state, id), levelAtMs: Number.NEGATIVE_INFINITY };
 }
 
 /** One for each other member that holds data. */
@@ -69,11 +74,46 @@ export function tellCommits(state: CoreState): void {
 /** All that a peer holds is to be replaced. */
 export function startSnapshot(state: CoreState, leading: Leading, peer: Peer): void {
   peer.inFlight = [];
+  if (peer.storeId === '') {
+    // It never spoke: nobody knows what it holds. Asked again from the end of the log.
+    peer.mode = 'probe';
+    peer.nextIndex = state.log.last.index;
+    return;
+  }
   // Who is required holds data that counts: it leaves the in-sync set before that is replaced.
   const isRequired = requiredMembers(state).some(({ storeId }) => storeId === peer.storeId);
   peer.mode = isRequired ? 'probe' : 'snapshot';
   if (isRequired) return;
-  state.effects.push({ kind: 'sendSnapshot', to: peer.id, epoch: leading.epoch });
+  leading.condemned.add(peer.storeId);
+  const { id, storeId } = peer;
+  state.effects.push({ kind: 'sendSnapshot', to: id, storeId, epoch: leading.epoch });
+}
+
+/** A snapshot is in place, or is not. */
+export function endSnapshot(
+  state: CoreState,
+  { peer: id, storeId, isInstalled }: Extract<CoreEvent, { kind: 'snapshotEnded' }>,
+): void {
+  const peers = state.leading?.peers;
+  const peer = peers?.get(id);
+  // It may have shown another store since; what became of an older one does not matter then.
+  if (peer?.mode !== 'snapshot' || peer.storeId !== storeId) return;
+  if (isInstalled) {
+    // What the old store held says nothing of the new one.
+    peers?.set(id, unknownPeer(state, id));
+    return;
+  }
+  // The other side may have it all, and be at it still.
+  peer.mode = 'condemned';
+  peer.progressAtMs = state.nowMs;
+}
+
+/** Whether nothing that a peer says counts; it answered, so the next snapshot is sent if it is time. */
+export function isToBeReplaced(state: CoreState, leading: Leading, peer: Peer): boolean {
+  const pauseMs = state.options.timing.heartbeatMs;
+  const isDue = peer.mode === 'condemned' && state.nowMs - peer.progressAtMs >= pauseMs;
+  if (isDue) startSnapshot(state, leading, peer);
+  return peer.mode === 'snapshot' || peer.mode === 'condemned';
 }
 
 /** What was on its way may be lost. */
@@ -83,7 +123,7 @@ export function resetStream(state: CoreState, id: string): void {
 }
 
 function rewind(peer: Peer): void {
-  if (peer.mode === 'snapshot') return;
+  if (peer.mode !== 'stream' && peer.mode !== 'probe') return;
   peer.mode = 'probe';
   peer.inFlight = [];
   peer.sentAtMs = Number.NEGATIVE_INFINITY;
@@ -110,7 +150,7 @@ function streamTo(state: CoreState, leading: Leading, peer: Peer): void {
 
 /** Finds out what it holds: the entry before the next one, and what follows. */
 function probe(state: CoreState, leading: Leading, peer: Peer): void {
-  if (peer.mode === 'snapshot') return;
+  if (peer.mode !== 'probe') return;
   if (peer.nextIndex <= state.log.last.index) sendEntries(state, leading, peer);
   else send(state, leading, peer, { entries: [], previousIndex: peer.nextIndex - 1 });
 }

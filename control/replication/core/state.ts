@@ -79,8 +79,11 @@ export interface Peer {
   readonly id: string;
   /** Empty until it spoke. */
   storeId: string;
-  /** `probe`: one message at a time until it is known what it holds. */
-  mode: 'probe' | 'stream' | 'snapshot';
+  /**
+   * `probe`: one message at a time until it is known what it holds. `snapshot`: one is on its way, to replace
+   * the store. `condemned`: none is, but one that was may be put in place yet, and another one is to be sent.
+   */
+  mode: 'probe' | 'stream' | 'snapshot' | 'condemned';
   nextIndex: number;
   /** It holds all up to here on disk. */
   matchIndex: number;
@@ -108,6 +111,11 @@ export interface Leading {
   /** `barrier` until the first entry is committed and applied; `stopped`: commits nothing any more. */
   phase: 'barrier' | 'open' | 'stopped';
   readonly peers: Map<string, Peer>;
+  /**
+   * Stores that a snapshot of this leader may replace, at any time: whatever they hold counts no more. As many
+   * as snapshots were begun.
+   */
+  readonly condemned: Set<string>;
   renewedAtMs: number;
   /** Since when too few replicas are level; undefined if enough are. */
   shortSinceMs: number | undefined;

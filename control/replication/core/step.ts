@@ -17,7 +17,7 @@ import {
 } from './leader.ts';
 import { noteWritten, startWrite } from './log.ts';
 import { takeMembersChange } from './members.ts';
-import { resetStream, sendToPeers, syncPeers, tellCommits } from './peers.ts';
+import { endSnapshot, resetStream, sendToPeers, syncPeers, tellCommits } from './peers.ts';
 import { moveReads, takeStrongRead } from './reads.ts';
 import { isEngineFree, readEngine, takeCas, takeRead, tryCas } from './record.ts';
 import { type Attempt, type CoreState, isForeign, roleOf, stopLeading } from './state.ts';
@@ -80,7 +80,7 @@ function apply(state: CoreState, event: CoreEvent): void {
       state.engine.isReadWanted = true;
       return;
     case 'snapshotEnded':
-      snapshotEnded(state, event.peer);
+      endSnapshot(state, event);
       return;
     default:
       assertNever(event);
@@ -156,14 +156,6 @@ function adopt(state: CoreState, attempt: Attempt | undefined): void {
     const { ticket } = attempt;
     state.effects.push({ kind: 'membersChanged', ticket, outcome: 'done' });
   }
-}
-
-function snapshotEnded(state: CoreState, id: string): void {
-  const peer = state.leading?.peers.get(id);
-  if (peer?.mode !== 'snapshot') return;
-  peer.mode = 'probe';
-  peer.nextIndex = state.log.last.index;
-  peer.sentAtMs = Number.NEGATIVE_INFINITY;
 }
 
 function settle(state: CoreState): void {

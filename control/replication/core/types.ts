@@ -216,7 +216,14 @@ export type CoreEvent = { readonly nowMs: number } & (
   | { readonly kind: 'changeMembers'; readonly ticket: number; readonly change: MembersChange }
   /** An operator lets this replica lead with what it has, whatever that loses. */
   | { readonly kind: 'forceLeader' }
-  | { readonly kind: 'snapshotEnded'; readonly peer: string; readonly isInstalled: boolean }
+  | {
+      readonly kind: 'snapshotEnded';
+      readonly peer: string;
+      /** The store it was to replace. */
+      readonly storeId: string;
+      /** False: it was not, or that is not known. */
+      readonly isInstalled: boolean;
+    }
 );
 
 /** One transaction of the store. */
@@ -257,8 +264,16 @@ export type CoreEffect =
   | WriteEffect
   /** Messages to one peer go in order; any of them may be lost. */
   | { readonly kind: 'send'; readonly to: string; readonly message: ReplicaMessage }
-  /** The peer needs what the log does not hold any more; answered by `snapshotEnded`, always. */
-  | { readonly kind: 'sendSnapshot'; readonly to: string; readonly epoch: number }
+  /**
+   * The peer needs what the log does not hold any more; answered by `snapshotEnded`, always. Only this store
+   * may be replaced by it: another one that the peer has meanwhile may count.
+   */
+  | {
+      readonly kind: 'sendSnapshot';
+      readonly to: string;
+      readonly storeId: string;
+      readonly epoch: number;
+    }
   /** Entries up to here are committed: on the leader their callers may be answered. */
   | { readonly kind: 'committed'; readonly position: LogPosition }
   /** The state on disk holds all entries up to here. */

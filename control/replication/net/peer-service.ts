@@ -20,14 +20,23 @@ const BEAT_MS = 1_000;
 const SILENT_MS = 3_000;
 const STREAMS_MAX = 64;
 
+/** A snapshot of a leader. */
+export interface IncomingSnapshot {
+  /** Of the leader. */
+  readonly epoch: number;
+  /** The store that it is to replace. */
+  readonly storeId: string;
+  readonly chunks: AsyncIterable<Buffer>;
+}
+
 /** What serving needs. */
 export interface PeerServiceOptions {
   readonly hello: () => Hello;
   /** Why whoever introduces itself so is a stranger; undefined if it is none. */
   readonly objection: (hello: Hello) => string | undefined;
   readonly onMessage: (from: string, message: ReplicaMessage) => void;
-  /** Puts a snapshot of the leader of this epoch in place. Rejects if it was not. */
-  readonly onSnapshot: (epoch: number, chunks: AsyncIterable<Buffer>) => Promise<void>;
+  /** Puts a snapshot in place. Rejects if it was not. */
+  readonly onSnapshot: (snapshot: IncomingSnapshot) => Promise<void>;
 }
 
 type Exchange = ServerDuplexStream<ExchangeRequest, ExchangeResponse>;
@@ -75,10 +84,16 @@ export class PeerService {
     const parts = call[Symbol.asyncIterator]() as AsyncIterator<InstallSnapshotRequest>;
     const hello = (await parts.next()).value?.part;
     const epoch = (await parts.next()).value?.part;
-    if (hello?.$case !== 'hello' || epoch?.$case !== 'epoch') throw new Error('no introduction');
+    const storeId = (await parts.next()).value?.part;
+    const isIntroduced = hello?.$case === 'hello' && epoch?.$case === 'epoch';
+    if (!isIntroduced || storeId?.$case !== 'storeId') throw new Error('no introduction');
     const objection = this.#options.objection(hello.value);
     if (objection !== undefined) throw new Error(objection);
-    await this.#options.onSnapshot(Number(epoch.value), chunksOf(parts));
+    await this.#options.onSnapshot({
+      epoch: Number(epoch.value),
+      storeId: storeId.value,
+      chunks: chunksOf(parts),
+    });
   }
 }
 

@@ -16,13 +16,15 @@ export interface SnapshotDelivery {
   readonly credentials: ChannelCredentials;
   readonly hello: Hello;
   readonly epoch: number;
+  /** The store it is to replace; one that has another by now refuses. */
+  readonly storeId: string;
   readonly chunks: AsyncIterable<Buffer>;
   readonly signal: AbortSignal;
 }
 
 /** Resolves when the other side has put it in place. Rejects if it did not, or was not known to. */
 export async function sendSnapshot(delivery: SnapshotDelivery): Promise<void> {
-  const { address, hello, epoch, signal } = delivery;
+  const { address, hello, epoch, storeId, signal } = delivery;
   const client = new ReplicationServiceClient(address, delivery.credentials, CHANNEL_OPTIONS);
   const ended = new AbortController();
   try {
@@ -43,6 +45,7 @@ export async function sendSnapshot(delivery: SnapshotDelivery): Promise<void> {
       const run = async (): Promise<void> => {
         await write({ $case: 'hello', value: hello });
         await write({ $case: 'epoch', value: BigInt(epoch) });
+        await write({ $case: 'storeId', value: storeId });
         for await (const value of delivery.chunks) {
           if (ended.signal.aborted || signal.aborted) return;
           await write({ $case: 'chunk', value });

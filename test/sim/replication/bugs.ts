@@ -134,6 +134,18 @@ const LOG: readonly Bug[] = [
       find: 'message.epoch < log.fence ||',
       replace: '',
     },
+    {
+      name: 'another-disk-replaced',
+      hole: 'a late snapshot, meant for an older disk, takes the place of one that counts',
+      find: '&& snapshot.storeId === state.storeId',
+      replace: '',
+    },
+    {
+      name: 'replaced-under-later-leader',
+      hole: 'a late snapshot of an older leader takes the place of what was promised to a later one',
+      find: '&& snapshot.epoch >= log.fence',
+      replace: '',
+    },
   ]),
   ...inFile(`${CORE}/reads.js`, [
     {

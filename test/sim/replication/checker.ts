@@ -57,6 +57,16 @@ export class ReplicaChecker {
     this.#world.fail('I8: what is not committed was applied', `${replica.id} at ${index}`);
   }
 
+  /** A snapshot is about to take the place of what is on a disk. */
+  onReplaced(replica: Replica): void {
+    if (this.isTainted) return;
+    const { id, disk } = replica;
+    for (const { isr } of this.#world.engine.possible()) {
+      if (!isr.some((one) => one.id === id && one.storeId === disk.storeId)) continue;
+      this.#world.fail('I2: a disk that counts was replaced', `${id} ${disk.storeId}`);
+    }
+  }
+
   /** The engine replaced the record. */
   onSwap(
     call: { readonly replicaId: string; readonly storeId: string; readonly record: EngineRecord },
@@ -65,7 +75,11 @@ export class ReplicaChecker {
     const { record, replicaId, storeId } = call;
     const world = this.#world;
     world.trace(() => `record of ${replicaId}: ${recordText(record)}`);
-    if (before === undefined) return;
+    if (before === undefined) {
+      // A loss may be accepted where the record is gone as well.
+      this.generation = Math.max(this.generation, Number(record.clusterId.split('.')[1] ?? '1'));
+      return;
+    }
     if (record.clusterId !== before.clusterId) {
       world.coverage.hit('a loss was accepted');
       this.generation += 1;

@@ -15,6 +15,7 @@ import { type Answer, LeaderApp } from './app.ts';
 import { ModelDisk } from './disk.ts';
 import { chainOf } from './payload.ts';
 import { BOUNDS, TIMING } from './setup.ts';
+import { sendSnapshot } from './snapshot.ts';
 import type { ReplicaWorld, Seen } from './world.ts';
 
 const TICK_MS = 100;
@@ -42,7 +43,9 @@ export class Replica {
     this.#world = world;
     this.id = id;
     const { payloads, random, profile } = world;
-    this.disk = new ModelDisk(world.freshId('s'), { payloads, logKept: profile.logKept });
+    // How far a log reaches back differs: it begins where a snapshot ended, or was long when bounds were wider.
+    const logKept = random.chance(0.3) ? 10_000 : profile.logKept;
+    this.disk = new ModelDisk(world.freshId('s'), { payloads, logKept });
     this.#rate = 1 + (random.next() * 2 - 1) * profile.clockSkew;
     this.coreState = this.#load();
   }
@@ -66,6 +69,7 @@ export class Replica {
       () => `${this.id} starts with ${this.disk.storeId} at ${this.disk.last.index}`,
     );
     this.#world.checker.onCommitted(this, this.coreState.log.commit.index);
+    this.#world.resetStreams(this);
     clock.in(
       random.between(1, TICK_MS),
       this.#inThisLife(() => this.#tick()),
@@ -91,10 +95,15 @@ export class Replica {
   }
 
   /** Replaces the disk by one that another replica filled, and starts with it. */
-  install(content: ReturnType<ModelDisk['copy']>): void {
+  install(content: ReturnType<ModelDisk['copy']>, { epoch }: { readonly epoch: number }): void {
+    const { checker, clock, random } = this.#world;
+    checker.onReplaced(this);
     this.crash();
-    this.disk.fill(content, this.#world.freshId('s'));
-    this.start();
+    this.disk.fill({ ...content, fence: epoch }, this.#world.freshId('s'));
+    const { life } = this;
+    clock.in(random.between(1, 120), () => {
+      if (!this.isUp && life === this.life) this.start();
+    });
   }
 
   receive(from: string, message: ReplicaMessage): void {
@@ -121,7 +130,9 @@ export class Replica {
     const { seen } = this.#world;
     const answered = (answer: Answer): void => caller(answer, seen);
     if (seen !== undefined) this.take({ kind: 'witnessed', position: seen });
-    if (this.app === undefined) answered({ kind: 'refused', reason: 'notLeader' });
+    const { clusterId, log } = this.coreState;
+    const isLater = seen?.clusterId === clusterId && seen.epoch > log.commit.epoch;
+    if (this.app === undefined || isLater) answered({ kind: 'refused', reason: 'notLeader' });
     else if (requestId === undefined) this.app.read(answered);
     else this.app.request(requestId, answered);
   }
@@ -235,7 +246,7 @@ export class Replica {
         network.send(id, effect.to, effect.message);
         break;
       case 'sendSnapshot':
-        this.#world.sendSnapshot(this, effect.to, effect.epoch);
+        sendSnapshot(this.#world, this, effect);
         break;
       case 'committed':
         checker.onCommitted(this, effect.position.index);

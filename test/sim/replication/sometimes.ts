@@ -28,6 +28,8 @@ export const REPLICA_SOMETIMES: readonly string[] = [
   'log truncated',
   'snapshot sent',
   'snapshot installed',
+  'snapshot refused',
+  'snapshot given up by its leader',
   'handover asked',
   'successor named',
   'resigned',

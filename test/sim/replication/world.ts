@@ -119,29 +119,13 @@ export class ReplicaWorld {
     this.seen = { clusterId, epoch, index, chain };
   }
 
-  sendSnapshot(from: Replica, toId: string, epoch: number): void {
-    const { random, clock, coverage, network } = this;
-    const content = from.disk.copy();
-    const { life } = from;
-    coverage.hit('snapshot sent');
-    clock.in(random.between(20, 1_500), () => {
-      const to = this.replica(toId);
-      const isThere =
-        to.isUp &&
-        from.life === life &&
-        clock.nowMs >= to.pausedUntilMs &&
-        !network.cut.has(`${from.id}>${toId}`) &&
-        to.coreState.log.fence <= epoch &&
-        !random.chance(0.1);
-      if (isThere) {
-        coverage.hit('snapshot installed');
-        this.trace(() => `${toId} is filled by ${from.id}`);
-        to.install(content);
-      }
-      if (from.life === life) {
-        from.take({ kind: 'snapshotEnded', peer: toId, isInstalled: isThere });
-      }
-    });
+  /** What was sent between the two lately may be lost, and both hear of it. */
+  resetStreams(replica: Replica): void {
+    const { clock, random } = this;
+    for (const other of this.replicas) {
+      if (other === replica) continue;
+      clock.in(random.between(1, 60), () => other.streamReset(replica.id));
+    }
   }
 
   /** The open leader of the highest epoch. */

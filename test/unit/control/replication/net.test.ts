@@ -141,8 +141,9 @@ test('a snapshot is read as fast as it is taken, and arrives whole', async () =>
   let taken = 0;
   let ahead = 0;
   const server = await serve(address, {
-    onSnapshot: async (epoch, chunks) => {
+    onSnapshot: async ({ epoch, storeId, chunks }) => {
       assert.is(epoch, 9);
+      assert.is(storeId, 'old');
       for await (const piece of chunks) {
         taken += 1;
         ahead = Math.max(ahead, given - taken);
@@ -159,6 +160,7 @@ test('a snapshot is read as fast as it is taken, and arrives whole', async () =>
     credentials: credentials.createInsecure(),
     hello: hello('a'),
     epoch: 9,
+    storeId: 'old',
     signal: new AbortController().signal,
   };
   await sendSnapshot({ ...delivery, chunks: chunks() });

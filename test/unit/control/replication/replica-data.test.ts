@@ -1,6 +1,7 @@
 /**
  * Goal: replicas whose data is older than it should be. One whose folder was put back to an earlier copy does
- * not lead again once a caller tells what it has seen.
+ * not lead again once a caller tells what it has seen; one that was away for longer than the log is kept is
+ * sent a snapshot, and can lead with it.
  * Method: replicas in this process with real stores and gRPC, an engine in memory, stand-in nodes.
  */
 import { cpSync, rmSync } from 'node:fs';
@@ -74,6 +75,47 @@ test(
   LIMIT_MS,
 );
 
+test(
+  'a replica that was away for longer than the log is kept is sent a snapshot, and can lead',
+  async () => {
+    const cluster = new Replicas();
+    try {
+      cluster.logBounds = { entries: 60n, bytes: 64 * 1024 * 1024 };
+      await cluster.start(2);
+      const leader = await cluster.leader();
+      await cluster.inSync(2);
+      const sidecar = cluster.sidecar(leader);
+      await sidecar.write('cars', [{ id: 0 }]);
+      const away = cluster.replicas.find((one) => one !== leader) as TestReplica;
+      const before = storeIdOf(cluster, away);
+      await cluster.end(away);
+      await cluster.inSync(1);
+      const uids: number[] = [];
+      for (let id = 1; id <= 80; id += 1) {
+        uids.push(await sidecar.write('cars', [{ id }]));
+      }
+      // What it still has in memory goes with the process.
+      await cluster.end(leader);
+      await cluster.begin(leader);
+      await cluster.leader();
+      await cluster.begin(away);
+      await cluster.inSync(2);
+      const now = storeIdOf(cluster, away);
+      assert.is.not(now, before, 'a disk that was filled anew is another one');
+      assert.is(await installsOf(away), 1, 'once is enough');
+      await cluster.end(leader);
+      assert.is(await cluster.leader(), away);
+      for (const uid of uids) {
+        assert.is((await cluster.sidecar(away).finished(uid)).status, 'succeeded');
+      }
+      assert.equal(cluster.broken, []);
+    } finally {
+      await cluster.stop();
+    }
+  },
+  LIMIT_MS,
+);
+
 /** What a watcher has seen. */
 function positionOf({ address }: TestReplica): Promise<string> {
   const client = new ClusterServiceClient(address, credentials.createInsecure());
@@ -95,6 +137,16 @@ function call({ address }: TestReplica, seen: string): Promise<status> {
   return new Promise<status>((resolve) => {
     client.describeCopies({}, metadata, (error) => resolve(error?.code ?? status.OK));
   }).finally(() => client.close());
+}
+
+/** How many snapshots it put in place since it began. */
+async function installsOf({ metricsText }: TestReplica): Promise<number> {
+  const line = (await metricsText()).match(/^(.*outcome="installed".*) (\d+)$/m);
+  return Number(line?.[2] ?? 0);
+}
+
+function storeIdOf(cluster: Replicas, one: TestReplica): string | undefined {
+  return cluster.engine.record?.isr.find(({ id }) => id === one.address)?.storeId;
 }
 
 run();
