@@ -216,8 +216,17 @@ export class WriteSession {
     };
     if (!this.#host.mayUse(node)) {
       if (node.isUp && patienceMs > 0) {
+        // A send that is cut while it waits for the node is never made.
+        let isCut = false;
+        const cut = (): void => {
+          isCut = true;
+        };
+        this.#calls.set(nodeId, { cut, orphan: () => {} });
         this.#host.later(CONFIRM_LOOK_MS, () => {
-          if (!this.#isEnded) this.#send(nodeId, part, patienceMs - CONFIRM_LOOK_MS);
+          if (this.#isEnded) return;
+          this.#calls.delete(nodeId);
+          if (isCut) answer({ kind: 'unknown', reason: 'cut' });
+          else this.#send(nodeId, part, patienceMs - CONFIRM_LOOK_MS);
         });
         return;
       }
