@@ -3,7 +3,6 @@
  * control's process with the production machine. Everything is drawn from the seed, so that a seed that
  * fails fails again.
  */
-import { copyKey } from '../../control/copies/index.ts';
 import type { Effect, Intent, MachineEvent, NodeReading } from '../../control/state/index.ts';
 import type { Change } from '../../control/store/index.ts';
 import { COPY_STATES } from '../../core/topology.ts';
@@ -12,7 +11,8 @@ import { Clock } from './clock.ts';
 import { ControlHost, type Publication } from './control-host.ts';
 import type { Coverage } from './coverage.ts';
 import { Hazards } from './hazards.ts';
-import { History, type WriteRecord } from './history.ts';
+import { History } from './history.ts';
+import { KeptParts } from './kept-parts.ts';
 import { Network } from './network.ts';
 import { newCluster } from './new-cluster.ts';
 import { ModelNode, type ModelTask, type TaskRequest } from './node.ts';
@@ -21,7 +21,7 @@ import { drawProfile, type FaultRates, heal, type Profile } from './profile.ts';
 import { Random } from './random.ts';
 import { StatusOrder, Violation } from './rules.ts';
 import { SidecarHost } from './sidecar-host.ts';
-import { appliedKeys, touchedBy } from './touched.ts';
+import { touchedBy } from './touched.ts';
 
 const NO_COPY = 0xffff;
 
@@ -65,6 +65,7 @@ export class World {
   }[] = [];
   readonly #writeOfCaller = new Map<string, number>();
   readonly #statuses = new StatusOrder();
+  readonly #keptParts = new KeptParts(this);
   #freshIndexes = 0;
   #nextSeq = 0;
   #isFailed = false;
@@ -281,7 +282,10 @@ export class World {
       const words = this.#statuses.check(key, value);
       if (words !== undefined) this.fail('I7: a status went back', words);
     }
-    for (const effect of effects) if (effect.kind === 'taskFinished') this.#onFinal(effect, index);
+    for (const effect of effects) {
+      if (effect.kind === 'taskFinished') this.#onFinal(effect, index);
+      else if (effect.kind === 'copyChanged') this.#keptParts.noteChange(effect);
+    }
     for (const event of events) if (event.kind === 'nodeTail') this.#onTail(event.reading, index);
   }
 
@@ -317,43 +321,10 @@ export class World {
         `task ${seq} ${status} ${[...(record?.outcomes ?? [])].map(([shard, outcome]) => `${shard}:${outcome}`).join(' ')}`,
     );
     this.coverage.hit(`task ${status}`);
-    if (record !== undefined) this.#keepParts(record);
+    if (record !== undefined) this.#keptParts.keep(record);
     const isChange = record?.intent?.createsIndex === true || record?.intent?.scope === 'index';
     if (!isChange) return;
     for (const name of record.intent?.names ?? []) this.#indexChanges.set(name, index);
-  }
-
-  /**
-   * A write in several parts may fail in one and not in another. What stays is what its parts did on the
-   * copies that count, and that must be the same on all of them.
-   */
-  #keepParts(record: WriteRecord): void {
-    const { write, seq, intent, outcomes } = record;
-    const { shardCount } = this.profile;
-    if (intent?.indexId == null || write.keys.length <= write.partSize) return;
-    const copies = this.copiesOf(intent.indexId);
-    for (const [shard, outcome] of outcomes) {
-      if (outcome === 'in') continue;
-      const counting = copies.filter(
-        (copy) => copy.shard === shard && (copy.state === 'in-sync' || copy.state === 'held'),
-      );
-      // One that was filled from another meanwhile has no task of its own, or it is of no account.
-      const kept = counting
-        .filter(({ nodeId }) => this.node(nodeId).tasks.some((task) => task.seq === seq))
-        .filter(({ nodeId }) => {
-          const notes = this.control.state.notes.get(copyKey(intent.indexId ?? '', shard, nodeId));
-          return (notes?.since ?? -1) < (seq ?? -1);
-        })
-        .map(({ nodeId }) => appliedKeys(this.node(nodeId), seq ?? -1, { shard, shardCount }));
-      if (new Set(kept.map((keys) => keys.join())).size > 1) {
-        this.fail(
-          'c: a write that failed left different parts',
-          `task ${seq} shard ${shard}: ${counting.map(({ nodeId }, at) => `${nodeId} has ${kept[at]?.join() || 'nothing'}`).join('; ')}`,
-        );
-      }
-      for (const key of kept[0] ?? []) record.keptKeys.add(key);
-      if ((kept[0] ?? []).length > 0) this.coverage.hit('limit: a part of a failed write stays');
-    }
   }
 
   #onTail(reading: NodeReading, index: number): void {
