@@ -138,6 +138,7 @@ export class ModelPerformer implements Performer {
         perform: () => {
           const reading = takeReading(node, known, { marker, startedAtMs });
           this.#world.readAt.set(reading, clock.nowMs);
+          node.lastReadMs = clock.nowMs;
           return reading;
         },
         done: (outcome) => done(outcome.kind === 'answered' ? outcome.answer : undefined),

@@ -215,8 +215,8 @@ export class RecoveryCalls {
       this.#world.network.call<number | undefined>({
         node,
         isWrite: true,
-        perform: (isRepeated) => {
-          if (!isRepeated && this.#world.random.chance(this.#world.rates.refusal * 0.08))
+        perform: (arrival) => {
+          if (arrival !== 'again' && this.#world.random.chance(this.#world.rates.refusal * 0.08))
             return undefined;
           return this.#world.enqueue(node, {
             type,
@@ -224,7 +224,7 @@ export class RecoveryCalls {
             tag: `${tag}.${part}.rc`,
             seq,
             work,
-            isLate: isRepeated || this.#world.isAccountedFor(seq, node.id),
+            isLate: arrival !== 'first' || this.#world.isAccountedFor(seq, node.id),
           }).uid;
         },
         done: (outcome) => {

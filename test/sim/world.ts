@@ -327,10 +327,18 @@ export class World {
     for (const name of record.intent?.names ?? []) this.#indexChanges.set(name, index);
   }
 
+  /** Whether control knows the task as one of a write that is not over. */
+  #isPart(nodeId: string, { uid, seq }: ModelTask): boolean {
+    const target = this.control.state.open.get(seq)?.intent.targets[nodeId];
+    return Object.values(target?.parts ?? {}).some((part) => part.uid === uid);
+  }
+
   #onTail(reading: NodeReading, index: number): void {
     const shown = this.hazards.seen(reading.nodeId, this.readAt.get(reading) ?? 0, index);
     for (const task of shown) {
       if (!task.isLate || task.status !== 'succeeded') continue;
+      // It came when its send was to be accounted for, and was in time all the same.
+      if (this.#isPart(reading.nodeId, task)) continue;
       this.coverage.hit('late request seen by the tail');
       for (const place of task.touched) {
         const copies = this.copiesOf(place.indexId).filter((copy) => copy.shard === place.shard);

@@ -81,4 +81,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found:
       'calls of a control that had died came to a node that had gone on long ago: a stall that ends early was waited out by them alone',
   },
+  {
+    seed: 1018237,
+    found: 'a send that was cut while it waited for its node was made all the same',
+  },
+  { seed: 1016704, found: 'a part that stayed on a copy filled since was not known to stay' },
+  { seed: 1016638, found: 'a late request came while the reading that proved it late was waiting' },
 ];
