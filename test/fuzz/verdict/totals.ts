@@ -27,10 +27,12 @@ export async function explainTotals(one: SubCase): Promise<Verdict> {
   const hasThreshold = one.params['rankingScoreThreshold'] !== undefined;
   if (!isDistinct && !hasThreshold) return no('a total that is no estimate differs');
   const { isPage } = windowOf(one.params, one.evidence.settings(one.uid));
-  if (isPage) {
+  // a hybrid search takes off only what its page came upon, in pages too
+  const isHybrid = one.params['hybrid'] !== undefined;
+  if (isPage && !(isHybrid && isDistinct)) {
     return isDistinct ? explainCountedTies(one) : no('a total counted to the end differs');
   }
-  const given = countAt(one.target, 'estimatedTotalHits');
+  const given = countAt(one.target, isPage ? 'totalHits' : 'estimatedTotalHits');
   const base = omit(one.params, WINDOW_NAMES);
   const exact = await one.arena.reference.send({
     method: 'POST',
@@ -38,7 +40,6 @@ export async function explainTotals(one: SubCase): Promise<Verdict> {
     body: { ...base, page: 1, hitsPerPage: 1 },
   });
   // a hybrid search counts either half, whichever is good enough: both stay within the universe
-  const isHybrid = one.params['hybrid'] !== undefined;
   const free = await one.evidence.search('wide', one.uid, {
     ...omit(base, [
       'distinct',
@@ -52,7 +53,8 @@ export async function explainTotals(one: SubCase): Promise<Verdict> {
   const isOpen = isHybrid || (isDistinct && one.evidence.isChurned(one.uid));
   const counted = isOpen ? listAt(one.target, 'hits').length : countAt(exact.tree, 'totalHits');
   // what is left out by values as they are written is taken off the estimate alone
-  const own = countAt(one.reference, 'estimatedTotalHits') ?? Number.POSITIVE_INFINITY;
+  const own =
+    countAt(one.reference, isPage ? 'totalHits' : 'estimatedTotalHits') ?? Number.POSITIVE_INFINITY;
   const low = counted === undefined ? undefined : Math.min(counted, own);
   const high = countAt(free.tree, 'totalHits');
   if (given === undefined || low === undefined || high === undefined) {
