@@ -7,7 +7,7 @@ import {
 } from '../../proto/gen/miroir/admin/v1/replicas.ts';
 import { type Finding, Light } from '../../proto/gen/miroir/admin/v1/topology.ts';
 import { type ReplicaAdmin, ReplicaRefusal } from '../api/index.ts';
-import type { CoreState } from './core/index.ts';
+import { type CoreState, ORDER_MS } from './core/index.ts';
 import type { Driver } from './driver.ts';
 import type { EngineMember, EngineRecord } from './engine.ts';
 
@@ -94,19 +94,30 @@ export function replicaAdmin(options: ReplicaAdminOptions): ReplicaAdmin {
       if (!dryRun && !isThere) await change(driver, record.members, wanted);
       return { plan, featureLevel: dryRun ? known : wanted };
     },
-    forceLeader: async ({ dryRun }) => {
-      const record = driver.record;
-      if (driver.isOpen) throw new ReplicaRefusal('This replica leads.');
-      const plan = {
-        steps: ['This replica leads with what it has, under a new id of the cluster.'],
-        warnings: ['Changes that it does not have are lost, also where others have them.'],
-      };
-      if (dryRun) return { plan, epoch: BigInt(record?.epoch ?? 0) };
-      driver.dispatch({ kind: 'forceLeader' });
-      await until(() => driver.isOpen);
-      return { plan, epoch: BigInt(driver.record?.epoch ?? 0) };
-    },
+    forceLeader: ({ dryRun }) => forceLeader(driver, dryRun),
   };
+}
+
+/** This replica leads with what it has. */
+async function forceLeader(
+  driver: Driver,
+  isDry: boolean,
+): ReturnType<ReplicaAdmin['forceLeader']> {
+  if (driver.isOpen) throw new ReplicaRefusal('This replica leads.');
+  const plan = {
+    steps: ['This replica leads with what it has, under a new id of the cluster.'],
+    warnings: ['Changes that it does not have are lost, also where others have them.'],
+  };
+  if (!isDry) {
+    driver.dispatch({ kind: 'forceLeader' });
+    await until(() => driver.isOpen);
+    if (!driver.isOpen) {
+      throw new ReplicaRefusal(
+        `It does not lead yet, and tries for ${ORDER_MS / 1_000} s at most. See who leads then, and ask again.`,
+      );
+    }
+  }
+  return { plan, epoch: BigInt(driver.record?.epoch ?? 0) };
 }
 
 function listReplicas(options: ReplicaAdminOptions): ListReplicasResponse {

@@ -7,6 +7,7 @@ import {
   type CoreState,
   type Following,
   generationOf,
+  isForced,
   isSameCluster,
   raiseFence,
   seenCommit,
@@ -80,8 +81,7 @@ export function acknowledge(state: CoreState): void {
 /**
  * Whether a leader's snapshot may replace the store. Nobody may count on it: it is the one the leader meant,
  * no later leader was promised anything, this replica does not try to lead with it, and it is not what may be
- * the only good copy. To be asked again
- * right before it is done, for a snapshot takes its time.
+ * the only good copy. To be asked again right before it is done, for a snapshot takes its time.
  */
 export function mayBeReplaced(
   state: CoreState,
@@ -89,7 +89,7 @@ export function mayBeReplaced(
 ): boolean {
   const { log, engine } = state;
   if (state.isDiverged && !state.isRefillAsked) return false;
-  const isTrying = state.leading !== undefined || state.isForced || engine.attempt !== undefined;
+  const isTrying = state.leading !== undefined || isForced(state) || engine.attempt !== undefined;
   return !isTrying && snapshot.epoch >= log.fence && snapshot.storeId === state.storeId;
 }
 

@@ -11,4 +11,5 @@ export {
   roleOf,
 } from './state.ts';
 export { step } from './step.ts';
+export { ORDER_MS } from './takeover.ts';
 export type * from './types.ts';

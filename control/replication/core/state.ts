@@ -44,7 +44,8 @@ export interface Log {
 
 /** A compare-and-swap on its way, or one whose outcome is not known yet. */
 export interface Attempt {
-  readonly kind: 'lead' | 'change' | 'release';
+  /** `force`: a lead with which a loss is accepted. */
+  readonly kind: 'lead' | 'force' | 'change' | 'release';
   readonly record: EngineRecord;
   /** The members change it carries. */
   readonly ticket: number | undefined;
@@ -187,7 +188,8 @@ export interface CoreState {
   /** Follows and leads no more until it was refilled. */
   isDiverged: boolean;
   isRefillAsked: boolean;
-  isForced: boolean;
+  /** Until then it leads with what it has, for an operator said so. */
+  forcedUntilMs: number;
   /** A leader looks who is in-sync, and whether a renewal is due. */
   isLookDue: boolean;
   /** When it is empty and there is no record: since when. */
@@ -259,7 +261,7 @@ export function newCoreState(options: CoreOptions, persisted: Persisted): CoreSt
     alarmed: new Set(),
     isDiverged: false,
     isRefillAsked: false,
-    isForced: false,
+    forcedUntilMs: Number.NEGATIVE_INFINITY,
     isLookDue: false,
     emptySinceMs: undefined,
     standDownUntilMs: 0,
@@ -300,6 +302,11 @@ export function isForeign(state: CoreState): boolean {
   const record = state.engine.known?.record;
   if (record === undefined || state.clusterId === '') return false;
   return !isSameCluster(record.clusterId, state.clusterId);
+}
+
+/** Whether an operator's order to lead, whatever that loses, is still to be followed. */
+export function isForced({ forcedUntilMs, nowMs }: CoreState): boolean {
+  return nowMs < forcedUntilMs;
 }
 
 /** Whether the log may hold kinds of entries that this program does not know. */

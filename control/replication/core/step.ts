@@ -6,22 +6,14 @@ import { assertNever } from '../../../core/assert.ts';
 import { acknowledge, takeAppend } from './follower.ts';
 import { continueHandover, startHandover, stopForOthers } from './handover.ts';
 import { isShortTooLong, readyPeers, releasedRecord, wantedRecord } from './in-sync.ts';
-import {
-  isAlone,
-  propose,
-  startLeading,
-  takeAck,
-  takeMismatch,
-  tryCommit,
-  tryOpen,
-} from './leader.ts';
+import { isAlone, propose, takeAck, takeMismatch, tryCommit, tryOpen } from './leader.ts';
 import { noteWritten, startWrite } from './log.ts';
 import { takeMembersChange } from './members.ts';
 import { endSnapshot, resetStream, sendToPeers, syncPeers, tellCommits } from './peers.ts';
 import { moveReads, takeStrongRead } from './reads.ts';
 import { isEngineFree, readEngine, takeCas, takeRead, tryCas } from './record.ts';
 import { type Attempt, type CoreState, isForeign, roleOf, stopLeading } from './state.ts';
-import { considerTakeover, takeAsk, takeTell } from './takeover.ts';
+import { adoptLead, considerTakeover, isToLead, takeAsk, takeOrder, takeTell } from './takeover.ts';
 import type { CoreEvent, ReplicaMessage } from './types.ts';
 import { checkCluster, checkEngine, checkLevel, witness } from './witness.ts';
 
@@ -74,10 +66,7 @@ function apply(state: CoreState, event: CoreEvent): void {
       takeMembersChange(state, event.ticket, event.change);
       return;
     case 'forceLeader':
-      // One that leads, open or not, begins anew as well: then the others take over what it has.
-      stopLeading(state, 'deposed');
-      state.isForced = true;
-      state.engine.isReadWanted = true;
+      takeOrder(state);
       return;
     case 'snapshotEnded':
       endSnapshot(state, event);
@@ -130,15 +119,13 @@ function takeRefuse(state: CoreState, message: Extract<ReplicaMessage, { kind: '
 
 /** Draws what follows from the record as it is known now, and from an attempt that is known to be done. */
 function adopt(state: CoreState, attempt: Attempt | undefined): void {
-  const { engine, log, options } = state;
+  const { engine, options } = state;
   const record = engine.known?.record;
   if (record === undefined) return;
-  checkCluster(state, isForeign(state) && attempt?.kind !== 'lead');
+  checkCluster(state, isForeign(state) && !isToLead(attempt));
   checkLevel(state);
-  if (attempt?.kind === 'lead') {
-    // Who obeyed a later leader meanwhile asks again.
-    if (record.epoch > log.fence && !state.isDiverged) startLeading(state, record);
-    else engine.isReadWanted = true;
+  if (isToLead(attempt)) {
+    adoptLead(state, record, attempt);
     return;
   }
   const { leading } = state;

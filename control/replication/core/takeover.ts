@@ -4,14 +4,28 @@
  * defence against an engine or a disk that went back; the one thing that decides is the compare-and-swap.
  */
 import type { EngineIsrMember, EngineRecord } from '../engine.ts';
+import { startLeading } from './leader.ts';
 import { isBehind, NOWHERE } from './position.ts';
 import { tryCas } from './record.ts';
-import { type CoreState, generationOf, isForeign, isInSync, isTooOld } from './state.ts';
+import {
+  type Attempt,
+  type CoreState,
+  generationOf,
+  isForced,
+  isForeign,
+  isInSync,
+  isTooOld,
+  stopLeading,
+} from './state.ts';
 import type { ReplicaMessage } from './types.ts';
 import { lacksAny, raise } from './witness.ts';
 
+/** How long an order to lead stands; after that another one may lead without any loss. */
+export const ORDER_MS = 10_000;
+
 type Tell = Extract<ReplicaMessage, { kind: 'tell' }>;
 type Kind = 'takeover' | 'found' | 'force';
+type LeadAttempt = Attempt & { readonly kind: 'lead' | 'force' };
 
 /** Looks whether it is time to try, and tries once the others were heard. The engine may be called. */
 export function considerTakeover(state: CoreState): void {
@@ -22,6 +36,39 @@ export function considerTakeover(state: CoreState): void {
   if (kind === undefined) return;
   if (state.candidacy === undefined) ask(state, kind);
   if (isHeard(state)) decide(state, kind);
+}
+
+/** An operator orders this replica to lead, whatever that loses. */
+export function takeOrder(state: CoreState): void {
+  // One that leads, open or not, begins anew as well: then the others take over what it has.
+  stopLeading(state, 'deposed');
+  state.forcedUntilMs = state.nowMs + ORDER_MS;
+  state.engine.isReadWanted = true;
+}
+
+/** Whether an attempt makes this replica the leader. */
+export function isToLead(attempt: Attempt | undefined): attempt is LeadAttempt {
+  return attempt?.kind === 'lead' || attempt?.kind === 'force';
+}
+
+/** The record names this replica. It leads, unless something else came up while that was under way. */
+export function adoptLead(state: CoreState, record: EngineRecord, { kind }: LeadAttempt): void {
+  const isOrdered = kind === 'force';
+  if (isOrdered) {
+    // What was seen before does not count in the new generation.
+    state.witness = { clusterId: '', ...NOWHERE };
+    state.lacking = undefined;
+    state.isDiverged = false;
+    state.standDownUntilMs = 0;
+  }
+  // Who obeyed a later leader meanwhile asks again, and so does who was told to accept a loss.
+  const isOvertaken = record.epoch <= state.log.fence || state.isDiverged;
+  if (isOvertaken || (isForced(state) && !isOrdered)) {
+    state.engine.isReadWanted = true;
+    return;
+  }
+  state.forcedUntilMs = Number.NEGATIVE_INFINITY;
+  startLeading(state, record);
 }
 
 /** Answers another replica that asks. */
@@ -53,7 +100,7 @@ function reasonToTry(state: CoreState): Kind | undefined {
   const { engine, nowMs, options } = state;
   const record = engine.known?.record;
   if (isTooOld(state)) return undefined;
-  if (state.isForced) return engine.isReadWanted ? undefined : 'force';
+  if (isForced(state)) return engine.isReadWanted ? undefined : 'force';
   if (engine.isReadWanted || nowMs < state.standDownUntilMs || state.isDiverged) return undefined;
   if (record === undefined) return engine.isAbsent ? 'found' : undefined;
   if (isForeign(state) || !isInSync(state, record)) return undefined;
@@ -140,14 +187,18 @@ function isOtherAhead(state: CoreState, record: EngineRecord): boolean {
   return false;
 }
 
-function lead(state: CoreState, record: EngineRecord, isr: readonly EngineIsrMember[]): void {
+function lead(
+  state: CoreState,
+  record: EngineRecord,
+  isr: readonly EngineIsrMember[],
+  kind: 'lead' | 'force' = 'lead',
+): void {
   const { options, log } = state;
   state.candidacy = undefined;
   state.hasDeferred = false;
-  state.isForced = false;
   const { resigned: _, successor: __, ...kept } = record;
   tryCas(state, {
-    kind: 'lead',
+    kind,
     record: {
       ...kept,
       epoch: Math.max(record.epoch, log.fence, log.last.epoch, state.seenFence) + 1,
@@ -200,22 +251,18 @@ function firstRecord(state: CoreState): EngineRecord {
   };
 }
 
-/** What was seen before does not count any more: another generation of the cluster begins. */
+/** Another generation of the cluster begins. Only once that is in the record is anything forgotten here. */
 function force(state: CoreState): void {
   const { options, engine } = state;
   const record = engine.known?.record ?? firstRecord(state);
   const [base] = record.clusterId.split('.');
   const clusterId = `${base}.${generationOf(record.clusterId) + 1}`;
-  state.witness = { clusterId: '', ...NOWHERE };
-  state.lacking = undefined;
-  state.isDiverged = false;
-  state.standDownUntilMs = 0;
   const own = { id: options.id, address: options.address, role: 'voter' } as const;
   const others = record.members.filter(({ id }) => id !== options.id);
   const members = [own, ...others];
   // What one replica has must be enough until there are others again.
   const forced = { ...record, clusterId, members, minIsr: 1 };
-  lead(state, forced, [{ id: options.id, storeId: state.storeId }]);
+  lead(state, forced, [{ id: options.id, storeId: state.storeId }], 'force');
 }
 
 /** Others first; asked again after that. */

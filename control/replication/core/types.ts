@@ -214,7 +214,11 @@ export type CoreEvent = { readonly nowMs: number } & (
   | { readonly kind: 'resign'; readonly successor?: string }
   /** Answered by `membersChanged`. One at a time. */
   | { readonly kind: 'changeMembers'; readonly ticket: number; readonly change: MembersChange }
-  /** An operator lets this replica lead with what it has, whatever that loses. */
+  /**
+   * An operator lets this replica lead with what it has, whatever that loses. Tried again while others replace
+   * the record, for `ORDER_MS`; after that the order is void, for by then another one may lead without any
+   * loss.
+   */
   | { readonly kind: 'forceLeader' }
   | {
       readonly kind: 'snapshotEnded';
