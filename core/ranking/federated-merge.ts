@@ -3,7 +3,7 @@
  * search; hits of different queries by their weighted score values, and the earlier query wins ties.
  */
 import { assert } from '../assert.ts';
-import { ByteWriter, decodeNumber } from '../json/slice.ts';
+import { ByteWriter } from '../json/slice.ts';
 import { decide, pairs } from './decisions.ts';
 import { RULE_VECTOR } from './details.ts';
 import {
@@ -14,7 +14,7 @@ import {
 } from './federated-answer.ts';
 import { FederatedFacets } from './federated-facets.ts';
 import type { FederatedPlan } from './federated-plan.ts';
-import { compareScores, rankFederated } from './federated-rank.ts';
+import { compareScores, rankFederated, weightedScoreOf } from './federated-rank.ts';
 import type { AnswerEnvelope, MergeDecision, MergedAnswer } from './types.ts';
 import { judgeFederated } from './verdict.ts';
 import { writeHit } from './write-hit.ts';
@@ -82,13 +82,9 @@ function decideRanked(shown: readonly RankedHit[]): MergeDecision[] {
       return { place, nodes, ...decide(left.hit, right.hit) };
     }
     if (compareScores(left, right) === 0) return { place, nodes, by: 'tie: earlier query' };
-    const first = scoreOf(left);
-    return { place, nodes, by: 'weightedRankingScore', first, second: scoreOf(right) };
+    const first = weightedScoreOf(left);
+    return { place, nodes, by: 'weightedRankingScore', first, second: weightedScoreOf(right) };
   });
-}
-
-function scoreOf({ hit, weightedScore }: RankedHit): number {
-  return decodeNumber(hit.bytes, weightedScore.start, weightedScore.end);
 }
 
 /** The hit with `_federation` naming the client's own place of the query. */

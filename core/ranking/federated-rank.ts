@@ -4,6 +4,7 @@
  * lists become one. An index on one node comes in order from there; the lists of several nodes are put
  * together here, rule by rule, the earlier query and then the older document first among equals.
  */
+import { decodeNumber } from '../json/slice.ts';
 import { DistinctFilter } from './distinct.ts';
 import type { RankedHit, ReadAnswer } from './federated-answer.ts';
 import { FederatedDistinct } from './federated-distinct.ts';
@@ -132,7 +133,17 @@ class QueryFilters {
 export function compareScores(left: RankedHit, right: RankedHit): number {
   return left.position === right.position
     ? compareByRules(left.hit, right.hit)
-    : compareWeighted(valuesOf(left), valuesOf(right), (_, __, remaining) => remaining);
+    : compareWeighted(
+        valuesOf(left),
+        valuesOf(right),
+        // Whoever has more groups of rules left goes first, else the better score of all ranks together.
+        (_, __, remaining) => remaining || weightedScoreOf(right) - weightedScoreOf(left),
+      );
+}
+
+/** The score of all ranks of a hit together, times the weight of its query. */
+export function weightedScoreOf({ hit, weightedScore: { start, end } }: RankedHit): number {
+  return decodeNumber(hit.bytes, start, end);
 }
 
 function compareAcross(left: RankedHit, right: RankedHit): number {

@@ -59,8 +59,8 @@ function stepsOf(ratio: number): number {
 }
 
 /**
- * Negative: the left goes first. A score and a value that is none cannot be compared: `settle` decides
- * between them.
+ * Negative: the left goes first. A score and a value that is none cannot be compared: `settle` has the
+ * last word then, 0 for a tie.
  */
 export function compareWeighted(
   left: readonly WeightedValue[],
@@ -73,9 +73,8 @@ export function compareWeighted(
     if (a === undefined && b === undefined) return 0;
     if (a === undefined) return 1;
     if (b === undefined) return -1;
-    const order = isComparable(a, b)
-      ? compareValues(a, b)
-      : settle(a, b, right.length - left.length);
+    if (!isComparable(a, b)) return settle(a, b, right.length - left.length);
+    const order = compareValues(a, b);
     if (order !== 0) return order;
   }
 }
