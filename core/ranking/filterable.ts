@@ -13,6 +13,8 @@ interface FilterRule {
   readonly isPattern: boolean;
   /** Whether it allows filtering. */
   readonly isOn: boolean;
+  /** Whether it allows `=`, `!=` and `IN`. */
+  readonly hasEquality: boolean;
 }
 
 /** The user's rules that allow filtering. */
@@ -25,13 +27,17 @@ function allRules(settings: JsonObject): FilterRule[] {
   const rules = settings['filterableAttributes'];
   if (!Array.isArray(rules)) return [];
   return rules.flatMap((rule: unknown): FilterRule[] => {
-    if (typeof rule === 'string') return [{ text: rule, isPattern: false, isOn: true }];
+    if (typeof rule === 'string') {
+      return [{ text: rule, isPattern: false, isOn: true, hasEquality: true }];
+    }
     if (typeof rule !== 'object' || rule === null) return [];
     const { attributePatterns, features } = rule as JsonObject;
     const filter = ((features ?? {}) as JsonObject)['filter'] as JsonObject | undefined;
-    const isOn = filter?.['equality'] !== false || filter['comparison'] === true;
+    const hasEquality = filter?.['equality'] !== false;
+    const isOn = hasEquality || filter['comparison'] === true;
     if (!Array.isArray(attributePatterns)) return [];
-    return (attributePatterns as string[]).map((text) => ({ text, isPattern: true, isOn }));
+    const own = { isPattern: true, isOn, hasEquality };
+    return (attributePatterns as string[]).map((text) => ({ text, ...own }));
   });
 }
 
@@ -40,9 +46,19 @@ export function filterablePatterns(settings: JsonObject): string[] {
   return filterRules(settings).map(({ text }) => text);
 }
 
-/** Whether a field can be filtered under the user's settings. */
+/** Whether a field can be filtered, and so be a facet, under the user's settings. */
 export function isFilterable(field: string, settings: JsonObject): boolean {
-  return filterRules(settings).some(({ text, isPattern }) =>
+  return ruleOf(field, settings)?.isOn === true;
+}
+
+/** Whether documents can be asked for by equal values of a field. */
+export function isFilterableByEquality(field: string, settings: JsonObject): boolean {
+  return ruleOf(field, settings)?.hasEquality === true;
+}
+
+/** The first rule that meets a field decides for it. */
+function ruleOf(field: string, settings: JsonObject): FilterRule | undefined {
+  return allRules(settings).find(({ text, isPattern }) =>
     isPattern ? matchesPattern(field, text) : isWithin(field, text),
   );
 }
@@ -70,6 +86,14 @@ function isSwitchedOff(pattern: string, rules: readonly FilterRule[]): boolean {
   );
   return first?.isOn === false;
 }
+
+/** The rule for internal fields, which nodes have first. */
+const OUR_RULE: FilterRule = {
+  text: `${RESERVED_PREFIX}*`,
+  isPattern: true,
+  isOn: true,
+  hasEquality: true,
+};
 
 /** Makes a pattern meet nothing: a character of internal values, which no name of a field has. */
 const NOTHING_MARK = '\u2290';
@@ -103,7 +127,7 @@ export function facetOfNothing(
   return facets.find(
     (facet): facet is string =>
       typeof facet === 'string' &&
-      meets(facet, { text: `${RESERVED_PREFIX}*`, isPattern: true, isOn: true }) &&
+      meets(facet, OUR_RULE) &&
       !rules.some((rule) => meets(facet, rule)),
   );
 }

@@ -10,7 +10,7 @@ import { readAnswers } from './answer.ts';
 import { isRelevancy } from './canonical-rules.ts';
 import { decideNeighbours } from './decisions.ts';
 import { RULE_VECTOR } from './details.ts';
-import { isFilterable } from './filterable.ts';
+import { isFilterableByEquality } from './filterable.ts';
 import { HeadMerge } from './heads.ts';
 import { compareHits, compareVersions, type Hit } from './hits.ts';
 import {
@@ -101,7 +101,7 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
   // Without a filter the document is a candidate; with one, it can be asked for only where nodes filter
   // on primary keys. Elsewhere it shows as the hit most similar to itself.
   const isFiltered = filters.filter !== undefined;
-  if (isFiltered && isFilterable(index.primaryKey, index.settings)) {
+  if (isFiltered && isFilterableByEquality(index.primaryKey, index.settings)) {
     requests.push({ purpose: 'self', body: { ...semantic, ...count, filter: self } });
   }
   return {

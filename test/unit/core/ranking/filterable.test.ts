@@ -3,7 +3,11 @@
  * takes it for; nodes refuse names that an earlier rule switches off.
  */
 import * as assert from 'uvu/assert';
-import { expandFacets } from '../../../../core/ranking/filterable.ts';
+import {
+  expandFacets,
+  isFilterable,
+  isFilterableByEquality,
+} from '../../../../core/ranking/filterable.ts';
 import { suite } from '../../../kit/suite.ts';
 
 const { test, run } = suite('filterable');
@@ -37,6 +41,22 @@ test('a rule that allows filtering wins over a later one that does not', () => {
 test('nothing is left: no facet is asked for, the internal ones least of all', () => {
   assert.equal(expanded(off('*'), on('tags')), []);
   assert.equal(expanded(off('tags'), on('tags')), []);
+});
+
+test('the first rule that meets a field says whether it is a facet and whether it has equal values', () => {
+  const compared = {
+    attributePatterns: ['id'],
+    features: { filter: { equality: false, comparison: true } },
+  };
+  const both = (field: string, ...filterableAttributes: unknown[]) => {
+    const settings = { filterableAttributes };
+    return [isFilterable(field, settings), isFilterableByEquality(field, settings)];
+  };
+  assert.equal(both('id', compared, 'id'), [true, false]);
+  assert.equal(both('id', 'id', compared), [true, true]);
+  assert.equal(both('id', off('i*'), 'id'), [false, false]);
+  assert.equal(both('id.x', 'id'), [true, true]);
+  assert.equal(both('other', 'id'), [false, false]);
 });
 
 run();
