@@ -260,8 +260,10 @@ function force(state: CoreState): void {
   const own = { id: options.id, address: options.address, role: 'voter' } as const;
   const others = record.members.filter(({ id }) => id !== options.id);
   const members = [own, ...others];
+  // Callers tell epochs of before from later ones, also where the record is gone that said how far they came.
+  const epoch = Math.max(record.epoch, state.witness.epoch, state.lacking?.epoch ?? 0);
   // What one replica has must be enough until there are others again.
-  const forced = { ...record, clusterId, members, minIsr: 1 };
+  const forced = { ...record, clusterId, epoch, members, minIsr: 1 };
   lead(state, forced, [{ id: options.id, storeId: state.storeId }], 'force');
 }
 

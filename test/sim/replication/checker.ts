@@ -29,6 +29,8 @@ export class ReplicaChecker {
   isTainted = false;
   isEngineBack = false;
   readonly #tasks = new Map<string, { readonly uid: number; readonly index: number }>();
+  /** Ids of clusters that began with a loss, and its number. */
+  readonly #losses = new Map<string, number>();
   readonly #leaders = new Map<number, string>();
   readonly #world: ReplicaWorld;
 
@@ -75,14 +77,8 @@ export class ReplicaChecker {
     const { record, replicaId, storeId } = call;
     const world = this.#world;
     world.trace(() => `record of ${replicaId}: ${recordText(record)}`);
-    if (before === undefined) {
-      // A loss may be accepted where the record is gone as well.
-      this.generation = Math.max(this.generation, Number(record.clusterId.split('.')[1] ?? '1'));
-      return;
-    }
-    if (record.clusterId !== before.clusterId) {
-      world.coverage.hit('a loss was accepted');
-      this.generation += 1;
+    if (record.clusterId !== before?.clusterId) {
+      this.#noteLoss(record);
       return;
     }
     if (record.epoch < before.epoch) world.fail('I1: the epoch fell', recordText(record));
@@ -135,7 +131,7 @@ export class ReplicaChecker {
   /** A caller reads up to `index`; `seen`: what callers knew when it asked. */
   onRead(replica: Replica, index: number, seen: Seen | undefined): void {
     if (index >= (seen?.index ?? 0) && this.holdsSeen(replica, seen)) return;
-    if (seen?.clusterId !== replica.coreState.clusterId) return;
+    if (seen === undefined || this.#isGivenUp(seen, replica)) return;
     this.#world.fail(
       'a strong read lacks what callers saw before',
       `${replica.id} up to ${index}, seen ${seen?.epoch}/${seen?.index}`,
@@ -175,9 +171,22 @@ export class ReplicaChecker {
   /** Whether what callers have seen is in a replica's log; true for what was seen before a loss was accepted. */
   holdsSeen(replica: Replica, seen: Seen | undefined): boolean {
     if (seen === undefined || seen.index === 0) return true;
-    if (seen.clusterId !== replica.coreState.clusterId && this.generation > 1) return true;
+    if (this.#isGivenUp(seen, replica)) return true;
     if (seen.index < replica.disk.content.base.index) return true;
     return pointAt(replica.coreState, seen.index)?.chain === seen.chain;
+  }
+
+  /** The id says that a loss was accepted, once more than before; the record may have been gone. */
+  #noteLoss({ clusterId }: EngineRecord): void {
+    if (!clusterId.includes('.') || this.#losses.has(clusterId)) return;
+    this.#world.coverage.hit('a loss was accepted');
+    this.generation += 1;
+    this.#losses.set(clusterId, this.generation);
+  }
+
+  /** Whether a loss was accepted after callers saw this, and before what a replica holds began. */
+  #isGivenUp(seen: Seen, { coreState }: Replica): boolean {
+    return (this.#losses.get(coreState.clusterId) ?? 1) > (this.#losses.get(seen.clusterId) ?? 1);
   }
 
   #note(entry: Entry): void {

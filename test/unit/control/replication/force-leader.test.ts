@@ -71,6 +71,11 @@ class Meeting {
     this.#take({ kind: 'forceLeader' });
   }
 
+  /** A caller says what it saw. */
+  see(epoch: number, index: number): void {
+    this.#take({ kind: 'witnessed', position: { clusterId: CLUSTER, epoch, index } });
+  }
+
   /** Answers an attempt that got none yet. */
   answer(outcome: 'ok' | 'conflict'): void {
     const version = `${this.#version}`;
@@ -171,6 +176,16 @@ test('also if it was about to lead without an order', () => {
   meeting.runFor(1_000);
   assert.ok(meeting.state.leading !== undefined);
   assert.is(meeting.record.clusterId, `${CLUSTER}.2`);
+});
+
+test('its epoch is later than any that callers saw, whatever the record says', () => {
+  const meeting = new Meeting({ ...OF_ANOTHER, epoch: 1 });
+  meeting.runFor(500);
+  meeting.see(41, 7);
+  meeting.force();
+  meeting.runFor(1_000);
+  assert.ok(meeting.state.leading !== undefined);
+  assert.is(meeting.record.epoch, 42);
 });
 
 test('once: whoever replaces it later leads on', () => {
