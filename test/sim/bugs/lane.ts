@@ -110,6 +110,7 @@ const OUTCOMES: readonly Bug[] = [
     {
       name: 'no-hold',
       hole: 'a copy on which a write failed is read while that is undecided',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: as it stands in the source
       find: "setCopyState(state, copy, { to: 'held', reason: `write ${seq} failed on it` });",
       replace: '',
     },
@@ -257,6 +258,7 @@ const READINGS: readonly Bug[] = [
     {
       name: 'untagged-alike',
       hole: 'tasks without a tag are taken for one another after a loss of data',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: as it stands in the source
       find: 'return task.enqueuedAt === null ? ANY_MARK : `@${task.enqueuedAt}`;',
       replace: 'return ANY_MARK;',
     },
