@@ -31,7 +31,8 @@ export async function load(url: string, context: object, next: Load): Promise<Lo
   return { ...loaded, source: own.reduce(apply, String(loaded.source)) };
 }
 
-function apply(source: string, patch: Patch): string {
+/** The source with the change. Throws if what it changes does not stand there exactly once. */
+export function apply(source: string, patch: Patch): string {
   const words = patch.find.split(/\s+/).map((word) => word.replace(/[^\w]/g, '\\$&'));
   const parts = source.split(new RegExp(words.join('\\s+')));
   if (parts.length !== 2) {

@@ -14,7 +14,7 @@ export const RECOVERY_BUGS: readonly Bug[] = [
     {
       name: 'filled-while-read',
       hole: 'a copy is filled while a sidecar with an older view may read it',
-      find: 'if (!isShrinkConfirmed(state, index, [shard])) continue;',
+      find: 'if (!isShrinkConfirmed(state, index, [shard])) return false;',
       replace: '',
     },
   ]),
