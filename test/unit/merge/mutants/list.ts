@@ -130,7 +130,7 @@ const totals: readonly Mutant[] = [
     },
     {
       name: 'the total under a threshold is always the sum',
-      find: 'return open.length > 0 ? open : ranked.from;',
+      find: 'return counted.length > 0 ? counted : ranked.from;',
       replace: 'return ranked.from;',
     },
     {
