@@ -78,8 +78,18 @@ export function loseData(state: State, node: NodeRecord, reading: NodeReading): 
   node.lastMark = last?.uid === reading.highestUid ? markOf(last) : ANY_MARK;
   node.seenUid = reading.highestUid;
   state.touchedNodes.add(node.id);
+  lowerFloors(state, node.id, reading.highestUid);
   state.emit({ kind: 'nodeLostData', nodeId: node.id, reason });
   return dropLostTasks(state, node.id, gone);
+}
+
+/** From here on the node gives uids again that it had given before: they say nothing more. */
+function lowerFloors(state: State, nodeId: string, highestUid: number): void {
+  for (const { intent } of state.open.values()) {
+    if ((intent.floors[nodeId] ?? -1) <= highestUid) continue;
+    intent.floors = { ...intent.floors, [nodeId]: highestUid };
+    state.touchIntent(intent);
+  }
 }
 
 /** False if the node holds the last in-sync copy of some shard: such an index cannot be made anew. */
@@ -123,17 +133,31 @@ export function expectTask(
 ): void {
   const { nodeId } = reference;
   const known = state.outstanding.get(nodeId)?.get(uid);
-  const node = state.cluster.nodes.find(({ id }) => id === nodeId);
-  if (known !== undefined && known.seq !== reference.seq && node !== undefined) {
+  if (known !== undefined && known.seq !== reference.seq) {
     for (const seq of dropLostTasks(state, nodeId, [uid])) {
       const indexId = state.open.get(seq)?.intent.indexId;
       if (indexId != null) state.stirredIndexes.add(indexId);
     }
-    node.lastMark = LOST_MARK;
-    state.touchedNodes.add(nodeId);
-    state.emit({ kind: 'readNode', nodeId });
+    foundLoss(state, nodeId);
   }
   state.expectTask(uid, reference, mark);
+}
+
+/**
+ * A call was made when the node was known to have given the uid `floor`, and it was given one that is not
+ * above: uids only grow, so the node lost what it had.
+ */
+export function checkUid(state: State, nodeId: string, uid: number, floor: number): void {
+  if (uid <= floor) foundLoss(state, nodeId);
+}
+
+/** The next reading is to find the loss, whatever is enqueued until then. */
+function foundLoss(state: State, nodeId: string): void {
+  const node = state.cluster.nodes.find(({ id }) => id === nodeId);
+  if (node === undefined) return;
+  node.lastMark = LOST_MARK;
+  state.touchedNodes.add(nodeId);
+  state.emit({ kind: 'readNode', nodeId });
 }
 
 /** The node does not know these tasks any more. Gives the intents they belong to. */
