@@ -123,11 +123,12 @@ function mergeLists(plan: DocumentsPlan, lists: readonly Hit[][], total: number)
   const end = plan.offset + plan.limit;
   if (plan.sort.length === 0) return mergeHeads(lists, compareHits, end).slice(plan.offset);
   for (const list of lists) {
-    const seen = new Set<string>();
+    const places = new Map<string, number>();
     for (const hit of list) {
       const version = hit.bytes.toString('latin1', hit.versionStart, hit.versionEnd);
-      hit.rules = sortResults(hit, plan.sort, seen.has(version));
-      if (hit.versionStart >= 0) seen.add(version);
+      const place = places.get(version) ?? 0;
+      hit.rules = sortResults(hit, plan.sort, place);
+      if (hit.versionStart >= 0) places.set(version, place + 1);
     }
   }
   if (!plan.sort.some((rule) => rule.point !== undefined)) {

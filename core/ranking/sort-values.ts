@@ -38,38 +38,56 @@ export function readSort(entries: readonly string[]): SortRule[] | undefined {
 }
 
 /**
- * Results of the sort rules for a document. A node lists a document twice if the first field of its sort
- * holds numbers and texts: once for each; `isRepeat` asks for the texts.
+ * Results of the sort rules for a document. A node lists a document twice for each rule whose field holds
+ * numbers and texts: under its number, then under its text, and so again within each for the next such
+ * rule. `place` counts how often the node has listed it before.
  */
-export function sortResults(hit: Hit, sort: readonly SortRule[], isRepeat: boolean): Rule[] {
-  return sort.map((entry) => {
+export function sortResults(hit: Hit, sort: readonly SortRule[], place: number): Rule[] {
+  const values = sort.map((entry) => (entry.point === undefined ? bestValues(hit, entry) : NONE));
+  let mixedBehind = values.filter(isMixed).length;
+  return sort.map((entry, at) => {
+    const value = values[at] as BestValues;
     const rule = new Rule(hit.bytes);
     rule.isAscending = entry.isAscending;
-    if (entry.point === undefined) {
-      rule.kind = RULE_SORT;
-      readBestValue(rule, hit, entry.field, isRepeat);
+    if (entry.point !== undefined) {
+      rule.kind = RULE_GEO;
+      rule.first = distanceFrom(entry.point, hit);
       return rule;
     }
-    rule.kind = RULE_GEO;
-    const point = readPoint(hit);
-    rule.first =
-      point === undefined
-        ? Number.NaN
-        : distanceMetres(
-            entry.point.latitude,
-            entry.point.longitude,
-            point.latitude,
-            point.longitude,
-          );
+    rule.kind = RULE_SORT;
+    if (isMixed(value)) mixedBehind -= 1;
+    const isTextsTurn = isMixed(value) && Math.floor(place / 2 ** mixedBehind) % 2 === 1;
+    writeValue(rule, value, isTextsTurn);
     return rule;
   });
 }
 
-/** Smallest value ascending, largest descending; any number before any text. */
-function readBestValue(rule: Rule, hit: Hit, field: string, skipsNumbers: boolean): void {
+type Point = NonNullable<SortRule['point']>;
+
+/** Metres; NaN for a document without a place. */
+function distanceFrom({ latitude, longitude }: Point, hit: Hit): number {
+  const point = readPoint(hit);
+  if (point === undefined) return Number.NaN;
+  return distanceMetres(latitude, longitude, point.latitude, point.longitude);
+}
+
+/** What a document is sorted by under one rule. */
+interface BestValues {
+  readonly number: number | undefined;
+  readonly text: string | undefined;
+}
+
+const NONE: BestValues = { number: undefined, text: undefined };
+
+function isMixed({ number, text }: BestValues): boolean {
+  return number !== undefined && text !== undefined;
+}
+
+/** Smallest values ascending, largest descending. */
+function bestValues(hit: Hit, { field, isAscending }: SortRule): BestValues {
   let number: number | undefined;
   let text: string | undefined;
-  const sign = rule.isAscending ? 1 : -1;
+  const sign = isAscending ? 1 : -1;
   visitLeaves(hit.bytes, hit.start, field, (start, end) => {
     const first = hit.bytes[start] as number;
     if (first === MINUS || (first >= DIGIT_0 && first <= DIGIT_9)) {
@@ -81,7 +99,12 @@ function readBestValue(rule: Rule, hit: Hit, field: string, skipsNumbers: boolea
     if (value === undefined) return;
     if (text === undefined || compareUtf8(value, text) * sign < 0) text = value;
   });
-  if (number !== undefined && !(skipsNumbers && text !== undefined)) {
+  return { number, text };
+}
+
+/** Any number stands before any text. */
+function writeValue(rule: Rule, { number, text }: BestValues, isTextsTurn: boolean): void {
+  if (number !== undefined && !isTextsTurn) {
     rule.valueKind = VALUE_NUMBER;
     rule.first = number;
   } else if (text !== undefined) {
