@@ -123,7 +123,7 @@ export class Performer {
         this.#noteChange(effect);
         return;
       case 'nodeLostData':
-        void this.#recovery.nodeLostData(effect);
+        this.#recovery.nodeLostData(effect);
         return;
       case 'granted':
         metrics.laneWait.observe(effect.waitedMs / 1_000);

@@ -5,7 +5,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../core/telemetry/index.ts';
 import type { Runner } from './machine/index.ts';
-import { type ControlNode, mendIndex, RecoveryCalls, removeOtherIndexes } from './nodes/index.ts';
+import {
+  type ControlNode,
+  listIndexes,
+  mendIndex,
+  RecoveryCalls,
+  removeIndex,
+} from './nodes/index.ts';
 import type { Effect, Now, RecoveryEffect, State } from './state/index.ts';
 import { MARKER_INDEX, writeMarker } from './topology/index.ts';
 
@@ -57,6 +63,12 @@ export class RecoveryPerformer {
       case 'mendIndex':
         void this.#mend(effect);
         return;
+      case 'listIndexes':
+        void this.#listIndexes(effect);
+        return;
+      case 'removeIndex':
+        void this.#removeIndex(effect);
+        return;
       case 'writeMarker':
         void this.#writeMarker(effect);
         return;
@@ -65,25 +77,10 @@ export class RecoveryPerformer {
     }
   }
 
-  /** A node lost its data: indexes it may have brought back and should not have are removed. */
-  async nodeLostData({ nodeId, reason }: EffectOf<'nodeLostData'>): Promise<void> {
-    const { nodes, state, logger, signal } = this.#options;
+  /** A node lost its data. */
+  nodeLostData({ nodeId, reason }: EffectOf<'nodeLostData'>): void {
+    const { logger } = this.#options;
     logger.error({ node: nodeId }, `a node came back with less than it had: ${reason}`);
-    const node = nodes.get(nodeId);
-    if (node === undefined) return;
-    const kept = (): Set<string> => {
-      const uids = new Set([MARKER_INDEX]);
-      for (const { nodeIds, headUid, visibleUid } of state.indexes.values()) {
-        if (!nodeIds.includes(nodeId)) continue;
-        if (headUid !== null) uids.add(headUid);
-        if (visibleUid !== null) uids.add(visibleUid);
-      }
-      return uids;
-    };
-    await this.#othersDone();
-    const { isDone, reason: why } = await removeOtherIndexes(node, kept, signal);
-    if (!isDone)
-      logger.warn({ node: nodeId, reason: why }, 'indexes left on a node were not removed');
   }
 
   #logEnd(effect: EffectOf<'recoveryEnded'>): void {
@@ -130,6 +127,28 @@ export class RecoveryPerformer {
       lastTask,
       now: now(),
     });
+  }
+
+  async #listIndexes({ nodeId, call }: EffectOf<'listIndexes'>): Promise<void> {
+    const { nodes, now, signal, submit } = this.#options;
+    const node = nodes.get(nodeId);
+    if (node === undefined) return;
+    await this.#othersDone();
+    const found = await listIndexes(node, signal);
+    const indexUids = found?.filter((uid) => uid !== MARKER_INDEX) ?? null;
+    submit({ kind: 'indexesListed', nodeId, call, indexUids, now: now() });
+  }
+
+  async #removeIndex({ nodeId, call, indexUid }: EffectOf<'removeIndex'>): Promise<void> {
+    const { nodes, now, logger, signal, submit } = this.#options;
+    const node = nodes.get(nodeId);
+    if (node === undefined) return;
+    await this.#othersDone();
+    const fields = { node: nodeId, index: indexUid };
+    logger.info(fields, 'an index that the node should not hold any more is removed');
+    const { isDone, reason, lastTask } = await removeIndex(node, indexUid, signal);
+    if (!isDone) logger.warn({ ...fields, reason }, 'it was not');
+    submit({ kind: 'indexRemoved', nodeId, call, indexUid, isDone, lastTask, now: now() });
   }
 
   async #writeMarker({ nodeId, seq }: EffectOf<'writeMarker'>): Promise<void> {

@@ -7,6 +7,7 @@ import {
   renameTargetExists,
   swapIndexesNotFound,
 } from './errors.ts';
+import { giveNameUp } from './former-names.ts';
 import { emptyPlan, failing, headIndex, type Planned } from './plan.ts';
 import { swapSteps, updateSteps } from './steps.ts';
 
@@ -32,6 +33,7 @@ export function planIndexUpdate(state: State, input: BeginInput): Planned {
       : [{ left: uid, right: newUid, leftId: index.id, rightId: null, isRename: true }];
   if (newUid !== null) {
     state.head.delete(uid);
+    giveNameUp(state, uid);
     state.head.set(newUid, index.id);
     state.touchIndex(index);
     index.headUid = newUid;
@@ -102,8 +104,10 @@ function moveHead(state: State, swap: Swap): void {
     left.headUid = swap.right;
     state.head.set(swap.right, left.id);
   }
-  if (right === undefined) state.head.delete(swap.left);
-  else {
+  if (right === undefined) {
+    state.head.delete(swap.left);
+    giveNameUp(state, swap.left);
+  } else {
     state.touchIndex(right);
     right.headUid = swap.left;
     state.head.set(swap.left, right.id);

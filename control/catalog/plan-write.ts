@@ -8,6 +8,7 @@ import { isObject } from '../../core/settings/index.ts';
 import { copiesOf } from '../copies/index.ts';
 import type { BeginInput, IndexRecord, JsonObject, State } from '../state/index.ts';
 import { indexAlreadyExists, indexNotFound, primaryKeyExists } from './errors.ts';
+import { giveNameUp, wasOurs } from './former-names.ts';
 import { makeIndex, touchedShards } from './index-record.ts';
 import {
   emptyPlan,
@@ -103,7 +104,11 @@ function planFirstDocuments(state: State, input: BeginInput, place: Place): Plan
       ...shares,
       indexId: index.id,
       createsIndex: true,
-      ground: creationSteps(index, input.indexUid, { primaryKey, isGround: true }),
+      ground: creationSteps(index, input.indexUid, {
+        primaryKey,
+        isGround: true,
+        isNameOld: wasOurs(state, input.indexUid),
+      }),
       error: input.failure,
     }),
   };
@@ -136,7 +141,11 @@ function planCreation(state: State, input: BeginInput, place: Place): Planned {
       scope: 'index',
       indexId: index.id,
       createsIndex: true,
-      ground: creationSteps(index, uid, { primaryKey, isGround: false }),
+      ground: creationSteps(index, uid, {
+        primaryKey,
+        isGround: false,
+        isNameOld: wasOurs(state, uid),
+      }),
     }),
   };
 }
@@ -146,6 +155,7 @@ function planDeletion(state: State, input: BeginInput): Planned {
   const known = headIndex(state, uid);
   if (known === undefined) return failing([uid], indexNotFound(uid));
   state.head.delete(uid);
+  giveNameUp(state, uid);
   state.touchIndex(known);
   known.headUid = null;
   return {
@@ -171,7 +181,11 @@ function planSettings(state: State, input: BeginInput, place: Place): Planned {
     addToHead(state, index, uid);
   }
   const creation = isNew
-    ? creationSteps(index, uid, { primaryKey: null, isGround: true })
+    ? creationSteps(index, uid, {
+        primaryKey: null,
+        isGround: true,
+        isNameOld: wasOurs(state, uid),
+      })
     : NO_STEPS;
   index.pending.push({ seq: place.seq, change });
   state.touchIndex(index);

@@ -77,15 +77,24 @@ function addCreation(
   });
 }
 
-/** An index with its settings on all its owner nodes. `isGround`: for the sake of another write. */
+/**
+ * An index with its settings on all its owner nodes. `isGround`: for the sake of another write. `isNameOld`: an
+ * index of ours had the name before. A node that was rolled back, and is not known to be, may hold that one:
+ * it is removed first.
+ */
 export function creationSteps(
   index: IndexRecord,
   uid: string,
-  options: { readonly primaryKey: string | null; readonly isGround: boolean },
+  options: {
+    readonly primaryKey: string | null;
+    readonly isGround: boolean;
+    readonly isNameOld: boolean;
+  },
 ): StepPlan {
   const list = new StepList();
   const settings = toNodeSettings(index.settings, { hasSeveralOwners: hasSeveralOwners(index) });
   for (const nodeId of index.nodeIds) {
+    if (options.isNameOld) addDeletion(list, nodeId, { uid, isGround: true });
     addCreation(list, nodeId, { uid, primaryKey: options.primaryKey, settings }, options.isGround);
   }
   return list;
@@ -125,16 +134,23 @@ export function updateSteps(index: IndexRecord, uid: string, change: JsonObject)
 /** DELETE /indexes/:uid on all owner nodes. */
 export function deletionSteps(index: IndexRecord, uid: string): StepPlan {
   const list = new StepList();
-  for (const nodeId of index.nodeIds) {
-    list.add(nodeId, {
-      method: 'DELETE',
-      path: indexPath(uid),
-      taskType: 'indexDeletion',
-      taskIndexUid: uid,
-      tolerates: ['index_not_found'],
-    });
-  }
+  for (const nodeId of index.nodeIds) addDeletion(list, nodeId, { uid, isGround: false });
   return list;
+}
+
+function addDeletion(
+  list: StepList,
+  nodeId: string,
+  { uid, isGround }: { readonly uid: string; readonly isGround: boolean },
+): void {
+  list.add(nodeId, {
+    method: 'DELETE',
+    path: indexPath(uid),
+    taskType: 'indexDeletion',
+    taskIndexUid: uid,
+    isGround,
+    tolerates: ['index_not_found'],
+  });
 }
 
 /** POST /indexes/:uid/compact on the given nodes. */

@@ -3,7 +3,7 @@
  * data, or missed what came before. They are left out there; the index is made as the catalog says it.
  */
 import { demote, noteEverything, shardsOn } from '../copies/index.ts';
-import type { IndexRecord, Intent, State, Step } from '../state/index.ts';
+import type { IndexRecord, Intent, NodeRecord, State, Step } from '../state/index.ts';
 import { isCoveredWithout } from './away.ts';
 
 /** Whether the failure of a step was excused. */
@@ -13,6 +13,9 @@ export function excuseStep(state: State, intent: Intent, step: Step): boolean {
   if (!indexes.some((index) => index.needs[nodeId] === 'rebuild')) return false;
   if (!indexes.every((index) => isOut(state, index, nodeId))) return false;
   for (const index of indexes) rebuild(state, index, nodeId);
+  // A name that was to be given up may be left there.
+  const node = state.cluster.nodes.find(({ id }) => id === nodeId);
+  if (node !== undefined && intent.scope === 'index') doubtIndexes(state, node);
   step.state = 'skipped';
   step.task = null;
   step.refusal = null;
@@ -29,6 +32,13 @@ export function doubtFound(state: State, intent: Intent, step: Step): void {
   const isFound = step.task?.status === 'failed' && step.taskType === 'indexCreation';
   if (!isFound || !intent.createsIndex || index === undefined) return;
   if (isCoveredWithout(state, index, step.nodeId)) rebuild(state, index, step.nodeId);
+}
+
+/** The node may hold indexes that it should not: they are looked for before it is relied on. */
+export function doubtIndexes(state: State, node: NodeRecord): void {
+  node.leftovers = 'unlisted';
+  state.recovery.clearing.delete(node.id);
+  state.touchCluster();
 }
 
 /** Whether the index does without the node: it is out already, or others have all of its shards. */

@@ -14,7 +14,7 @@ import {
   type State,
   type TaskReference,
 } from '../state/index.ts';
-import { excuseStep } from './excuse.ts';
+import { doubtIndexes, excuseStep } from './excuse.ts';
 import { lostError } from './outcome.ts';
 
 const MARKER_RETRY_MS = 5_000;
@@ -67,7 +67,7 @@ export function loseData(state: State, node: NodeRecord, reading: NodeReading): 
     .map(([uid]) => uid);
   state.recovery.doubted.add(node.id);
   node.isDoubted = true;
-  state.touchCluster();
+  doubtIndexes(state, node);
   if (lastOf.length === 0) {
     // Nothing of what it was is relied on any more: it is adopted anew.
     node.isAdopted = false;

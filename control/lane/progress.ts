@@ -116,6 +116,17 @@ function endSuspicions(state: State, indexId: string): void {
   }
 }
 
+/** Whether an older index under a name that is to be given is just being removed from some node. */
+function isBeingCleared(state: State, intent: Intent): boolean {
+  if (intent.scope !== 'index' && !intent.createsIndex) return false;
+  return state.cluster.nodes.some(
+    ({ leftovers }) =>
+      leftovers !== undefined &&
+      leftovers !== 'unlisted' &&
+      intent.names.some((name) => leftovers.includes(name)),
+  );
+}
+
 /**
  * Whether an index that is to be renamed or deleted is just being made good on some node: the calls for that
  * go by its name. Time (`tick`) looks again.
@@ -130,6 +141,7 @@ function advance(state: State, open: OpenIntent, now: Now): void {
   const { intent } = open;
   if (intent.phase === 'waiting') {
     if (open.waitsFor.size > 0 || isBeingMended(state, intent)) return;
+    if (isBeingCleared(state, intent)) return;
     state.touchIntent(intent);
     if (intent.mustBeEmpty) {
       intent.phase = 'counting';

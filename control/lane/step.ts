@@ -91,14 +91,14 @@ function apply(state: State, event: MachineEvent): void {
     case 'recoveryCompared':
     case 'recoveryFailed':
     case 'indexMended':
+    case 'indexesListed':
+    case 'indexRemoved':
     case 'nodeDoubted':
     case 'markerWritten':
       recoveryEvent(state, LANE_STEPS, event);
       return;
     case 'cluster':
-      state.cluster = { ...state.cluster, ...event.change };
-      state.isClusterTouched = true;
-      state.isClusterViewChanged = true;
+      changeCluster(state, event);
       return;
     case 'admin':
       applyAdmin(state, event);
@@ -120,6 +120,12 @@ function lookAgain(state: State, now: Now): void {
   const waiting = [...state.unconfirmed];
   state.unconfirmed.clear();
   progress(state, waiting, now);
+}
+
+function changeCluster(state: State, event: Extract<MachineEvent, { kind: 'cluster' }>): void {
+  state.cluster = { ...state.cluster, ...event.change };
+  state.isClusterTouched = true;
+  state.isClusterViewChanged = true;
 }
 
 function adopt(state: State, event: Extract<MachineEvent, { kind: 'nodeAdopted' }>): void {

@@ -3,7 +3,7 @@
  * that would have made the index, had it been first, makes it instead; if there is none, the index is
  * removed from the nodes again, as part of the cancelled write: later writes to its name wait for that.
  */
-import { deletionSteps } from '../catalog/index.ts';
+import { deletionSteps, giveNameUp } from '../catalog/index.ts';
 import { forgetNotes } from '../copies/index.ts';
 import type { Intent, State } from '../state/index.ts';
 import { isCancelled } from '../tasks/index.ts';
@@ -34,6 +34,7 @@ export function addRemovalSteps(state: State, intent: Intent): boolean {
   const uid = index.headUid;
   if (uid === null) return false;
   state.head.delete(uid);
+  giveNameUp(state, uid);
   state.touchIndex(index);
   index.headUid = null;
   state.indexes.delete(index.id);

@@ -8,6 +8,7 @@
  *   j/<number>   job                a/<number> entry of the audit
  *   p/<page>     summaries of tasks     o   numbers that must never come twice
  *   v            which views may be read from   r/<seq> answer to a report on a write that is over
+ *   f/<uid>      name that an index had, and when that was
  *
  * Numbers in keys have twelve digits, so that keys sort as the numbers do.
  */
@@ -41,6 +42,7 @@ export const PREFIX = {
   job: 'j/',
   audit: 'a/',
   reply: 'r/',
+  formerName: 'f/',
 } as const;
 
 const DIGITS = 12;
@@ -164,6 +166,10 @@ function putCopies(state: State, put: Put): void {
   for (const key of drain(state.touchedNotes)) {
     const notes = state.notes.get(key);
     put(PREFIX.notes + key, notes === undefined ? undefined : encodeNotes(notes));
+  }
+  for (const uid of drain(state.touchedFormerNames)) {
+    const seq = state.formerNames.get(uid);
+    put(PREFIX.formerName + uid, seq === undefined ? undefined : encodeJson(seq));
   }
   for (const seq of drain(state.touchedTombstones)) {
     const dead = state.tombstones.get(seq);

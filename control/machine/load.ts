@@ -118,6 +118,7 @@ export function loadState(
   for (const { key, value } of store.range(PREFIX.reply)) {
     state.lastReplies.set(numberOfKey(key), decodeJson<ReportReply>(value));
   }
+  loadFormerNames(store, state);
   loadCopies(store, state);
   const views = store.get(VIEWS_KEY);
   const { epoch = 0, previousEpoch } = options;
@@ -127,6 +128,14 @@ export function loadState(
   for (const node of cluster.nodes) if (node.isDoubted) state.recovery.doubted.add(node.id);
   loadJobs(store, state, options.now);
   return state;
+}
+
+function loadFormerNames(store: StoredState, state: State): void {
+  const names = [...store.range(PREFIX.formerName)].map(({ key, value }): [string, number] => [
+    key.slice(PREFIX.formerName.length),
+    decodeJson<number>(value),
+  ]);
+  for (const [uid, seq] of names.sort((a, b) => a[1] - b[1])) state.formerNames.set(uid, seq);
 }
 
 /** Pages where there are some: reading the records of a million tasks takes many seconds. */

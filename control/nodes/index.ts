@@ -1,5 +1,5 @@
 /** Calls to nodes: control's own steps, look-ups, the tail of their tasks. */
-export { type Mended, mendIndex, removeOtherIndexes } from './mend-index.ts';
+export { listIndexes, type Mended, mendIndex, removeIndex } from './mend-index.ts';
 export { type ControlCall, ControlNode, type NodeAnswer } from './node.ts';
 export { type NodeMaker, NodeSet } from './node-set.ts';
 export { type RecoveryCall, RecoveryCalls } from './recovery-calls.ts';

@@ -1,7 +1,7 @@
 /**
  * Makes an index on a node what the catalog says, for a node that was away or lost its data: all settings,
  * or the whole index anew. No copy of the index on that node counts meanwhile, so nobody else is disturbed.
- * Also removes indexes that a node brought back from an older copy of its data and that it should not have.
+ * Also lists and removes indexes that a node brought back from an older copy of its data.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { replacingChange, type Settings, toNodeSettings } from '../../core/settings/index.ts';
@@ -55,28 +55,26 @@ export async function mendIndex(
   return mended;
 }
 
-/** Deletes indexes that are not among those the node should have. `kept` is asked after they are listed. */
-export async function removeOtherIndexes(
+/** Uids of the indexes on a node; undefined if it did not answer. */
+export async function listIndexes(
   node: ControlNode,
-  kept: () => ReadonlySet<string>,
   signal: AbortSignal,
-): Promise<Mended> {
+): Promise<string[] | undefined> {
   const found: string[] = [];
   for (let offset = 0; offset < INDEXES_MAX; offset += PAGE) {
     const path = `/indexes?limit=${PAGE}&offset=${offset}`;
     const page = await node.read<{ results: readonly { uid: string }[] }>(path, signal);
-    if (page === undefined) return failed('its indexes cannot be listed');
+    if (page === undefined) return undefined;
     found.push(...page.results.map(({ uid }) => uid));
     if (page.results.length < PAGE) break;
   }
-  const keep = kept();
-  for (const uid of found) {
-    if (keep.has(uid)) continue;
-    const call = { method: 'DELETE', path: `/indexes/${encodeURIComponent(uid)}` } as const;
-    const mended = await run(node, call, signal, ['index_not_found']);
-    if (!mended.isDone) return mended;
-  }
-  return DONE;
+  return found;
+}
+
+/** Removes an index from a node. One that is not there is as good as removed. */
+export function removeIndex(node: ControlNode, uid: string, signal: AbortSignal): Promise<Mended> {
+  const call = { method: 'DELETE', path: `/indexes/${encodeURIComponent(uid)}` } as const;
+  return run(node, call, signal, ['index_not_found']);
 }
 
 function patch(path: string, settings: Settings): ControlCall {

@@ -1,6 +1,7 @@
 /** Recovery's side of the machine: its own events, and a turn after every event of anybody. */
 import { assertNever } from '../../core/assert.ts';
 import type { MachineEvent, RecoveryEvent, State } from '../state/index.ts';
+import { clearNodes, indexesListed, indexRemoved } from './leftovers.ts';
 import { markerWritten, writeMarkers } from './markers.ts';
 import { indexMended, startMending } from './mend.ts';
 import { answerWorker, moveWorkers } from './progress.ts';
@@ -19,6 +20,12 @@ export function recoveryEvent(state: State, lane: LaneSteps, event: RecoveryEven
       return;
     case 'indexMended':
       indexMended(state, event);
+      return;
+    case 'indexesListed':
+      indexesListed(state, event);
+      return;
+    case 'indexRemoved':
+      indexRemoved(state, event);
       return;
     case 'nodeDoubted':
       state.emit({ kind: 'readNode', nodeId: event.nodeId });
@@ -45,6 +52,7 @@ export function moveRecovery(state: State, lane: LaneSteps, event: MachineEvent)
   }
   const { now } = event;
   if (event.kind === 'tick') {
+    clearNodes(state);
     startMending(state);
     dropTombstones(state);
     writeMarkers(state);

@@ -2,8 +2,14 @@
 import { hasLateTasks } from '../copies/index.ts';
 import type { IndexRecord, State } from '../state/index.ts';
 
-/** Whether a node is up, was checked if it lost data, and its tasks were read since it came up. */
+/** Whether recovery may work with a node: it is as it should be, but for what its copies hold. */
 export function isNodeReady(state: State, nodeId: string): boolean {
+  const node = state.cluster.nodes.find(({ id }) => id === nodeId);
+  return node?.leftovers === undefined && isNodeRead(state, nodeId);
+}
+
+/** Whether a node is up, was checked if it lost data, and its tasks were read since it came up. */
+export function isNodeRead(state: State, nodeId: string): boolean {
   if (state.downNodes.has(nodeId) || state.recovery.doubted.has(nodeId)) return false;
   // What it holds may still be changed out of order.
   if (hasLateTasks(state, nodeId)) return false;

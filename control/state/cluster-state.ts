@@ -184,6 +184,8 @@ export class State {
   readonly tombstones = new Map<number, Tombstones>();
   /** Keys in all tombstones, at least. */
   tombstoneCount = 0;
+  /** Names that indexes of ours had, the oldest first -> place in the lane when that was. */
+  readonly formerNames = new Map<string, number>();
   /** Number of the next internal step, from 1. */
   nextInternal = 1;
   readonly sidecars = new Map<string, SidecarLease>();
@@ -208,6 +210,7 @@ export class State {
   // What the current batch changed.
   readonly touchedNotes = new Set<string>();
   readonly touchedTombstones = new Set<number>();
+  readonly touchedFormerNames = new Set<string>();
   isInternalTouched = false;
   /** Indexes of which a copy changed its state: what waits for it has to be looked at. */
   readonly stirredIndexes = new Set<string>();

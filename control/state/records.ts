@@ -309,6 +309,11 @@ export interface NodeRecord {
   isAdopted: boolean;
   /** It lost data, and was not found usable since. */
   isDoubted?: boolean;
+  /**
+   * It may hold indexes that it should not: those that are about to be removed, or `unlisted` while it is not
+   * known which these are. Absent: it holds none.
+   */
+  leftovers?: 'unlisted' | readonly string[];
   /** Highest task uid known; -1 before the first. */
   lastTaskUid: number;
   /** Of that task: its tag, or when it was enqueued; `*` if neither is known. */

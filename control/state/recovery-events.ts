@@ -71,6 +71,27 @@ export type RecoveryEvent =
       readonly lastTask: { readonly uid: number; readonly enqueuedAt: string } | null;
       readonly now: Now;
     }
+  /** What the node holds besides our own; null if it did not say. */
+  | {
+      readonly kind: 'indexesListed';
+      readonly nodeId: string;
+      /** As the effect said it. */
+      readonly call: number;
+      readonly indexUids: readonly string[] | null;
+      readonly now: Now;
+    }
+  /** An index was removed from a node, or could not be. */
+  | {
+      readonly kind: 'indexRemoved';
+      readonly nodeId: string;
+      /** As the effect said them. */
+      readonly call: number;
+      readonly indexUid: string;
+      readonly isDone: boolean;
+      /** The last task the node took for it. */
+      readonly lastTask: { readonly uid: number; readonly enqueuedAt: string } | null;
+      readonly now: Now;
+    }
   /** A node was found without its marker, or with an older one: its tasks have to be looked at. */
   | { readonly kind: 'nodeDoubted'; readonly nodeId: string; readonly now: Now }
   /** The marker of a node says this place in the lane now. */
@@ -145,6 +166,15 @@ export type RecoveryEffect =
       readonly settings: JsonObject;
       readonly settingsVersion: number;
       readonly hasSeveralOwners: boolean;
+    }
+  /** List the indexes of a node besides our own. */
+  | { readonly kind: 'listIndexes'; readonly nodeId: string; readonly call: number }
+  /** Remove an index that a node should not hold. */
+  | {
+      readonly kind: 'removeIndex';
+      readonly nodeId: string;
+      readonly call: number;
+      readonly indexUid: string;
     }
   /** Write a node's marker anew with this place in the lane. */
   | { readonly kind: 'writeMarker'; readonly nodeId: string; readonly seq: number };

@@ -127,6 +127,9 @@ export class RecoveryState {
   readonly upSince = new Map<string, number>();
   /** `index node` -> when its mending began. */
   readonly mending = new Map<string, number>();
+  /** Node id -> the call that is made to rid it of indexes it should not hold, and when to go on without it. */
+  readonly clearing = new Map<string, { readonly call: number; readonly againMs: number }>();
+  nextClearing = 1;
   /** Node id -> last place in the lane its marker was written with, and when. */
   readonly markers = new Map<string, { readonly seq: number; readonly atMs: number }>();
   /** Index id -> bytes of a document as it was last seen, to size pages by. */

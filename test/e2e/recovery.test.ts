@@ -98,22 +98,39 @@ e2e.test(
 e2e.test(
   'a node that comes back with older data is recognised and brought up to date',
   async () => {
+    await write('POST', '/indexes/again/documents', [{ id: 1, was: 'before' }]);
+    await write('PATCH', '/indexes/again/settings', { stopWords: ['before'] });
+    await write('POST', '/indexes/left/documents', [{ id: 'left' }]);
+    await write('POST', '/indexes/right/documents', [{ id: 'right' }]);
+    await equal('again');
     await node(1).kill();
     node(1).save();
     await node(1).start();
     await equal();
     await write('PUT', '/indexes/cars/documents', [{ id: 7, color: 'silver' }]);
     await write('DELETE', '/indexes/late');
+    await write('DELETE', '/indexes/again');
+    await write('POST', '/indexes/again/documents?primaryKey=key', [{ key: 2, id: 'after' }]);
+    await write('POST', '/swap-indexes', [{ indexes: ['left', 'right'] }]);
     await write('POST', '/indexes/cars/documents/delete', { filter: 'color = gold' });
     await node(1).kill();
     node(1).restore();
     await node(1).start();
     // The first to use the node has it looked at.
     await write('PUT', '/indexes/cars/documents', [{ id: 8, color: 'silver' }]);
-    await equal();
+    for (const uid of ['cars', 'again', 'left', 'right']) await equal(uid);
     const list = await fetchJson(node(1), 'GET', '/indexes');
-    const names = (list['results'] as { uid: string }[]).map(({ uid }) => uid).sort();
-    assert.equal(names, ['_miroir_node', 'cars']);
+    const found = list['results'] as { uid: string; primaryKey: string }[];
+    assert.equal(found.map(({ uid }) => uid).sort(), [
+      '_miroir_node',
+      'again',
+      'cars',
+      'left',
+      'right',
+    ]);
+    assert.is(found.find(({ uid }) => uid === 'again')?.primaryKey, 'key');
+    assert.equal([...(await documentsOf(node(1), 'again')).keys()], ['after']);
+    assert.equal([...(await documentsOf(node(1), 'left')).keys()], ['right']);
   },
   3 * MINUTES,
 );

@@ -9,6 +9,8 @@ import type { World } from './world.ts';
 const MEND_LOOK_MS = 20;
 const MEND_LIMIT_MS = 60_000;
 
+type EffectOf<Kind> = Extract<RecoveryEffect, { kind: Kind }>;
+
 /** Hands an event to the machine. */
 export type Submit = (make: (now: Now) => MachineEvent) => void;
 
@@ -33,37 +35,46 @@ export class MendCalls {
     });
   }
 
-  /** Indexes that a node brought back and should not have are removed. */
-  removeOthers(nodeId: string): void {
-    const node = this.#world.node(nodeId);
+  /** Tells the machine what the node holds. */
+  listIndexes({ nodeId, call }: EffectOf<'listIndexes'>): void {
     this.ask(
       nodeId,
-      () => [...node.indexes.keys()],
+      (node) => [...node.indexes.keys()],
       (found) => {
-        if (found === undefined) return;
-        const kept = new Set<string>();
-        for (const index of this.#world.control.state.indexes.values()) {
-          if (!index.nodeIds.includes(nodeId)) continue;
-          if (index.headUid !== null) kept.add(index.headUid);
-          if (index.visibleUid !== null) kept.add(index.visibleUid);
-        }
-        for (const uid of found) {
-          if (kept.has(uid)) continue;
-          const work = {
-            kind: 'step',
-            type: 'indexDeletion',
-            body: null,
-            identity: '',
-            label: '',
-          } as const;
-          this.#enqueue(node, { type: 'indexDeletion', uid, work }, () => {});
-        }
+        const indexUids = found ?? null;
+
+        this.#submit((now) => ({ kind: 'indexesListed', nodeId, call, indexUids, now }));
       },
     );
   }
 
+  /** Removes an index that the node brought back and should not have. */
+  removeIndex({ nodeId, call, indexUid }: EffectOf<'removeIndex'>): void {
+    const node = this.#world.node(nodeId);
+    const type = 'indexDeletion';
+    const work = { kind: 'step', type, body: null, identity: '', label: '' } as const;
+    const answer = (isDone: boolean, uid: number | null): void => {
+      const task = uid === null ? undefined : node.tasks[uid];
+      const lastTask = task === undefined ? null : { uid: task.uid, enqueuedAt: task.enqueuedAt };
+      this.#world.coverage.hit(`index left on a node removed: ${isDone}`);
+      this.#submit((now) => ({
+        kind: 'indexRemoved',
+        nodeId,
+        call,
+        indexUid,
+        isDone,
+        lastTask,
+        now,
+      }));
+    };
+    this.#enqueue(node, { type, uid: indexUid, work }, (uid) => {
+      if (uid === undefined) answer(false, null);
+      else this.#whenDone(node, uid, (isDone) => answer(isDone, uid));
+    });
+  }
+
   /** Makes the index what the catalog says. */
-  mend(effect: Extract<RecoveryEffect, { kind: 'mendIndex' }>): void {
+  mend(effect: EffectOf<'mendIndex'>): void {
     const { indexId, nodeId, need, indexUid, settings, settingsVersion } = effect;
     const node = this.#world.node(nodeId);
     const label = (settings as { stopWords?: string[] }).stopWords?.[0] ?? '';

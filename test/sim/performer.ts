@@ -65,7 +65,6 @@ export class ModelPerformer implements Performer {
       }
       case 'nodeLostData':
         this.#world.note(effect);
-        this.#recovery.mending.removeOthers(effect.nodeId);
         return;
       case 'alarm':
         this.#world.alarm(effect.words, effect.seq);

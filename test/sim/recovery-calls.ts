@@ -66,6 +66,12 @@ export class RecoveryCalls {
       case 'mendIndex':
         this.mending.mend(effect);
         return true;
+      case 'listIndexes':
+        this.mending.listIndexes(effect);
+        return true;
+      case 'removeIndex':
+        this.mending.removeIndex(effect);
+        return true;
       case 'writeMarker':
         this.mending.writeMarker(effect.nodeId, effect.seq, (isDone) => {
           if (!isDone) return;

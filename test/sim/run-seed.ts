@@ -113,6 +113,7 @@ function isAtRest(world: World): boolean {
     nodes.every((node) => !node.hasWork) &&
     sidecars.every((sidecar) => sidecar.sessions.size === 0 && sidecar.hasLease) &&
     control.state.open.size === 0 &&
+    control.state.cluster.nodes.every(({ leftovers }) => leftovers === undefined) &&
     areCopiesWhole(world)
   );
 }

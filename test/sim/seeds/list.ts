@@ -86,5 +86,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found: 'a send that was cut while it waited for its node was made all the same',
   },
   { seed: 1016704, found: 'a part that stayed on a copy filled since was not known to stay' },
+  {
+    seed: 4000806,
+    found: 'an index that a rolled back node brought back was looked for once only',
+  },
+  { seed: 5004858, found: 'a rolled back node kept an index under the name it had then' },
   { seed: 1016638, found: 'a late request came while the reading that proved it late was waiting' },
 ];

@@ -259,6 +259,11 @@ export class World {
         this.apply({ ...event, isDone: true, reason: '', lastTask: null, now });
         return;
       }
+      case 'listIndexes': {
+        const { nodeId, call } = effect;
+        this.apply({ kind: 'indexesListed', nodeId, call, indexUids: ['cars'], now });
+        return;
+      }
       default:
     }
   }
