@@ -5,7 +5,8 @@
  * Why no over-fetch is needed: a global survivor stands, in its node's own deduped list, behind only
  * hits that are survivors too or whose value another node's better hit has taken; each of those values
  * has a survivor before it. So the first n survivors are among the first n of each node. That fails
- * only where documents hold several values: a shard may drop a document that the whole would keep.
+ * only where documents hold several values: a shard may drop a document that the whole would keep
+ * (open-distinct.ts).
  */
 import { decodeNumber, decodeString } from '../json/slice.ts';
 import type { FacetField } from './facets.ts';
@@ -67,6 +68,16 @@ export class DistinctFilter {
   constructor(field: string, isAsked = false) {
     this.#field = field;
     this.#written = isAsked ? new FederatedDistinct(field) : undefined;
+  }
+
+  /** Whether a hit with several values was left out: its node may have dropped others for them. */
+  get hasLost(): boolean {
+    return this.#rejected.length > 0;
+  }
+
+  /** Whether a value of the hit was seen. */
+  hasSeen(hit: Hit): boolean {
+    return distinctValues(hit, this.#field).some((value) => this.seen.has(value));
   }
 
   /** Whether the hit survives; its values are then seen. */

@@ -27,6 +27,7 @@ export { refusableFacets, withoutMark } from './filterable.ts';
 export { type Marks, marksRequest, readMarks } from './marks.ts';
 export { mergeSearch } from './merge-search.ts';
 export { compareUtf8 } from './normalize.ts';
+export { openRequests } from './open-distinct.ts';
 export { planSearch, type SearchPlan, type SearchRequest } from './plan-search.ts';
 export { namedFields, wholeMembers } from './projection.ts';
 export {

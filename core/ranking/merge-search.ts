@@ -15,13 +15,20 @@ import {
 } from './distinct.ts';
 import { FacetTable } from './facets.ts';
 import { rebuildGeoBuckets } from './geo.ts';
-import { HeadMerge } from './heads.ts';
-import { compareByRules, compareHits, type Hit } from './hits.ts';
+import { HeadMerge, mergeHeads } from './heads.ts';
+import { compareByRules, compareHits, compareVersions, type Hit } from './hits.ts';
 import { isKeywordGoodEnough, joinHalves } from './hybrid.ts';
 import { type Marks, versionOf, withMarks } from './marks.ts';
+import { CutLists, nextDepth, openPurpose } from './open-distinct.ts';
 import type { SearchPlan } from './plan-search.ts';
 import { visitLeaves } from './select.ts';
-import type { AnswerEnvelope, Judgement, MergedAnswer, PurposeAnswers } from './types.ts';
+import type {
+  AnswerEnvelope,
+  Judgement,
+  MergedAnswer,
+  PurposeAnswers,
+  SearchPurpose,
+} from './types.ts';
 import { judgeAnswer } from './verdict.ts';
 import type { SearchWindow } from './window.ts';
 import { writeFormattedHit } from './write-formatted.ts';
@@ -37,13 +44,13 @@ export function mergeSearch(
   const purposes = new Map(
     [...answers].map(([purpose, bodies]) => [purpose, readAnswers(bodies)] as const),
   );
-  const merge = new SearchMerge(plan, plan.window, purposes);
+  const merge = new SearchMerge(plan, plan.window, purposes, envelope.openDepth);
   return merge.run(envelope);
 }
 
 const NO_MARKS: Marks = new Map();
 
-type Purposes = ReadonlyMap<string, readonly SearchAnswer[]>;
+type Purposes = ReadonlyMap<SearchPurpose, readonly SearchAnswer[]>;
 
 /** Hits in order, and what was learned on the way. */
 interface Ranked {
@@ -57,17 +64,34 @@ interface Ranked {
   readonly semantic?: ReadonlySet<Hit>;
   /** Whether the list that `from` counts filled the window. */
   readonly isFull: boolean;
+  /** How deep nodes' lists are wanted without distinct. */
+  readonly wantedDepth?: number | undefined;
+}
+
+/** The first hits of one purpose. */
+interface MergedList {
+  readonly hits: Hit[];
+  readonly filter: DistinctFilter | undefined;
+  readonly next: Hit | undefined;
+  readonly wantedDepth: number | undefined;
 }
 
 class SearchMerge {
   readonly #plan: SearchPlan;
   readonly #window: SearchWindow;
   readonly #purposes: Purposes;
+  readonly #openDepth: number | undefined;
 
-  constructor(plan: SearchPlan, window: SearchWindow, purposes: Purposes) {
+  constructor(
+    plan: SearchPlan,
+    window: SearchWindow,
+    purposes: Purposes,
+    openDepth: number | undefined,
+  ) {
     this.#plan = plan;
     this.#window = window;
     this.#purposes = purposes;
+    this.#openDepth = openDepth;
   }
 
   run(envelope: AnswerEnvelope): MergedAnswer {
@@ -75,7 +99,10 @@ class SearchMerge {
     const found = ranked.hits.slice(this.#window.start, this.#window.end);
     const { shown, unmarked } = this.#mark(found, ranked, envelope.marks);
     const counted = this.#countedAnswers(ranked);
-    const total = this.#total(ranked, counted);
+    const list = this.#answers('distinct-list');
+    const listed = list.length > 0 ? this.#countDistinct(list) : undefined;
+    const total = listed?.count ?? this.#total(ranked, counted);
+    const wantedDepth = listed?.hasLost === true ? this.#deeper() : ranked.wantedDepth;
     const writer = new ByteWriter(estimateBytes(shown));
     const { projection } = this.#plan;
     const wantsFormatted = projection.formatsFor.length > 0;
@@ -103,6 +130,7 @@ class SearchMerge {
         : {}),
       spelledApart: facets?.spelledApart() ?? [],
       unmarked,
+      ...(wantedDepth === undefined ? {} : { wantedDepth }),
       explain: () => ({ ...this.#judge(ranked, total), decisions: decideNeighbours(shown) }),
     };
   }
@@ -151,22 +179,28 @@ class SearchMerge {
     });
   }
 
-  #answers(purpose: string): readonly SearchAnswer[] {
+  #answers(purpose: SearchPurpose): readonly SearchAnswer[] {
     return this.#purposes.get(purpose) ?? [];
+  }
+
+  /** The same list without distinct, where it was asked for. */
+  #openAnswers(purpose: SearchPurpose): readonly SearchAnswer[] {
+    const open = openPurpose(purpose);
+    return open === undefined ? [] : this.#answers(open);
   }
 
   #rank(): Ranked {
     const ratio = this.#plan.semanticRatio;
     const main = this.#answers('main');
     if (ratio === undefined || !this.#purposes.has('keyword')) {
-      const { hits, filter, next } = this.#mergeLists(main);
-      return { hits, filter, next, from: main, isFull: this.#fills(hits) };
+      const merged = this.#mergeLists('main');
+      return { ...merged, from: main, isFull: this.#fills(merged.hits) };
     }
-    const keyword = this.#mergeLists(this.#answers('keyword'));
+    const keyword = this.#mergeLists('keyword');
     if (isKeywordGoodEnough(keyword.hits, this.#window.end, ratio)) {
       return { ...keyword, from: this.#answers('keyword'), isFull: false };
     }
-    const semantic = this.#mergeLists(this.#answers('semantic'));
+    const semantic = this.#mergeLists('semantic');
     const joined = joinHalves(keyword.hits, semantic.hits, ratio, (hit) => this.#identify(hit));
     const filter = this.#newFilter();
     const hits = filter === undefined ? joined : joined.filter((hit) => filter.accepts(hit));
@@ -176,6 +210,7 @@ class SearchMerge {
       from: this.#answers('semantic'),
       semantic: new Set(semantic.hits),
       isFull: this.#fills(semantic.hits),
+      wantedDepth: keyword.wantedDepth ?? semantic.wantedDepth,
     };
   }
 
@@ -189,18 +224,19 @@ class SearchMerge {
   }
 
   /** The first hits up to the window's end. */
-  #mergeLists(answers: readonly SearchAnswer[]): {
-    hits: Hit[];
-    filter: DistinctFilter | undefined;
-    next: Hit | undefined;
-  } {
+  #mergeLists(purpose: SearchPurpose): MergedList {
+    const open = this.#openAnswers(purpose);
+    const answers = open.length > 0 ? open : this.#answers(purpose);
+    const cut = new CutLists(answers, open.length > 0 ? this.#openDepth : undefined);
     const filter = this.#newFilter();
     const wanted = this.#window.end;
     const hits: Hit[] = [];
     const heads = new HeadMerge(this.#lists(answers), compareHits);
+    let isShort = false;
     let hit = wanted === 0 ? undefined : heads.next();
     while (hit !== undefined && hits.length < wanted) {
       if (filter === undefined || filter.accepts(hit)) hits.push(hit);
+      isShort ||= cut.take(hit.source) && hits.length < wanted;
       hit = hits.length < wanted || filter !== undefined ? heads.next() : undefined;
     }
     // The engine dedupes whole buckets: those tied with the last hit lose their doubles too.
@@ -213,7 +249,17 @@ class SearchMerge {
     }
     // Where one node filled the window alone, what it holds behind it is not known.
     const isOneSided = hits.length >= wanted && hits.every(({ source }) => source === last?.source);
-    return { hits, filter, next: isOneSided ? undefined : (hit ?? heads.peek()) };
+    const next = isOneSided ? undefined : (hit ?? heads.peek());
+    const isWanted = open.length > 0 ? isShort : filter?.hasLost === true;
+    return { hits, filter, next, wantedDepth: isWanted ? this.#deeper() : undefined };
+  }
+
+  /** The next depth, unless nodes show no more than they did. */
+  #deeper(): number | undefined {
+    const { hitsTotalMax } = this.#plan;
+    const depth = this.#openDepth;
+    if (depth !== undefined && depth >= hitsTotalMax) return undefined;
+    return Math.min(hitsTotalMax, nextDepth(this.#window, depth));
   }
 
   #lists(answers: readonly SearchAnswer[]): readonly (readonly Hit[])[] {
@@ -259,8 +305,8 @@ class SearchMerge {
   }
 
   #distinctTotal(ranked: Ranked, filter: DistinctFilter, counted: readonly SearchAnswer[]): number {
-    const list = this.#answers('distinct-list');
-    if (list.length > 0) return this.#countDistinct(list);
+    const open = this.#openAnswers('main');
+    if (open.length > 0) return countOpen(open, ranked.hits, filter);
     const values = this.#distinctValues(ranked);
     // What nodes have left over, without what was left out between them.
     const left = Math.max(0, sumTotals(counted) - filter.rejectedCount);
@@ -270,20 +316,21 @@ class SearchMerge {
     const total = this.#window.isPaged
       ? exhaustiveDistinctTotal(candidates, counts)
       : estimatedDistinctTotal(candidates, counts, filter);
-    // Documents with several values are counted under each: where they are many, too much is taken off.
-    return total < ranked.hits.length ? left : total;
+    // Documents with several values are counted under each: either figure may take off too much.
+    return filter.hasSeveralValues ? Math.max(total, left) : total;
   }
 
   /** Hits left over from all that nodes listed; what they hold beyond is added as they count it. */
-  #countDistinct(answers: readonly SearchAnswer[]): number {
+  #countDistinct(closed: readonly SearchAnswer[]): { count: number; hasLost: boolean } {
+    const open = this.#openAnswers('distinct-list');
+    const answers = open.length > 0 ? open : closed;
     const filter = this.#newFilter();
-    const heads = new HeadMerge(this.#lists(answers), compareHits);
-    let count = 0;
-    for (let hit = heads.next(); hit !== undefined; hit = heads.next()) {
-      if (filter?.accepts(hit) !== false) count += 1;
-    }
-    const listed = answers.reduce((sum, { hits }) => sum + hits.length, 0);
-    return count + Math.max(0, sumTotals(answers) - listed);
+    const hits = mergeHeads(this.#lists(answers), compareHits);
+    // Where documents hold several values, the order decides: a node goes by that in which they came.
+    if (open.length > 0) hits.sort(compareVersions);
+    const kept = hits.filter((hit) => filter?.accepts(hit) !== false);
+    const count = kept.length + Math.max(0, sumTotals(answers) - hits.length);
+    return { count, hasLost: open.length === 0 && filter?.hasLost === true };
   }
 
   /** Values of the distinct field among the candidates of the half that is counted. */
@@ -366,6 +413,17 @@ class SearchMerge {
     const count = shown.filter((hit) => hit.rules.some((rule) => rule.kind === RULE_VECTOR)).length;
     writer.text(`,"semanticHitCount":${count}`);
   }
+}
+
+/** Candidates less those listed that were left out for a survivor's value, of lists without distinct. */
+function countOpen(
+  answers: readonly SearchAnswer[],
+  survivors: readonly Hit[],
+  filter: DistinctFilter,
+): number {
+  const kept = new Set(survivors);
+  const left = answers.flatMap(({ hits }) => hits).filter((hit) => !kept.has(hit));
+  return sumTotals(answers) - left.filter((hit) => filter.hasSeen(hit)).length;
 }
 
 function sumTotals(answers: readonly SearchAnswer[]): number {

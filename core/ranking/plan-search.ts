@@ -37,6 +37,8 @@ export interface SearchPlan {
   /** Whether the request names that field: then values are compared as they are written, too. */
   readonly isDistinctAsked: boolean;
   readonly hasThreshold: boolean;
+  /** Most hits a node shows: pagination.maxTotalHits. */
+  readonly hitsTotalMax: number;
   /** Share of the semantic half; undefined unless both halves are asked. */
   readonly semanticRatio: number | undefined;
   readonly primaryKey: string | null;
@@ -71,7 +73,8 @@ export function planSearch(request: SearchRequest): SearchPlan {
   const { index } = request;
   const body = withVector(request);
   const settings = index.settings;
-  const window = readWindow(body, readHitsTotalMax(settings));
+  const hitsTotalMax = readHitsTotalMax(settings);
+  const window = readWindow(body, hitsTotalMax);
   const hybrid = request.isKeywordOnly === true ? NOT_HYBRID : readHybrid(body);
   const projection = searchProjection(body, settings);
   const distinct = readDistinct(body, settings);
@@ -80,6 +83,7 @@ export function planSearch(request: SearchRequest): SearchPlan {
     projection,
     distinct,
     isDistinctAsked: typeof body['distinct'] === 'string',
+    hitsTotalMax,
     hasThreshold: typeof body['rankingScoreThreshold'] === 'number',
     semanticRatio: hybrid.kind === 'both' ? hybrid.ratio : undefined,
     primaryKey: index.primaryKey,

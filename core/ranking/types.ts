@@ -52,7 +52,12 @@ export type SearchPurpose =
   | 'universe-values'
   /** The two halves of a hybrid search. */
   | 'keyword'
-  | 'semantic';
+  | 'semantic'
+  /** `main`, the halves and `distinct-list` without distinct. */
+  | 'open-main'
+  | 'open-keyword'
+  | 'open-semantic'
+  | 'open-list';
 
 /** One body for all nodes of the covering set. */
 export interface PurposeRequest<Purpose extends string = SearchPurpose> {
@@ -77,6 +82,8 @@ export interface AnswerEnvelope {
   readonly isFormatted?: boolean;
   /** How facet values that are spelled apart are shown. */
   readonly spellings?: Spellings;
+  /** How many hits the lists without distinct were asked for, where they are among the answers. */
+  readonly openDepth?: number;
   /** Hits with the marks that the semantic half of a hybrid search lacks. */
   readonly marks?: Marks;
 }
@@ -120,6 +127,11 @@ export interface MergedAnswer {
   readonly unseenFields?: readonly string[];
   /** Facet values of which nodes show several spellings. What is found out makes the merge's `spellings`. */
   readonly spelledApart?: readonly SpelledApart[];
+  /**
+   * So many hits of each node are wanted without distinct, as nodes may have dropped some for hits that did
+   * not survive. The answers to openRequests go to the next merge beside those at hand.
+   */
+  readonly wantedDepth?: number;
   /** Versions of hits shown without the marks of their words. What is found out makes the merge's `marks`. */
   readonly unmarked?: readonly string[];
   /** Worked out when asked, from the same hits: no answer waits for it. */

@@ -35,6 +35,7 @@ import { withEvenFilter } from './known-fields.ts';
 import { findMarks } from './marks.ts';
 import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts';
 import { indexForFields } from './nested-fields.ts';
+import { openDistinct } from './open-distinct.ts';
 import { safeQuery } from './query.ts';
 import { type ReadTarget, readOne } from './read-one.ts';
 import { askOwner, relayClean, relayRefusal, relayUnread } from './refusal.ts';
@@ -99,14 +100,19 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   if (result.kind === 'refused') {
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }
-  const learned = await learn(context, { entry, body, covering, plan }, result.merged);
-  const merged = learned === undefined ? result.merged : merge(result.answers, learned);
+  const asked = { entry, body, covering, plan };
+  const open = await openDistinct(context, { ...asked, result, merge });
+  const learned = await learn(context, asked, open.merged);
+  const { openDepth } = open;
+  const depth = openDepth === undefined ? {} : { openDepth };
+  const merged =
+    learned === undefined ? open.merged : merge(open.answers, { ...depth, ...learned });
   context.trace?.merged(entry.uid, merged, result.nodeIds);
   return searchReply(context, merged, result.headers, `merge of ${result.nodeCount} nodes`);
 }
 
 /** What a merge wants to know that its answers do not tell. */
-type Learned = Pick<AnswerEnvelope, 'isFormatted' | 'spellings' | 'marks'>;
+type Learned = Pick<AnswerEnvelope, 'isFormatted' | 'spellings' | 'marks' | 'openDepth'>;
 
 /** Asks for it; undefined if nothing is wanted or found out. */
 async function learn(
