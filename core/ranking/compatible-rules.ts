@@ -68,6 +68,12 @@ export function findIncompatible(queries: readonly PlacedRules[]): Incompatible 
   return undefined;
 }
 
+/** Whether some queries are ranked by more rules than others: the last of one then meets another's. */
+export function areOfUnequalLength(queries: readonly PlacedRules[]): boolean {
+  const [first, ...others] = queries.map((query) => layOut(query).compared.length);
+  return others.some((length) => length !== first);
+}
+
 function layOut(query: PlacedRules): LaidOut {
   const canonical = canonicalRules(query.rules);
   return { ...query, canonical, compared: coalesce(canonical) };

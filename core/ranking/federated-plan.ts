@@ -171,7 +171,8 @@ export function federatedRequests(
     );
   }
   const federation = nodeFederation(plan, index);
-  if (positions.length < 2 || !areApartOnNodes(plan, index)) {
+  const isDistinct = positions.some((at) => isDistinctQuery(plan, plan.queries[at]));
+  if (positions.length < 2 || !areApartOnNodes(plan, index, isDistinct)) {
     return [{ indexUid, positions, part: 'whole', body: { federation, queries } }];
   }
   const { facetsByIndex: _facets, ...own } = federation;
@@ -185,18 +186,30 @@ export function federatedRequests(
       indexUid,
       positions,
       part: 'counts',
-      body: { federation: { ...federation, ...counted }, queries: queries.map(withoutRank) },
+      body: { federation: { ...federation, ...counted }, queries: withoutRank(queries) },
     },
   ];
+}
+
+function isDistinctQuery(plan: FederatedPlan, query: FederatedQuery | undefined): boolean {
+  return (plan.distinct ?? query?.distinct) !== undefined;
 }
 
 /** To the engine a query of separators alone is none, yet it compares with queries that have words. */
 const WORDLESS = '\u2290';
 
-/** The query as it is counted: the same documents, ranked by rules that all queries share. */
-function withoutRank(body: JsonObject): JsonObject {
-  const { sort: _sort, ...rest } = body;
-  return rankedBy(body) === 'placeholder' ? { ...rest, q: WORDLESS } : rest;
+/** The queries as they are counted: the same documents, ranked by rules that all of them share. */
+function withoutRank(queries: readonly JsonObject[]): JsonObject[] {
+  const strategy = queries.find((body) => rankedBy(body) === 'keyword')?.['matchingStrategy'];
+  return queries.map(({ sort: _sort, ...rest }) => {
+    if (rankedBy(rest) !== 'placeholder') return rest;
+    // Of nothing all words match, by whatever strategy; the rules depend on it.
+    return {
+      ...rest,
+      q: WORDLESS,
+      ...(strategy === undefined ? {} : { matchingStrategy: strategy }),
+    };
+  });
 }
 
 function nodeFederation(plan: FederatedPlan, index: RankedIndex): JsonObject {

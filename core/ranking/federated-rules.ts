@@ -4,7 +4,12 @@
  */
 import { DEFAULT_RANKING_RULES, VERSION_RANKING_RULE } from '../settings/shape.ts';
 import type { RankedBy, SortRule } from './canonical-rules.ts';
-import { findIncompatible, type Incompatible, type PlacedRules } from './compatible-rules.ts';
+import {
+  areOfUnequalLength,
+  findIncompatible,
+  type Incompatible,
+  type PlacedRules,
+} from './compatible-rules.ts';
 import type { FederatedPlan, FederatedQuery } from './federated-plan.ts';
 import { compareUtf8 } from './normalize.ts';
 import { hasQuery, readHybrid } from './plan-search.ts';
@@ -35,8 +40,16 @@ export function firstIncompatible(plan: FederatedPlan): Incompatible | undefined
   return findIncompatible(rules);
 }
 
-/** Whether nodes would refuse to compare queries on one index, merely by their own last rule. */
-export function areApartOnNodes(plan: FederatedPlan, index: RankedIndex): boolean {
+/**
+ * Whether queries on one index must be asked of nodes one by one: where nodes would refuse to compare them,
+ * or compare them amiss, merely by their own last rule. Without words many documents tie, and that rule
+ * would order them before the queries' places do, unless `isDistinct`: then only a node counts right.
+ */
+export function areApartOnNodes(
+  plan: FederatedPlan,
+  index: RankedIndex,
+  isDistinct: boolean,
+): boolean {
   if (!index.hasSeveralOwners) return false;
   const rules: PlacedRules[] = [];
   for (const [position, query] of plan.queries.entries()) {
@@ -46,7 +59,10 @@ export function areApartOnNodes(plan: FederatedPlan, index: RankedIndex): boolea
     const criteria = [...placed.rules.criteria, VERSION_RANKING_RULE];
     rules.push({ ...placed, rules: { ...placed.rules, criteria } });
   }
-  return findIncompatible(rules) !== undefined;
+  if (findIncompatible(rules) !== undefined || areOfUnequalLength(rules)) return true;
+  return (
+    !isDistinct && rules.length > 1 && rules.every((one) => one.rules.rankedBy === 'placeholder')
+  );
 }
 
 /** Undefined if `sort` cannot be read: a node refuses it. */

@@ -231,7 +231,9 @@ class SearchMerge {
     const filter = this.#newFilter();
     const wanted = this.#window.end;
     const hits: Hit[] = [];
-    const heads = new HeadMerge(this.#lists(answers), compareHits);
+    const lists = this.#lists(answers);
+    const isHalf = purpose === 'semantic';
+    const heads = new HeadMerge(isHalf ? lists.map(onlySemantic) : lists, compareHits);
     let isShort = false;
     let hit = wanted === 0 ? undefined : heads.next();
     while (hit !== undefined && hits.length < wanted) {
@@ -413,6 +415,11 @@ class SearchMerge {
     const count = shown.filter((hit) => hit.rules.some((rule) => rule.kind === RULE_VECTOR)).length;
     writer.text(`,"semanticHitCount":${count}`);
   }
+}
+
+/** Without the hits of the keyword half, where both had to be asked for. */
+function onlySemantic(hits: readonly Hit[]): readonly Hit[] {
+  return hits.filter((hit) => hit.rules.some((rule) => rule.kind === RULE_VECTOR));
 }
 
 /** Candidates less those listed that were left out for a survivor's value, of lists without distinct. */

@@ -128,8 +128,7 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
   } else {
     const { hybrid: _hybrid, vector: _vector, ...keyword } = main;
     requests.push({ purpose: 'keyword', body: keyword });
-    const hybrid = { ...(body['hybrid'] as JsonObject), semanticRatio: 1 };
-    requests.push({ purpose: 'semantic', body: { ...main, hybrid } });
+    requests.push({ purpose: 'semantic', body: semanticBody(body, main) });
   }
   if (window === undefined) return requests;
   const base = candidateBody(body, index.primaryKey);
@@ -139,10 +138,7 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
     const values = { ...base, facets: [distinct], limit: 0 };
     requests.push({ purpose: 'distinct-values', body: values });
     // A hybrid search for nothing is answered by its keyword half: the semantic half has to be asked.
-    if (shape.semanticRatio !== undefined) {
-      const hybrid = { ...(body['hybrid'] as JsonObject), semanticRatio: 1 };
-      requests.push({ purpose: 'universe-values', body: { ...values, hybrid } });
-    }
+    if (isSplit) requests.push({ purpose: 'universe-values', body: semanticBody(body, values) });
   }
   // Facets of the distinct field count a document with several values under each of them.
   if (distinct !== undefined && window.isPaged && !isSplit) {
@@ -166,13 +162,37 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
   }
   if (!window.isPaged) {
     const { rankingScoreThreshold: _threshold, ...open } = base;
-    if (shape.semanticRatio !== undefined) {
-      open['hybrid'] = { ...(body['hybrid'] as JsonObject), semanticRatio: 1 };
-    }
-    const purpose = shape.semanticRatio === undefined ? 'no-threshold' : 'universe';
-    requests.push({ purpose, body: { ...open, ...facets, limit: 0 } });
+    const counted = { ...open, ...facets, limit: 0 };
+    requests.push(
+      isSplit
+        ? { purpose: 'universe', body: semanticBody(body, counted) }
+        : { purpose: 'no-threshold', body: counted },
+    );
   }
   return requests;
+}
+
+/**
+ * What nodes are asked for the semantic half. A node takes words that the query excludes off that half too,
+ * but not if it is asked for it alone: then both are asked, twice as many, and the merge drops keyword hits.
+ */
+function semanticBody(body: JsonObject, asked: JsonObject): JsonObject {
+  const isAlone = !excludesWords(body);
+  const semanticRatio = isAlone ? 1 : NEVER_KEYWORDS_ALONE;
+  const hybrid = { ...(body['hybrid'] as JsonObject), semanticRatio };
+  if (isAlone) return { ...asked, hybrid };
+  const { limit, hitsPerPage } = asked;
+  return {
+    ...asked,
+    hybrid,
+    ...(typeof limit === 'number' ? { limit: 2 * limit } : {}),
+    ...(typeof hitsPerPage === 'number' ? { hitsPerPage: 2 * hitsPerPage } : {}),
+  };
+}
+
+/** Whether a query may exclude words or phrases. */
+function excludesWords({ q }: JsonObject): boolean {
+  return typeof q === 'string' && /(?:^|\s)-\S/.test(q);
 }
 
 function mainBody(body: JsonObject, index: RankedIndex, shape: PlanShape): Record<string, unknown> {

@@ -90,6 +90,32 @@ test('the halves of a hybrid search: each document once, the vector first among 
   assert.is(merged.semanticHitCount, 3);
 });
 
+test('words that a query excludes are taken off the semantic half, which is asked with the other', () => {
+  const halfOf = (q: string) => {
+    const hybrid = { embedder: 'e', semanticRatio: 0.5 };
+    const plan = planSearch({ body: { q, vector: [1], hybrid, limit: 3 }, index: INDEX });
+    return plan.requests.find(({ purpose }) => purpose === 'semantic')?.body ?? {};
+  };
+  assert.equal(halfOf('a b-c')['hybrid'], { embedder: 'e', semanticRatio: 1 });
+  assert.is(halfOf('a b-c')['limit'], 3);
+  for (const q of ['a -b', '-b', 'a -"b c"']) {
+    assert.ok(Number((halfOf(q)['hybrid'] as { semanticRatio: number }).semanticRatio) < 1);
+    assert.is(halfOf(q)['limit'], 6);
+  }
+  const word = (id: number) =>
+    hit(id, [['words', { matchingWords: 1, maxMatchingWords: 1, score: 0.9 }]], {
+      _rankingScore: 0.9,
+    });
+  const near = (id: number, similarity: number) =>
+    hit(id, [['vectorSort', { similarity }]], { _rankingScore: similarity });
+  const hybrid = { embedder: 'e', semanticRatio: 0.9 };
+  const merged = merge({ q: 'a -b', vector: [1], hybrid, limit: 4 }, [
+    ['keyword', [answer([]), answer([])]],
+    ['semantic', [answer([near(1, 0.5), word(2)]), answer([near(3, 0.6)])]],
+  ]);
+  assert.equal(ids(merged), [3, 1]);
+});
+
 test('0.0 and -0.0 are one distinct value where the request names the field', () => {
   const written = (id: number, n: string) =>
     JSON.stringify(hit(id, [['p:asc', { value: id }]], { n: '@' })).replace('"@"', n);
