@@ -166,6 +166,23 @@ test('under a threshold a hybrid search counts what either half lets in', () => 
   assert.is(union?.['rankingScoreThreshold'], 0.5);
 });
 
+test('a key that one node may mean as a number is a text where another can only mean that', () => {
+  // As text, since objects would put such keys in another order.
+  const faceted = (keys: string, stat: string) =>
+    Buffer.from(
+      `{"hits":[],"query":"","estimatedTotalHits":9,"facetDistribution":{"n":{${keys}}},"facetStats":{"n":{${stat}}}}`,
+    );
+  const plan = planSearch({ body: { facets: ['n'], limit: 0 }, index: INDEX });
+  const nodes = [
+    // 5 may end the numbers or begin the texts.
+    faceted('"-1":1,"100":1,"5":2', '"min":-1,"max":100'),
+    faceted('"0":1,"9":1,"5":1,"x":1', '"min":0,"max":9'),
+  ];
+  const { chunks } = mergeSearch(plan, new Map([['main', nodes]] as const), ENVELOPE);
+  const text = Buffer.concat(chunks).toString();
+  assert.match(text, '{"-1":1,"0":1,"100":1,"9":1,"5":3,"x":1}');
+});
+
 test('nodes that have not seen a nested field show its member as one that has', () => {
   const body = { attributesToRetrieve: ['id', 'p.q', 'z.q'] };
   const index = { ...INDEX, seenNested: new Set(['p.q']) };
