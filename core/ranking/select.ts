@@ -10,6 +10,8 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
+/** Bytes of `{}`. */
+const EMPTY_LENGTH = 2;
 
 /** Whether `selector` is `field` or lies inside it: `a.b` is in `a`, `ab` is not. */
 export function isWithin(selector: string, field: string): boolean {
@@ -38,15 +40,28 @@ export function chooseMember(name: string, selectors: readonly string[]): Member
   return choice;
 }
 
+/** What is kept of a value found under `path`. */
+export interface Selection {
+  readonly path: string;
+  readonly selectors: readonly string[];
+  /** As in `_formatted`: what leads to no selector is left out, of items too. */
+  readonly isStrict: boolean;
+}
+
+/** Whether a value holds others, which selectors may lead to. */
+export function isContainer(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === OPEN_BRACE || bytes[at] === OPEN_BRACKET;
+}
+
 /**
- * Writes the value at `at`, found under `path`, with only what the selectors keep. Inside objects a
- * member stays if its path is a selector, lies in one, or leads to one; scalars and items all stay.
+ * Writes the value at `at` with only what the selectors keep. Inside objects a member stays if its path is
+ * a selector, lies in one, or leads to one; scalars and items all stay, unless the selection is strict.
  */
 export function writeSelected(
   writer: ByteWriter,
   bytes: Uint8Array,
   at: number,
-  selection: { readonly path: string; readonly selectors: readonly string[] },
+  selection: Selection,
 ): number {
   const first = bytes[at];
   if (first === OPEN_BRACE) return writeObject(writer, bytes, at, selection);
@@ -55,9 +70,15 @@ export function writeSelected(
     writer.byte(OPEN_BRACKET);
     let isFirst = true;
     while (items.next()) {
+      if (selection.isStrict && !isContainer(bytes, items.start)) continue;
+      const { length } = writer;
       if (!isFirst) writer.byte(COMMA);
-      isFirst = false;
+      const start = writer.length;
       writeSelected(writer, bytes, items.start, selection);
+      // Of an object nothing may be left.
+      const isEmpty = bytes[items.start] === OPEN_BRACE && writer.length === start + EMPTY_LENGTH;
+      if (selection.isStrict && isEmpty) writer.truncate(length);
+      else isFirst = false;
     }
     writer.byte(CLOSE_BRACKET);
     return items.end;
@@ -71,9 +92,9 @@ function writeObject(
   writer: ByteWriter,
   bytes: Uint8Array,
   at: number,
-  selection: { readonly path: string; readonly selectors: readonly string[] },
+  selection: Selection,
 ): number {
-  const { selectors } = selection;
+  const { selectors, isStrict } = selection;
   const members = new Members(bytes, at);
   writer.byte(OPEN_BRACE);
   let isFirst = true;
@@ -82,10 +103,11 @@ function writeObject(
     const path = selection.path === '' ? name : `${selection.path}.${name}`;
     const isKept = path !== '' && selectors.some((selector) => isWithin(path, selector));
     if (!isKept && !selectors.some((selector) => isWithin(selector, path))) continue;
+    if (!isKept && isStrict && !isContainer(bytes, members.valueStart)) continue;
     if (!isFirst) writer.byte(COMMA);
     isFirst = false;
     writer.copy(bytes, members.nameStart - 1, isKept ? members.valueEnd : members.valueStart);
-    if (!isKept) writeSelected(writer, bytes, members.valueStart, { path, selectors });
+    if (!isKept) writeSelected(writer, bytes, members.valueStart, { path, selectors, isStrict });
   }
   writer.byte(CLOSE_BRACE);
   return members.end;

@@ -6,7 +6,7 @@
 import { ByteWriter, Items, Members } from '../json/slice.ts';
 import type { Hit } from './hits.ts';
 import type { Projection } from './projection.ts';
-import { writeHit } from './write-hit.ts';
+import { writeFields, writeHit } from './write-hit.ts';
 
 const COMMA = 0x2c;
 const QUOTE = 0x22;
@@ -38,8 +38,8 @@ export function writeFormattedHit(writer: ByteWriter, hit: Hit, projection: Proj
   const start = writer.length;
   writeHit(writer, hit, projection);
   const shown = new ByteWriter(hit.end - hit.start + 64);
-  const document = { ...projection, keepsVectors: false, keepsFederation: false };
-  writeHit(shown, hit, { ...document, keepsScore: false, keepsDetails: false });
+  const { fields } = projection;
+  writeFields(shown, hit.bytes, hit.start, { fields, keepsVectors: false, isStrict: true });
   const bytes = shown.done();
   const members = new Members(bytes, 0);
   // The closing brace makes room for one more member.

@@ -8,7 +8,13 @@ import { RESERVED_PREFIX } from '../reserved/index.ts';
 import { RULE_SORT, RULE_VECTOR, RULE_VERSION, type Rule } from './details.ts';
 import type { Hit } from './hits.ts';
 import type { Projection } from './projection.ts';
-import { chooseMember, isCovered, type MemberChoice, writeSelected } from './select.ts';
+import {
+  chooseMember,
+  isContainer,
+  isCovered,
+  type MemberChoice,
+  writeSelected,
+} from './select.ts';
 
 const UNDERSCORE = 0x5f;
 const COMMA = 0x2c;
@@ -102,19 +108,31 @@ function writeFormatted(
   const inner = new Members(bytes, valueStart);
   let isEmpty = true;
   while (isEmpty && inner.next()) {
-    isEmpty = inner.hasPrefix(RESERVED_PREFIX) || chooseField(inner, fields) === 'drop';
+    isEmpty = inner.hasPrefix(RESERVED_PREFIX) || chooseFormatted(inner, fields) === 'drop';
   }
   if (isEmpty) {
     runs.flush();
     return;
   }
   runs.startRewritten(members);
-  writeFields(writer, bytes, valueStart, { fields, keepsVectors: false });
+  writeFields(writer, bytes, valueStart, { fields, keepsVectors: false, isStrict: true });
 }
 
-function writeNested(writer: ByteWriter, members: Members, selectors: readonly string[]): void {
+function writeNested(
+  writer: ByteWriter,
+  members: Members,
+  selectors: readonly string[],
+  isStrict = false,
+): void {
   const { bytes, valueStart } = members;
-  writeSelected(writer, bytes, valueStart, { path: members.name(), selectors });
+  writeSelected(writer, bytes, valueStart, { path: members.name(), selectors, isStrict });
+}
+
+/** In `_formatted` a name with dots selects only what it leads to. */
+function chooseFormatted(members: Members, fields: readonly string[] | undefined): MemberChoice {
+  const choice = chooseField(members, fields);
+  if (choice !== 'walk' || isContainer(members.bytes, members.valueStart)) return choice;
+  return fields?.includes(members.name()) === true ? 'keep' : 'drop';
 }
 
 function chooseField(members: Members, fields: readonly string[] | undefined): MemberChoice {
@@ -142,6 +160,8 @@ function chooseSpecial(members: Members, projection: Projection): SpecialChoice 
 export interface FieldChoice {
   readonly fields: readonly string[] | undefined;
   readonly keepsVectors: boolean;
+  /** As in `_formatted`. */
+  readonly isStrict?: boolean;
 }
 
 /** Writes the document at `at` with these fields, without internal ones. */
@@ -151,12 +171,13 @@ export function writeFields(
   at: number,
   wanted: FieldChoice,
 ): void {
-  const { fields } = wanted;
+  const { fields, isStrict = false } = wanted;
+  const choose = isStrict ? chooseFormatted : chooseField;
   const members = new Members(bytes, at);
   const runs = new MemberRuns(writer, bytes);
   writer.byte(OPEN_BRACE);
   while (members.next()) {
-    let choice: MemberChoice = isNodesOwn(members) ? 'drop' : chooseField(members, fields);
+    let choice: MemberChoice = isNodesOwn(members) ? 'drop' : choose(members, fields);
     if (wanted.keepsVectors && members.isNamed('_vectors')) choice = 'keep';
     if (choice === 'keep') {
       runs.keep(members);
@@ -164,7 +185,7 @@ export function writeFields(
       runs.flush();
     } else {
       runs.startRewritten(members);
-      writeNested(writer, members, fields ?? []);
+      writeNested(writer, members, fields ?? [], isStrict);
     }
   }
   runs.flush();
