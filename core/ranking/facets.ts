@@ -65,18 +65,10 @@ interface FacetStat {
 
 /** Facets of several answers. */
 export class FacetTable {
-  readonly #fields = new Map<string, FacetField>();
-  /** Keys of single answers that may be numbers or texts, to be settled by what the others say. */
-  #doubtful: Doubtful[] = [];
+  readonly fields = new Map<string, FacetField>();
   readonly #stats = new Map<string, FacetStat>();
   /** Whether any answer had statistics, be they of no field. */
   hasStats = false;
-
-  get fields(): Map<string, FacetField> {
-    for (const one of this.#doubtful) settle(one);
-    this.#doubtful = [];
-    return this.#fields;
-  }
 
   /** Adds one answer's facets; either position may be absent (-1). */
   add(bytes: Uint8Array, distributionAt: number, statsAt: number): void {
@@ -88,16 +80,12 @@ export class FacetTable {
     while (members.next()) {
       if (members.hasPrefix(RESERVED_PREFIX)) continue;
       const name = members.name();
-      let field = this.#fields.get(name);
+      let field = this.fields.get(name);
       if (field === undefined) {
         field = { numbers: new Map(), texts: new Map() };
-        this.#fields.set(name, field);
+        this.fields.set(name, field);
       }
-      const listed = readListed(bytes, members.valueStart);
-      const { sure, fitting } = numberSection(listed, stats.get(name));
-      for (const value of listed.slice(0, sure)) addNumber(field, value);
-      for (const value of listed.slice(fitting)) addText(field, value);
-      if (fitting > sure) this.#doubtful.push({ field, keys: listed.slice(sure, fitting) });
+      addValues(field, bytes, members.valueStart, stats.get(name));
     }
   }
 
@@ -238,82 +226,59 @@ function readStats(bytes: Uint8Array, at: number): Map<string, FacetStat> {
   return stats;
 }
 
-/** A key of a distribution and its count. */
-interface Listed {
-  readonly shown: string;
-  readonly count: number;
-}
-
-/** Neighbouring keys, numbers up to some place and texts from there. */
-interface Doubtful {
-  readonly field: FacetField;
-  readonly keys: readonly Listed[];
-}
-
-function readListed(bytes: Uint8Array, at: number): Listed[] {
-  const listed: Listed[] = [];
-  const members = new Members(bytes, at);
-  while (members.next()) {
-    const count = decodeNumber(bytes, members.valueStart, members.valueEnd);
-    listed.push({ shown: members.name(), count });
-  }
-  return listed;
-}
-
 const NUMBER_TEXT = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?$/;
 
 /**
- * A node lists numbers first, then texts, and marks neither. Numbers are among the leading keys that read
- * as numbers, lie within the field's statistics and keep the order of numbers: `fitting`. Those up to the
- * smallest and the largest number are: `sure`.
+ * A node lists numbers first, then texts, and marks neither. Numbers are the leading keys that read as
+ * numbers, lie within the field's statistics and keep the order of numbers; the first key that does not
+ * begins the texts.
  */
-function numberSection(
-  listed: readonly Listed[],
+function addValues(
+  field: FacetField,
+  bytes: Uint8Array,
+  at: number,
   stat: FacetStat | undefined,
-): { sure: number; fitting: number } {
-  if (stat === undefined) return { sure: 0, fitting: 0 };
-  let isTextOrder = true;
-  let isNumberOrder = true;
-  let sure = 0;
-  for (const [at, { shown }] of listed.entries()) {
-    const value = Number(shown);
-    const previous = listed[at - 1]?.shown;
-    if (!NUMBER_TEXT.test(shown) || value < stat.min || value > stat.max) {
-      return { sure, fitting: at };
+): void {
+  const members = new Members(bytes, at);
+  const section = new NumberSection(stat);
+  while (members.next()) {
+    const shown = members.name();
+    const count = decodeNumber(bytes, members.valueStart, members.valueEnd);
+    const isNumber = section.accepts(shown);
+    const normalized = isNumber ? shown : normalizeFacet(shown);
+    const values = isNumber ? field.numbers : field.texts;
+    const known = values.get(normalized);
+    if (known === undefined) values.set(normalized, { shown, normalized, count });
+    else {
+      known.count += count;
+      if (known.shown !== shown) known.isSpelledApart = true;
     }
-    if (previous !== undefined) {
-      if (compareUtf8(previous, shown) >= 0) isTextOrder = false;
-      if (Number(previous) > value) isNumberOrder = false;
-      if (!isTextOrder && !isNumberOrder) return { sure, fitting: at };
-    }
-    if (value === stat.min || value === stat.max) sure = at + 1;
   }
-  return { sure, fitting: listed.length };
 }
 
-/** Texts begin at the first key that other answers know as a text alone; else all are numbers. */
-function settle({ field, keys }: Doubtful): void {
-  const isText = ({ shown }: Listed) =>
-    field.texts.has(normalizeFacet(shown)) && !field.numbers.has(shown);
-  const found = keys.findIndex(isText);
-  const begin = found < 0 ? keys.length : found;
-  for (const value of keys.slice(0, begin)) addNumber(field, value);
-  for (const value of keys.slice(begin)) addText(field, value);
-}
+class NumberSection {
+  #isOpen: boolean;
+  readonly #stat: FacetStat | undefined;
+  #previous: string | undefined = undefined;
+  #isTextOrder = true;
+  #isNumberOrder = true;
 
-function addNumber({ numbers }: FacetField, { shown, count }: Listed): void {
-  const known = numbers.get(shown);
-  if (known === undefined) numbers.set(shown, { shown, normalized: shown, count });
-  else known.count += count;
-}
+  constructor(stat: FacetStat | undefined) {
+    this.#stat = stat;
+    this.#isOpen = stat !== undefined;
+  }
 
-function addText({ texts }: FacetField, { shown, count }: Listed): void {
-  const normalized = normalizeFacet(shown);
-  const known = texts.get(normalized);
-  if (known === undefined) texts.set(normalized, { shown, normalized, count });
-  else {
-    known.count += count;
-    if (known.shown !== shown) known.isSpelledApart = true;
+  accepts(key: string): boolean {
+    if (!this.#isOpen || this.#stat === undefined) return false;
+    const value = Number(key);
+    const fits = NUMBER_TEXT.test(key) && value >= this.#stat.min && value <= this.#stat.max;
+    if (fits && this.#previous !== undefined) {
+      if (compareUtf8(this.#previous, key) >= 0) this.#isTextOrder = false;
+      if (Number(this.#previous) > value) this.#isNumberOrder = false;
+    }
+    this.#previous = key;
+    this.#isOpen = fits && (this.#isTextOrder || this.#isNumberOrder);
+    return this.#isOpen;
   }
 }
 

@@ -200,15 +200,11 @@ const WORDLESS = '\u2290';
 
 /** The queries as they are counted: the same documents, ranked by rules that all of them share. */
 function withoutRank(queries: readonly JsonObject[]): JsonObject[] {
-  const strategy = queries.find((body) => rankedBy(body) === 'keyword')?.['matchingStrategy'];
+  const words = queries.find((body) => rankedBy(body) === 'keyword');
   return queries.map(({ sort: _sort, ...rest }) => {
-    if (rankedBy(rest) !== 'placeholder') return rest;
-    // Of nothing all words match, by whatever strategy; the rules depend on it.
-    return {
-      ...rest,
-      q: WORDLESS,
-      ...(strategy === undefined ? {} : { matchingStrategy: strategy }),
-    };
+    if (words === undefined || rankedBy(rest) !== 'placeholder') return rest;
+    // Of nothing all words match, by whatever strategy; but the rules depend on it.
+    return { ...rest, q: WORDLESS, matchingStrategy: words['matchingStrategy'] ?? 'last' };
   });
 }
 

@@ -287,12 +287,15 @@ class SearchMerge {
 
   /**
    * The answers whose counts hold. With a threshold a full page was filled before the engine came to
-   * what lies below it, so nothing was taken off; of a hybrid search what either half let in counts.
+   * what lies below it, so nothing was taken off; in page mode that page is as long as maxTotalHits. Of a
+   * hybrid search what either half let in counts.
    */
   #countedAnswers(ranked: Ranked): readonly SearchAnswer[] {
     if (!this.#plan.hasThreshold) return ranked.from;
     const isSplit = this.#plan.semanticRatio !== undefined;
-    const isExhaustive = this.#window.isPaged || !ranked.isFull;
+    const isExhaustive = this.#window.isPaged
+      ? isSplit || sumTotals(ranked.from) < this.#plan.hitsTotalMax
+      : !ranked.isFull;
     if (isExhaustive && ranked.from !== this.#answers('semantic')) return ranked.from;
     const purpose = isExhaustive ? 'union' : isSplit ? 'universe' : 'no-threshold';
     const counted = this.#answers(purpose);

@@ -160,14 +160,11 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
       body: { ...base, ...facets, hybrid, page: 1, hitsPerPage: 1 },
     });
   }
-  if (!window.isPaged) {
-    const { rankingScoreThreshold: _threshold, ...open } = base;
-    const counted = { ...open, ...facets, limit: 0 };
-    requests.push(
-      isSplit
-        ? { purpose: 'universe', body: semanticBody(body, counted) }
-        : { purpose: 'no-threshold', body: counted },
-    );
+  const { rankingScoreThreshold: _threshold, ...open } = base;
+  const counted = { ...open, ...facets, limit: 0 };
+  if (!isSplit) requests.push({ purpose: 'no-threshold', body: counted });
+  else if (!window.isPaged) {
+    requests.push({ purpose: 'universe', body: semanticBody(body, counted) });
   }
   return requests;
 }

@@ -166,21 +166,23 @@ test('under a threshold a hybrid search counts what either half lets in', () => 
   assert.is(union?.['rankingScoreThreshold'], 0.5);
 });
 
-test('a key that one node may mean as a number is a text where another can only mean that', () => {
-  // As text, since objects would put such keys in another order.
-  const faceted = (keys: string, stat: string) =>
-    Buffer.from(
-      `{"hits":[],"query":"","estimatedTotalHits":9,"facetDistribution":{"n":{${keys}}},"facetStats":{"n":{${stat}}}}`,
-    );
-  const plan = planSearch({ body: { facets: ['n'], limit: 0 }, index: INDEX });
-  const nodes = [
-    // 5 may end the numbers or begin the texts.
-    faceted('"-1":1,"100":1,"5":2', '"min":-1,"max":100'),
-    faceted('"0":1,"9":1,"5":1,"x":1', '"min":0,"max":9'),
-  ];
-  const { chunks } = mergeSearch(plan, new Map([['main', nodes]] as const), ENVELOPE);
-  const text = Buffer.concat(chunks).toString();
-  assert.match(text, '{"-1":1,"0":1,"100":1,"9":1,"5":3,"x":1}');
+test('in pages under a threshold a node stops at maxTotalHits, and takes off no more', () => {
+  const settings = { pagination: { maxTotalHits: 3 } };
+  const body = { q: 'a', page: 1, hitsPerPage: 2, rankingScoreThreshold: 0.5 };
+  const plan = planSearch({ body, index: { ...INDEX, settings } });
+  const totalsOf = (counted: readonly number[], open: readonly number[]) => {
+    const paged = (totalHits: number) =>
+      Buffer.from(JSON.stringify({ hits: [], query: 'a', totalHits }));
+    const answers = new Map([
+      ['main', counted.map(paged)],
+      ['no-threshold', open.map(paged)],
+    ] as const);
+    const { chunks } = mergeSearch(plan, answers, ENVELOPE);
+    return (JSON.parse(Buffer.concat(chunks).toString()) as Merged).totalHits;
+  };
+  assert.is(totalsOf([1, 1], [10, 20]), 2);
+  // Three above the threshold: one node would have stopped there.
+  assert.is(totalsOf([1, 2], [10, 20]), 30);
 });
 
 test('nodes that have not seen a nested field show its member as one that has', () => {
