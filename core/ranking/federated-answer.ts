@@ -27,6 +27,7 @@ export interface RankedHit {
 /** What one answer says. */
 export interface ReadAnswer {
   readonly indexUid: string;
+  readonly part: FederatedNodeRequest['part'];
   readonly hits: readonly RankedHit[];
   /** Candidates of all queries together; 0 if the answer is asked for hits alone. */
   readonly total: number;
@@ -44,7 +45,7 @@ export function readFederatedAnswer(
 ): ReadAnswer {
   const bytes = asBuffer(answer.body);
   const { request } = answer;
-  const { indexUid, positions } = request;
+  const { indexUid, positions, part } = request;
   let hits: readonly RankedHit[] | undefined;
   let total = Number.NaN;
   let hasSemantic = false;
@@ -69,8 +70,8 @@ export function readFederatedAnswer(
   if (hits === undefined || Number.isNaN(total)) {
     throw new MalformedAnswer('no hits or no total');
   }
-  const counted = request.part === 'hits' ? 0 : total;
-  return { indexUid, hits, total: counted, hasSemantic, queryVectors, facets };
+  const counted = part === 'hits' ? 0 : total;
+  return { indexUid, part, hits, total: counted, hasSemantic, queryVectors, facets };
 }
 
 function readFacets(bytes: Buffer, at: number, indexUid: string): FacetTable | undefined {

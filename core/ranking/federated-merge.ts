@@ -29,11 +29,15 @@ export function mergeFederated(
   assert(window !== undefined, 'a body that no node accepts has no answers to merge');
   const read = answers.map((answer, source) => readFederatedAnswer(plan, answer, source));
   const facets = new FederatedFacets(plan, read);
-  const ranking = rankFederated(plan, read, window.end);
-  facets.reject(ranking);
+  const asked = (other: ReadAnswer['part']) => read.filter(({ part }) => part !== other);
+  const ranking = rankFederated(plan, asked('counts'), window.end);
+  // What was left out is taken off by the lists of those that count.
+  const isApart = read.some(({ part }) => part === 'counts');
+  const counting = isApart ? rankFederated(plan, asked('hits'), window.end) : ranking;
+  facets.reject(counting);
   const shown = ranking.hits.slice(window.start, window.end);
   const counted = read.reduce((sum, answer) => sum + answer.total, 0);
-  const rejectedCount = ranking.rejectedInIndex.length + ranking.rejected.length;
+  const rejectedCount = counting.rejectedInIndex.length + counting.rejected.length;
   const total = Math.max(0, counted - rejectedCount);
   const writer = new ByteWriter(
     1024 + shown.reduce((sum, { hit }) => sum + hit.end - hit.start, 0),

@@ -171,12 +171,14 @@ export function federatedRequests(
     );
   }
   const federation = nodeFederation(plan, index);
-  const isDistinct = positions.some((at) => isDistinctQuery(plan, plan.queries[at]));
-  if (positions.length < 2 || !areApartOnNodes(plan, index, isDistinct)) {
+  if (positions.length < 2 || !areApartOnNodes(plan, index)) {
     return [{ indexUid, positions, part: 'whole', body: { federation, queries } }];
   }
   const { facetsByIndex: _facets, ...own } = federation;
-  const counted = plan.window?.isPaged === true ? { page: 0 } : { limit: 0 };
+  const nothing = plan.window?.isPaged === true ? { page: 0 } : { limit: 0 };
+  // Under distinct a node takes off what it comes upon, up to the window's end.
+  const isDistinct = positions.some((at) => isDistinctQuery(plan, plan.queries[at]));
+  const counted = isDistinct ? {} : nothing;
   return [
     ...positions.map((position, at): FederatedNodeRequest => {
       const body = { federation: own, queries: [queries[at]] };

@@ -43,13 +43,9 @@ export function firstIncompatible(plan: FederatedPlan): Incompatible | undefined
 /**
  * Whether queries on one index must be asked of nodes one by one: where nodes would refuse to compare them,
  * or compare them amiss, merely by their own last rule. Without words many documents tie, and that rule
- * would order them before the queries' places do, unless `isDistinct`: then only a node counts right.
+ * would order them before the queries' places do.
  */
-export function areApartOnNodes(
-  plan: FederatedPlan,
-  index: RankedIndex,
-  isDistinct: boolean,
-): boolean {
+export function areApartOnNodes(plan: FederatedPlan, index: RankedIndex): boolean {
   if (!index.hasSeveralOwners) return false;
   const rules: PlacedRules[] = [];
   for (const [position, query] of plan.queries.entries()) {
@@ -60,9 +56,7 @@ export function areApartOnNodes(
     rules.push({ ...placed, rules: { ...placed.rules, criteria } });
   }
   if (findIncompatible(rules) !== undefined || areOfUnequalLength(rules)) return true;
-  return (
-    !isDistinct && rules.length > 1 && rules.every((one) => one.rules.rankedBy === 'placeholder')
-  );
+  return rules.length > 1 && rules.every((one) => one.rules.rankedBy === 'placeholder');
 }
 
 /** Undefined if `sort` cannot be read: a node refuses it. */

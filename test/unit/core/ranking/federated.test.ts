@@ -367,8 +367,7 @@ test('queries go by themselves where the last rule of nodes would order them ami
   const APART = ['hits', 'hits', 'counts'];
   // Everything ties: the version would stand before the place of the query.
   assert.equal(parts([{ filter: 'n = 1' }, {}]), APART);
-  // Only a node takes off what it leaves out.
-  assert.equal(parts([{ filter: 'n = 1' }, {}], { distinct: 'n' }), ['whole']);
+  assert.equal(parts([{ filter: 'n = 1' }, {}], { distinct: 'n' }), APART);
   // The version of the one would be compared with a value of the other.
   assert.equal(parts([{ sort: ['n:asc'] }, {}], { distinct: 'n' }), APART);
   assert.equal(parts([{ q: 'x', sort: ['n:asc'] }, { q: 'x' }]), APART);
