@@ -6,9 +6,11 @@
 import { NumberText, printTree, type Tree } from '../../stories/lossless.ts';
 import { type Candidate, faultOf, isSameList, sortedText } from './arrangement.ts';
 import { withoutDotted } from './dotted.ts';
+import { withoutMarks } from './marks.ts';
 import {
   distinctOf,
   hitsOf,
+  isKeyword,
   listAt,
   omit,
   type SubCase,
@@ -52,6 +54,12 @@ export async function explainTies(one: SubCase): Promise<Verdict> {
     }
     if (faultOf(withoutDotted({ candidates, hits, limit: offset + limit })) === undefined) {
       return { class: 'seen-fields', why: 'a name with dots is formatted by the fields seen' };
+    }
+    if (isKeyword(one.params)) {
+      const bare = withoutMarks({ candidates, hits, limit: offset + limit });
+      if (faultOf(bare) === undefined) {
+        return { class: 'vocabulary', why: 'words are marked as a node knows them' };
+      }
     }
     if (candidates.length < size) break;
   }

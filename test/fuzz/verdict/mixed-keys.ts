@@ -1,6 +1,7 @@
 /**
  * Facet keys that are a number in one document and a text in another: a node prints one count for both,
- * so the counts of several nodes cannot be added up to it.
+ * so the counts of several nodes cannot be added up to it. Texts that read as numbers are among them where
+ * the field holds numbers, too: a node lists numbers, then texts, and marks neither.
  */
 import { NumberText, parseTree, type Tree } from '../../stories/lossless.ts';
 import { encode } from '../json.ts';
@@ -19,8 +20,11 @@ export function mixedKeys(plan: IndexPlan | undefined, facet: string): ReadonlyS
       }
     }
   }
-  return new Set([...numbers].filter((key) => texts.has(key)));
+  if (numbers.size === 0) return new Set();
+  return new Set([...texts].filter((key) => numbers.has(key) || LIKE_NUMBER.test(key)));
 }
+
+const LIKE_NUMBER = /^-?\d+(?:\.\d+)?$/;
 
 function rawValues(tree: Tree, path: readonly string[]): Tree[] {
   if (Array.isArray(tree)) return tree.flatMap((item) => rawValues(item, path));
