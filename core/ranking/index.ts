@@ -31,6 +31,7 @@ export { openRequests } from './open-distinct.ts';
 export { planSearch, type SearchPlan, type SearchRequest } from './plan-search.ts';
 export { namedFields, wholeMembers } from './projection.ts';
 export {
+  filterOfSelf,
   mergeSimilar,
   planSimilar,
   type SimilarPlan,

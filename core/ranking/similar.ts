@@ -93,15 +93,14 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
   for (const name of ['retrieveVectors', 'locales'] as const) {
     if (body[name] !== undefined) main[name] = body[name];
   }
-  const self = [...(Array.isArray(filter) ? filter : filters.filter === undefined ? [] : [filter])];
-  self.push(inFilter(index.primaryKey, [String(id)]));
   const count = { attributesToRetrieve: [index.primaryKey], limit: 0 };
   const requests: PurposeRequest<SimilarPurpose>[] = [{ purpose: 'main', body: main }];
   const threshold = body['rankingScoreThreshold'];
   // Without a filter the document is a candidate; with one, it can be asked for only where nodes filter
   // on primary keys. Elsewhere it shows as the hit most similar to itself.
   const isFiltered = filters.filter !== undefined;
-  if (isFiltered && isFilterableByEquality(index.primaryKey, index.settings)) {
+  const self = isFiltered ? filterOfSelf(body, index) : undefined;
+  if (self !== undefined) {
     requests.push({ purpose: 'self', body: { ...semantic, ...count, filter: self } });
   }
   return {
@@ -115,6 +114,19 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
     hitsTotalMax,
     isFieldFirst,
   };
+}
+
+/**
+ * The client's filter for the document itself alone; undefined where nodes do not filter on primary keys.
+ */
+export function filterOfSelf(
+  body: JsonObject,
+  index: Pick<RankedIndex, 'settings'> & { readonly primaryKey: string },
+): readonly unknown[] | undefined {
+  if (!isFilterableByEquality(index.primaryKey, index.settings)) return undefined;
+  const { filter } = body;
+  const given: readonly unknown[] = Array.isArray(filter) ? filter : [filter];
+  return [...given, inFilter(index.primaryKey, [String(body['id'])])];
 }
 
 /** Whether a search is ranked by some field before it is by similarity, which counts alone here. */

@@ -5,6 +5,7 @@
 import { decodeObject, MalformedAnswer } from '../../core/json/slice.ts';
 import { type CoveringSet, shardOfKey } from '../../core/placement/index.ts';
 import {
+  filterOfSelf,
   type JsonObject,
   mergeSimilar,
   namedFields,
@@ -20,7 +21,7 @@ import type { Question } from './ask.ts';
 import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
 import { coverFor } from './copies.ts';
-import { fanOut } from './fan-out.ts';
+import { type FanOutRequest, fanOut } from './fan-out.ts';
 import { coveringFor, onlyRead, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
 import { withEvenFilter } from './known-fields.ts';
@@ -28,7 +29,7 @@ import { indexPath, readableIndex, refuseMissingIndex } from './missing-index.ts
 import { indexForFields } from './nested-fields.ts';
 import { parseCount, parseQuery, safeQuery } from './query.ts';
 import { readFilter, readFlag, readList, readNumber } from './query-values.ts';
-import { readOne } from './read-one.ts';
+import { type ReadTarget, readOne } from './read-one.ts';
 import { relayClean, relayRefusal, relayUnread } from './refusal.ts';
 import { bytesReply, jsonReply } from './reply.ts';
 import { refuseReservedNames } from './reserved-names.ts';
@@ -107,19 +108,54 @@ async function withoutVector(
   const target = { entry, nodeId: read.nodeId, shards };
   const own = await readOne(context, target, untouched, decodeObject);
   if (own.kind === 'said') return relayClean(context, entry, own.answer);
-  const { filter } = body;
+  const filter = body['filter'] ?? undefined;
   const counted = { ...(filter === undefined ? {} : { filter }), limit: 0 };
-  const requests = [{ purpose: 'totals', body: counted }] as const;
+  const { primaryKey, settings } = entry;
+  const self =
+    filter === undefined || primaryKey === null
+      ? undefined
+      : filterOfSelf(body, { primaryKey, settings });
+  const requests: FanOutRequest<'totals' | 'self'>[] = [{ purpose: 'totals', body: counted }];
+  if (self !== undefined) requests.push({ purpose: 'self', body: { filter: self, limit: 0 } });
   const path = pathOf(context, 'search');
-  const result = await fanOut(context, { entry, path, requests, covering }, (answers) =>
-    (answers.get('totals') ?? []).reduce((sum, bytes) => sum + readTotal(bytes), 0),
-  );
+  const result = await fanOut(context, { entry, path, requests, covering }, (answers) => {
+    const sum = (of: 'totals' | 'self') =>
+      (answers.get(of) ?? []).reduce((total, bytes) => total + readTotal(bytes), 0);
+    return { total: sum('totals'), self: sum('self') };
+  });
   if (result.kind === 'refused') {
     return relayRefusal(context, ownedOnly(entry, body), { answer: result.answer, untouched });
   }
-  const count = Math.min(result.merged - 1, readHitsTotalMax(entry.settings));
+  const { total } = result.merged;
+  const ownCount =
+    filter === undefined
+      ? 1
+      : self === undefined
+        ? await countSelf(context, { ...target, body })
+        : result.merged.self;
+  const count = Math.min(total - ownCount, readHitsTotalMax(settings));
   const value = { ...own.value, hits: [], estimatedTotalHits: Math.max(0, count) };
   return jsonReply(context.template, 200, value, result.headers);
+}
+
+/** 1 if the filter lets the document itself through, asked of its owner with the gateway's own key. */
+async function countSelf(
+  context: RouteContext,
+  target: ReadTarget & { readonly body: JsonObject },
+): Promise<number> {
+  const { body, entry } = target;
+  const { id, filter } = body;
+  const fields = [entry.primaryKey];
+  const question: Question = {
+    method: 'POST',
+    path: pathOf(context, 'documents', 'fetch'),
+    body: JSON.stringify({ ids: [id], filter, fields, limit: 1 }),
+    token: context.view.internalKey,
+  };
+  const answer = await readOne(context, target, question, (bytes) =>
+    Number(decodeObject(bytes)['total']),
+  );
+  return answer.kind === 'read' && answer.value > 0 ? 1 : 0;
 }
 
 function readTotal(bytes: Uint8Array): number {
