@@ -51,6 +51,7 @@ function numberKey(value: number): string {
 /** Drops hits of which a value was seen before. */
 export class DistinctFilter {
   readonly seen = new Set<string>();
+  readonly survivors = new Set<Hit>();
   /** Values that survivors hold, counted once for each survivor. */
   survivorValueCount = 0;
   /** Hits left out. */
@@ -75,9 +76,9 @@ export class DistinctFilter {
     return this.#rejected.length > 0;
   }
 
-  /** Whether a value of the hit was seen. */
-  hasSeen(hit: Hit): boolean {
-    return distinctValues(hit, this.#field).some((value) => this.seen.has(value));
+  /** How many values of the hit survivors have; its own, if it is one. */
+  sharedCount(hit: Hit): number {
+    return distinctValues(hit, this.#field).filter((value) => this.seen.has(value)).length;
   }
 
   /** Whether the hit survives; its values are then seen. */
@@ -94,6 +95,7 @@ export class DistinctFilter {
       this.writtenRejectedCount += 1;
       return false;
     }
+    this.survivors.add(hit);
     for (const value of values) this.seen.add(value);
     this.survivorValueCount += values.length;
     return true;
@@ -147,6 +149,33 @@ export function estimatedDistinctTotal(
   let total = candidateCount + survivorValueCount + filter.rejectedOverlap() - writtenRejectedCount;
   for (const value of filter.seen) total -= counts.get(value) ?? 0;
   return atLeastOne(candidateCount, total);
+}
+
+/**
+ * Total in window mode where documents hold several values, from hits listed without distinct. What is not
+ * listed is known by the counts of its values alone: there a document is taken to hold as many of them as
+ * the listed ones do.
+ */
+export function openDistinctTotal(
+  candidateCount: number,
+  counts: ReadonlyMap<string, number>,
+  { listed, filter }: { readonly listed: readonly Hit[]; readonly filter: DistinctFilter },
+): number {
+  let excludedCount = 0;
+  let sharingCount = 0;
+  let listedValueCount = 0;
+  for (const hit of listed) {
+    const shared = filter.sharedCount(hit);
+    if (shared === 0) continue;
+    sharingCount += 1;
+    listedValueCount += shared;
+    if (!filter.survivors.has(hit)) excludedCount += 1;
+  }
+  let valueCount = 0;
+  for (const value of filter.seen) valueCount += counts.get(value) ?? 0;
+  const unlisted = Math.max(0, valueCount - listedValueCount);
+  const unlistedCount = listedValueCount === 0 ? 0 : (unlisted * sharingCount) / listedValueCount;
+  return Math.round(candidateCount - excludedCount - unlistedCount);
 }
 
 /** Documents with several values are taken off once for each: where they are many, too often. */

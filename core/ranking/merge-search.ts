@@ -12,6 +12,7 @@ import {
   distinctCounts,
   estimatedDistinctTotal,
   exhaustiveDistinctTotal,
+  openDistinctTotal,
 } from './distinct.ts';
 import { FacetTable } from './facets.ts';
 import { rebuildGeoBuckets } from './geo.ts';
@@ -252,8 +253,16 @@ class SearchMerge {
     // Where one node filled the window alone, what it holds behind it is not known.
     const isOneSided = hits.length >= wanted && hits.every(({ source }) => source === last?.source);
     const next = isOneSided ? undefined : (hit ?? heads.peek());
-    const isWanted = open.length > 0 ? isShort : filter?.hasLost === true;
+    // Nor can totals be told from the counts of values, where documents hold several.
+    const isInexact = filter?.hasLost === true || (this.#isCounted && filter?.hasSeveralValues);
+    const isWanted = open.length > 0 ? isShort : isInexact;
     return { hits, filter, next, wantedDepth: isWanted ? this.#deeper() : undefined };
+  }
+
+  /** Whether the total is made of what the hits tell. */
+  get #isCounted(): boolean {
+    const { hasThreshold, semanticRatio } = this.#plan;
+    return !this.#window.isPaged && !hasThreshold && semanticRatio === undefined;
   }
 
   /** The next depth, unless nodes show no more than they did. */
@@ -310,32 +319,57 @@ class SearchMerge {
   }
 
   #distinctTotal(ranked: Ranked, filter: DistinctFilter, counted: readonly SearchAnswer[]): number {
-    const open = this.#openAnswers('main');
-    if (open.length > 0) return countOpen(open, ranked.hits, filter);
     const values = this.#distinctValues(ranked);
+    const counts = this.#distinctCounts(values);
+    const open = this.#openAnswers('main');
+    if (open.length > 0) {
+      const listed = open.flatMap(({ hits }) => hits);
+      return openDistinctTotal(sumTotals(open), counts, { listed, filter });
+    }
     // What nodes have left over, without what was left out between them.
     const left = Math.max(0, sumTotals(counted) - filter.rejectedCount);
     if (values.length === 0 || this.#plan.hasThreshold) return left;
-    const counts = this.#distinctCounts(values);
     const candidates = sumTotals(values);
     const total = this.#window.isPaged
       ? exhaustiveDistinctTotal(candidates, counts)
       : estimatedDistinctTotal(candidates, counts, filter);
-    // Documents with several values are counted under each: either figure may take off too much.
-    return filter.hasSeveralValues ? Math.max(total, left) : total;
+    return total < ranked.hits.length ? left : total;
   }
 
   /** Hits left over from all that nodes listed; what they hold beyond is added as they count it. */
   #countDistinct(closed: readonly SearchAnswer[]): { count: number; hasLost: boolean } {
+    const { distinct } = this.#plan;
     const open = this.#openAnswers('distinct-list');
     const answers = open.length > 0 ? open : closed;
-    const filter = this.#newFilter();
     const hits = mergeHeads(this.#lists(answers), compareHits);
-    // Where documents hold several values, the order decides: a node goes by that in which they came.
-    if (open.length > 0) hits.sort(compareVersions);
-    const kept = hits.filter((hit) => filter?.accepts(hit) !== false);
-    const count = kept.length + Math.max(0, sumTotals(answers) - hits.length);
-    return { count, hasLost: open.length === 0 && filter?.hasLost === true };
+    // However the field was named: a node counts by the values it has filed.
+    const filter = new DistinctFilter(distinct ?? '');
+    for (const hit of open.length > 0 ? this.#inOrderOfCount(hits, filter) : hits) {
+      filter.accepts(hit);
+    }
+    const count = filter.survivors.size + Math.max(0, sumTotals(answers) - hits.length);
+    return { count, hasLost: open.length === 0 && filter.hasLost };
+  }
+
+  /**
+   * Where documents hold several values, how many survive depends on the order. A node takes them by rank
+   * up to the end of the page, whole buckets at a time, and then as they came. The filter gets the first.
+   */
+  #inOrderOfCount(hits: readonly Hit[], filter: DistinctFilter): Hit[] {
+    const { hasThreshold, hitsTotalMax, isPlaceholder } = this.#plan;
+    const wanted = hasThreshold ? hitsTotalMax : this.#window.end;
+    let at = 0;
+    while (at < hits.length && filter.survivors.size < wanted) {
+      filter.accepts(hits[at] as Hit);
+      at += 1;
+    }
+    const last = hits[at - 1];
+    while (at > 0 && at < hits.length && !isPlaceholder) {
+      if (compareByRules(last as Hit, hits[at] as Hit) !== 0) break;
+      filter.accepts(hits[at] as Hit);
+      at += 1;
+    }
+    return hits.slice(at).sort(compareVersions);
   }
 
   /** Values of the distinct field among the candidates of the half that is counted. */
@@ -423,17 +457,6 @@ class SearchMerge {
 /** Without the hits of the keyword half, where both had to be asked for. */
 function onlySemantic(hits: readonly Hit[]): readonly Hit[] {
   return hits.filter((hit) => hit.rules.some((rule) => rule.kind === RULE_VECTOR));
-}
-
-/** Candidates less those listed that were left out for a survivor's value, of lists without distinct. */
-function countOpen(
-  answers: readonly SearchAnswer[],
-  survivors: readonly Hit[],
-  filter: DistinctFilter,
-): number {
-  const kept = new Set(survivors);
-  const left = answers.flatMap(({ hits }) => hits).filter((hit) => !kept.has(hit));
-  return sumTotals(answers) - left.filter((hit) => filter.hasSeen(hit)).length;
 }
 
 function sumTotals(answers: readonly SearchAnswer[]): number {

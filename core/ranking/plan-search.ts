@@ -192,6 +192,13 @@ function excludesWords({ q }: JsonObject): boolean {
   return typeof q === 'string' && /(?:^|\s)-\S/.test(q);
 }
 
+/** Whether a query does nothing but exclude: to the engine it has no words then. */
+function excludesAlone({ q }: JsonObject): boolean {
+  if (typeof q !== 'string' || !excludesWords({ q })) return false;
+  const words = q.replaceAll(/-"[^"]*"?/g, ' ').trim();
+  return words === '' || words.split(/\s+/).every((word) => word.startsWith('-'));
+}
+
 function mainBody(body: JsonObject, index: RankedIndex, shape: PlanShape): Record<string, unknown> {
   const { window, projection, distinct, semanticRatio } = shape;
   const needed: string[] = [VERSION_FIELD, ...wholeMembers(projection, index)];
@@ -296,7 +303,7 @@ function vectorRequest(body: JsonObject): JsonObject {
 
 function isPlaceholderSearch(body: JsonObject, settings: JsonObject, hybrid: string): boolean {
   if (hybrid !== 'none') return false;
-  if (hasQuery(body)) return false;
+  if (hasQuery(body) && !excludesAlone(body)) return false;
   const sort = body['sort'];
   if (isTextArray(sort) && sort.length > 0) return false;
   const rules = settings['rankingRules'];
