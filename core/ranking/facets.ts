@@ -9,7 +9,10 @@
 
 import { type ByteWriter, decodeNumber, Members, textOf } from '../json/slice.ts';
 import { RESERVED_PREFIX } from '../reserved/index.ts';
+import { compareNumbers } from './compare.ts';
+import { isNamed } from './filterable.ts';
 import { compareUtf8, normalizeFacet } from './normalize.ts';
+import { isTextArray } from './projection.ts';
 import type { SpelledApart, Spellings } from './spelling.ts';
 import type { JsonObject } from './types.ts';
 
@@ -21,22 +24,32 @@ export interface FacetRules {
   readonly valuesMax: number;
   /** Field or `*` to order. */
   readonly orders: ReadonlyMap<string, 'alpha' | 'count'>;
+  /** Patterns of the facets asked for; undefined: each by its own name. */
+  readonly asked: readonly string[] | undefined;
 }
 
-/** Reads the user's faceting settings. */
-export function facetRules(settings: JsonObject): FacetRules {
+/** Reads the user's faceting settings, for facets that are asked for by these patterns. */
+export function facetRules(settings: JsonObject, asked?: unknown): FacetRules {
   const faceting = (settings['faceting'] ?? {}) as JsonObject;
   const valuesMax = faceting['maxValuesPerFacet'];
   const orders = new Map<string, 'alpha' | 'count'>();
   for (const [field, order] of Object.entries((faceting['sortFacetValuesBy'] ?? {}) as object)) {
     if (order === 'alpha' || order === 'count') orders.set(field, order);
   }
-  return { valuesMax: typeof valuesMax === 'number' ? valuesMax : VALUES_DEFAULT, orders };
+  return {
+    valuesMax: typeof valuesMax === 'number' ? valuesMax : VALUES_DEFAULT,
+    orders,
+    asked: isTextArray(asked) ? asked : undefined,
+  };
 }
 
-/** In which order a facet's values are shown. */
-export function orderOf(rules: FacetRules, facet: string): 'alpha' | 'count' {
-  return rules.orders.get(facet) ?? rules.orders.get('*') ?? 'alpha';
+/**
+ * In which order a facet's values are shown: its own, or that of all others, also if it shows merely as a
+ * part of a field that was asked for.
+ */
+export function orderOf({ orders, asked }: FacetRules, facet: string): 'alpha' | 'count' {
+  const isAsked = asked === undefined || asked.some((pattern) => isNamed(facet, pattern));
+  return (isAsked ? orders.get(facet) : undefined) ?? orders.get('*') ?? 'alpha';
 }
 
 /** One value of a facet. */
@@ -95,11 +108,11 @@ export class FacetTable {
       this.#stats.set(field, stat);
       return;
     }
-    if (stat.min < known.min) {
+    if (compareNumbers(stat.min, known.min) < 0) {
       known.min = stat.min;
       known.minText = stat.minText;
     }
-    if (stat.max > known.max) {
+    if (compareNumbers(stat.max, known.max) > 0) {
       known.max = stat.max;
       known.maxText = stat.maxText;
     }

@@ -6,6 +6,7 @@ import { leafValues } from './federated-distinct.ts';
 import type { FederatedPlan } from './federated-plan.ts';
 import type { FederatedRanking } from './federated-rank.ts';
 import { compareUtf8, normalizeFacet } from './normalize.ts';
+import type { JsonObject } from './types.ts';
 
 /** Facets of the answers, by index. */
 export class FederatedFacets {
@@ -138,5 +139,6 @@ function distributionText(fields: readonly (readonly [string, Counts])[]): strin
 }
 
 function rulesOf(plan: FederatedPlan, uid: string): FacetRules {
-  return facetRules(plan.indexes.get(uid)?.settings ?? {});
+  const asked = plan.federation['facetsByIndex'] as JsonObject | null | undefined;
+  return facetRules(plan.indexes.get(uid)?.settings ?? {}, asked?.[uid]);
 }

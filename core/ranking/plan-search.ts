@@ -87,7 +87,7 @@ export function planSearch(request: SearchRequest): SearchPlan {
     hasThreshold: typeof body['rankingScoreThreshold'] === 'number',
     semanticRatio: hybrid.kind === 'both' ? hybrid.ratio : undefined,
     primaryKey: index.primaryKey,
-    facetRules: facetRules(settings),
+    facetRules: facetRules(settings, body['facets']),
     hasRaisedFacets: index.hasSeveralOwners,
     hasGeoSort: hasGeoSort(body),
     hasWords: hybrid.kind !== 'semantic' && hasQuery(body),

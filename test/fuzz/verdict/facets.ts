@@ -30,7 +30,7 @@ export async function explainFacets(one: SubCase): Promise<Verdict> {
       before: countsOf(before.get(name)),
       after: countsOf(after.get(name)),
       all: countsOf(all.get(name)),
-      isCountOrder: orderOf(one.evidence.settings(one.uid), name) === 'count',
+      isCountOrder: orderOf(one.evidence.settings(one.uid), name, one.params['facets']) === 'count',
     };
     const plan = one.evidence.plan(one.uid);
     return explainOrMixed(facet, plan, isDistinct ? explainSurvivors : explainFacet);
@@ -48,6 +48,8 @@ export interface Facet {
   /** All values, without cut and without distinct. */
   readonly all: readonly Count[];
   readonly isCountOrder: boolean;
+  /** Facets of several indexes in one list. */
+  readonly isMerged?: boolean;
 }
 
 /** A facet value and how many documents have it. */
@@ -67,7 +69,11 @@ export function explainFacet(facet: Facet): Verdict {
   if (facet.isCountOrder && sameCounts && areTrue && areOnce) {
     return { class: 'ties', why: `values of equal count in ${name}` };
   }
-  const plain = (counts: readonly Count[]) => counts.map(([v, n]): Count => [normalize(v), n]);
+  const plain = (counts: readonly Count[]) => {
+    const list = counts.map(([v, n]): Count => [normalize(v), n]);
+    // merged facets stand in the order of what is shown
+    return facet.isMerged === true ? list.sort(([a], [b]) => (a < b ? -1 : 1)) : list;
+  };
   if (same(plain(before), plain(after))) {
     return { class: 'spelling', why: `another original spelling in ${name}` };
   }
@@ -101,12 +107,22 @@ export function explainSurvivors(facet: Facet): Verdict {
     : { class: 'difference', why: `facet ${facet.name}: more ${wrong[0]} than there are` };
 }
 
-/** Order of the values of a facet by the settings. */
-export function orderOf(settings: Obj, name: string): string {
+/**
+ * Order of the values of a facet by the settings: its own if the request names it, by a pattern too, and not
+ * only a field around it.
+ */
+export function orderOf(settings: Obj, name: string, asked?: unknown): string {
   const faceting = settings['faceting'];
   const orders = isObj(faceting) ? faceting['sortFacetValuesBy'] : undefined;
   if (!isObj(orders)) return 'alpha';
-  return String(orders[name] ?? orders['*'] ?? 'alpha');
+  const patterns = Array.isArray(asked) ? asked.map(String) : undefined;
+  const isNamed = patterns === undefined || patterns.some((pattern) => names(pattern, name));
+  return String((isNamed ? orders[name] : undefined) ?? orders['*'] ?? 'alpha');
+}
+
+function names(pattern: string, name: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`, 's').test(name);
 }
 
 /** The values of a facet with their counts, in order. */

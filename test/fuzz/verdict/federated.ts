@@ -240,7 +240,7 @@ async function explainAllFacets(search: Federated): Promise<Verdict> {
 }
 
 function explainTables(
-  { evidence, distinct, queries }: Federated,
+  { evidence, distinct, queries, federation }: Federated,
   uid: string,
   [before, after, all]: readonly (TreeObject | undefined)[],
 ): Verdict {
@@ -258,6 +258,7 @@ function explainTables(
         after: countsOf(after.get(name)),
         all: countsOf(all.get(name)),
         isCountOrder: orderOf(evidence.settings(uid), name) === 'count',
+        isMerged: isObj(federation['mergeFacets']),
       };
       const plan = evidence.plan(uid);
       const exact = explainOrMixed(facet, plan, explainFacet);
