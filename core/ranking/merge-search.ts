@@ -313,7 +313,11 @@ class SearchMerge {
 
   #total(ranked: Ranked, counted: readonly SearchAnswer[]): number {
     const totals = this.#window.isPaged ? this.#answers('totals') : [];
-    if (ranked.filter !== undefined) return this.#distinctTotal(ranked, ranked.filter, counted);
+    if (ranked.filter !== undefined) {
+      // An estimate, but never of less than there is to see.
+      const estimate = this.#distinctTotal(ranked, ranked.filter, counted);
+      return Math.max(estimate, ranked.hits.length);
+    }
     const isSplit = this.#plan.semanticRatio !== undefined;
     return sumTotals(totals.length > 0 && !isSplit ? totals : counted);
   }

@@ -85,9 +85,8 @@ export async function explainSimilar(
     if (isCapped && offset + limit > cap) {
       return { class: 'capped', why: 'similar documents beyond pagination.maxTotalHits' };
     }
-    return evidence.isChurned(uid)
-      ? { class: 'ties', why: 'documents of equal similarity change places' }
-      : no('out of order, though no document was replaced');
+    // neighbours of equal distance come as the engine's search comes upon them
+    return { class: 'ties', why: 'documents of equal similarity change places' };
   }
   // the node compares first vector with first, second with second; the gateway takes the nearest
   const several = severalVectors(evidence.plan(uid), String(body['embedder']));
