@@ -8,19 +8,17 @@ import { readAnswers, type SearchAnswer } from './answer.ts';
 import { decideNeighbours } from './decisions.ts';
 import { RULE_VECTOR } from './details.ts';
 import {
-  DistinctFilter,
+  type DistinctFilter,
   distinctCounts,
   estimatedDistinctTotal,
   exhaustiveDistinctTotal,
   openDistinctTotal,
 } from './distinct.ts';
 import { FacetTable } from './facets.ts';
-import { rebuildGeoBuckets } from './geo.ts';
-import { HeadMerge, mergeHeads } from './heads.ts';
-import { compareByRules, compareHits, compareVersions, type Hit } from './hits.ts';
+import type { Hit } from './hits.ts';
 import { isKeywordGoodEnough, joinHalves } from './hybrid.ts';
 import { type Marks, versionOf, withMarks } from './marks.ts';
-import { CutLists, nextDepth, openPurpose } from './open-distinct.ts';
+import { ListMerge, type Purposes, sumTotals } from './merge-lists.ts';
 import type { SearchPlan } from './plan-search.ts';
 import { visitLeaves } from './select.ts';
 import type {
@@ -51,8 +49,6 @@ export function mergeSearch(
 
 const NO_MARKS: Marks = new Map();
 
-type Purposes = ReadonlyMap<SearchPurpose, readonly SearchAnswer[]>;
-
 /** Hits in order, and what was learned on the way. */
 interface Ranked {
   readonly hits: readonly Hit[];
@@ -69,19 +65,11 @@ interface Ranked {
   readonly wantedDepth?: number | undefined;
 }
 
-/** The first hits of one purpose. */
-interface MergedList {
-  readonly hits: Hit[];
-  readonly filter: DistinctFilter | undefined;
-  readonly next: Hit | undefined;
-  readonly wantedDepth: number | undefined;
-}
-
 class SearchMerge {
   readonly #plan: SearchPlan;
   readonly #window: SearchWindow;
   readonly #purposes: Purposes;
-  readonly #openDepth: number | undefined;
+  readonly #lists: ListMerge;
 
   constructor(
     plan: SearchPlan,
@@ -92,7 +80,7 @@ class SearchMerge {
     this.#plan = plan;
     this.#window = window;
     this.#purposes = purposes;
-    this.#openDepth = openDepth;
+    this.#lists = new ListMerge(plan, window, purposes, openDepth);
   }
 
   run(envelope: AnswerEnvelope): MergedAnswer {
@@ -100,10 +88,9 @@ class SearchMerge {
     const found = ranked.hits.slice(this.#window.start, this.#window.end);
     const { shown, unmarked } = this.#mark(found, ranked, envelope.marks);
     const counted = this.#countedAnswers(ranked);
-    const list = this.#answers('distinct-list');
-    const listed = list.length > 0 ? this.#countDistinct(list) : undefined;
+    const listed = this.#lists.countDistinct();
     const total = listed?.count ?? this.#total(ranked, counted);
-    const wantedDepth = listed?.hasLost === true ? this.#deeper() : ranked.wantedDepth;
+    const wantedDepth = listed?.wantedDepth ?? ranked.wantedDepth;
     const writer = new ByteWriter(estimateBytes(shown));
     const { projection } = this.#plan;
     const wantsFormatted = projection.formatsFor.length > 0;
@@ -184,26 +171,20 @@ class SearchMerge {
     return this.#purposes.get(purpose) ?? [];
   }
 
-  /** The same list without distinct, where it was asked for. */
-  #openAnswers(purpose: SearchPurpose): readonly SearchAnswer[] {
-    const open = openPurpose(purpose);
-    return open === undefined ? [] : this.#answers(open);
-  }
-
   #rank(): Ranked {
     const ratio = this.#plan.semanticRatio;
     const main = this.#answers('main');
     if (ratio === undefined || !this.#purposes.has('keyword')) {
-      const merged = this.#mergeLists('main');
+      const merged = this.#lists.merge('main');
       return { ...merged, from: main, isFull: this.#fills(merged.hits) };
     }
-    const keyword = this.#mergeLists('keyword');
+    const keyword = this.#lists.merge('keyword');
     if (isKeywordGoodEnough(keyword.hits, this.#window.end, ratio)) {
       return { ...keyword, from: this.#answers('keyword'), isFull: false };
     }
-    const semantic = this.#mergeLists('semantic');
+    const semantic = this.#lists.merge('semantic');
     const joined = joinHalves(keyword.hits, semantic.hits, ratio, (hit) => this.#identify(hit));
-    const filter = this.#newFilter();
+    const filter = this.#lists.newFilter();
     const hits = filter === undefined ? joined : joined.filter((hit) => filter.accepts(hit));
     return {
       hits: hits.slice(0, this.#window.end),
@@ -217,68 +198,6 @@ class SearchMerge {
 
   #fills(hits: readonly Hit[]): boolean {
     return hits.length >= this.#window.end;
-  }
-
-  #newFilter(): DistinctFilter | undefined {
-    const { distinct, isDistinctAsked } = this.#plan;
-    return distinct === undefined ? undefined : new DistinctFilter(distinct, isDistinctAsked);
-  }
-
-  /** The first hits up to the window's end. */
-  #mergeLists(purpose: SearchPurpose): MergedList {
-    const open = this.#openAnswers(purpose);
-    const answers = open.length > 0 ? open : this.#answers(purpose);
-    const cut = new CutLists(answers, open.length > 0 ? this.#openDepth : undefined);
-    const filter = this.#newFilter();
-    const wanted = this.#window.end;
-    const hits: Hit[] = [];
-    const lists = this.#lists(answers);
-    const isHalf = purpose === 'semantic';
-    const heads = new HeadMerge(isHalf ? lists.map(onlySemantic) : lists, compareHits);
-    let isShort = false;
-    let hit = wanted === 0 ? undefined : heads.next();
-    while (hit !== undefined && hits.length < wanted) {
-      if (filter === undefined || filter.accepts(hit)) hits.push(hit);
-      isShort ||= cut.take(hit.source) && hits.length < wanted;
-      hit = hits.length < wanted || filter !== undefined ? heads.next() : undefined;
-    }
-    // The engine dedupes whole buckets: those tied with the last hit lose their doubles too.
-    const last = hits[hits.length - 1];
-    if (filter !== undefined && last !== undefined && !this.#plan.isPlaceholder) {
-      while (hit !== undefined && compareByRules(last, hit) === 0) {
-        filter.accepts(hit);
-        hit = heads.next();
-      }
-    }
-    // Where one node filled the window alone, what it holds behind it is not known.
-    const isOneSided = hits.length >= wanted && hits.every(({ source }) => source === last?.source);
-    const next = isOneSided ? undefined : (hit ?? heads.peek());
-    // Nor can totals be told from the counts of values, where documents hold several.
-    const isInexact = filter?.hasLost === true || (this.#isCounted && filter?.hasSeveralValues);
-    const isWanted = open.length > 0 ? isShort : isInexact;
-    return { hits, filter, next, wantedDepth: isWanted ? this.#deeper() : undefined };
-  }
-
-  /** Whether the total is made of what the hits tell. */
-  get #isCounted(): boolean {
-    const { hasThreshold, semanticRatio } = this.#plan;
-    return !this.#window.isPaged && !hasThreshold && semanticRatio === undefined;
-  }
-
-  /** The next depth, unless nodes show no more than they did. */
-  #deeper(): number | undefined {
-    const { hitsTotalMax } = this.#plan;
-    const depth = this.#openDepth;
-    if (depth !== undefined && depth >= hitsTotalMax) return undefined;
-    return Math.min(hitsTotalMax, nextDepth(this.#window, depth));
-  }
-
-  #lists(answers: readonly SearchAnswer[]): readonly (readonly Hit[])[] {
-    const lists = answers.map((answer) => answer.hits);
-    if (!this.#plan.hasGeoSort) return lists;
-    const all = lists.flat();
-    rebuildGeoBuckets(all, sumTotals(answers));
-    return [all.sort(compareHits)];
   }
 
   /** Which document a hit shows: halves come from the same nodes. */
@@ -325,7 +244,7 @@ class SearchMerge {
   #distinctTotal(ranked: Ranked, filter: DistinctFilter, counted: readonly SearchAnswer[]): number {
     const values = this.#distinctValues(ranked);
     const counts = this.#distinctCounts(values);
-    const open = this.#openAnswers('main');
+    const open = this.#answers('open-main');
     if (open.length > 0) {
       const listed = open.flatMap(({ hits }) => hits);
       return openDistinctTotal(sumTotals(open), counts, { listed, filter });
@@ -338,42 +257,6 @@ class SearchMerge {
       ? exhaustiveDistinctTotal(candidates, counts)
       : estimatedDistinctTotal(candidates, counts, filter);
     return total < ranked.hits.length ? left : total;
-  }
-
-  /** Hits left over from all that nodes listed; what they hold beyond is added as they count it. */
-  #countDistinct(closed: readonly SearchAnswer[]): { count: number; hasLost: boolean } {
-    const { distinct } = this.#plan;
-    const open = this.#openAnswers('distinct-list');
-    const answers = open.length > 0 ? open : closed;
-    const hits = mergeHeads(this.#lists(answers), compareHits);
-    // However the field was named: a node counts by the values it has filed.
-    const filter = new DistinctFilter(distinct ?? '');
-    for (const hit of open.length > 0 ? this.#inOrderOfCount(hits, filter) : hits) {
-      filter.accepts(hit);
-    }
-    const count = filter.survivors.size + Math.max(0, sumTotals(answers) - hits.length);
-    return { count, hasLost: open.length === 0 && filter.hasLost };
-  }
-
-  /**
-   * Where documents hold several values, how many survive depends on the order. A node takes them by rank
-   * up to the end of the page, whole buckets at a time, and then as they came. The filter gets the first.
-   */
-  #inOrderOfCount(hits: readonly Hit[], filter: DistinctFilter): Hit[] {
-    const { hasThreshold, hitsTotalMax, isPlaceholder } = this.#plan;
-    const wanted = hasThreshold ? hitsTotalMax : this.#window.end;
-    let at = 0;
-    while (at < hits.length && filter.survivors.size < wanted) {
-      filter.accepts(hits[at] as Hit);
-      at += 1;
-    }
-    const last = hits[at - 1];
-    while (at > 0 && at < hits.length && !isPlaceholder) {
-      if (compareByRules(last as Hit, hits[at] as Hit) !== 0) break;
-      filter.accepts(hits[at] as Hit);
-      at += 1;
-    }
-    return hits.slice(at).sort(compareVersions);
   }
 
   /** Values of the distinct field among the candidates of the half that is counted. */
@@ -456,15 +339,6 @@ class SearchMerge {
     const count = shown.filter((hit) => hit.rules.some((rule) => rule.kind === RULE_VECTOR)).length;
     writer.text(`,"semanticHitCount":${count}`);
   }
-}
-
-/** Without the hits of the keyword half, where both had to be asked for. */
-function onlySemantic(hits: readonly Hit[]): readonly Hit[] {
-  return hits.filter((hit) => hit.rules.some((rule) => rule.kind === RULE_VECTOR));
-}
-
-function sumTotals(answers: readonly SearchAnswer[]): number {
-  return answers.reduce((sum, answer) => sum + answer.total, 0);
 }
 
 function writeTotals(writer: ByteWriter, window: SearchWindow, total: number): void {

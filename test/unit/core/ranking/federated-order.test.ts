@@ -1,9 +1,14 @@
 /**
- * Goal: hits of queries that rank by different rules stand in a federation as on one node.
+ * Goal: hits of queries that rank by different rules stand in a federation as on one node, and queries go to
+ * nodes by themselves where that is not to be had otherwise.
  * Method: answers written by hand, one for each index.
  */
 import * as assert from 'uvu/assert';
-import { mergeFederated, planFederated } from '../../../../core/ranking/index.ts';
+import {
+  federatedRequests,
+  mergeFederated,
+  planFederated,
+} from '../../../../core/ranking/index.ts';
 import { suite } from '../../../kit/suite.ts';
 
 const { test, run } = suite('order in a federation');
@@ -40,6 +45,36 @@ test('a score and a sort value cannot be compared: the better score of all ranks
   assert.equal(
     hits.map(({ id }) => id),
     [2, 1],
+  );
+});
+
+test('queries go by themselves where the last rule of nodes would order them amiss', () => {
+  const INDEX = { uid: 'a', primaryKey: 'id', settings: {}, hasSeveralOwners: true };
+  const partsOf = (
+    queries: Record<string, unknown>[],
+    federation: Record<string, unknown> = {},
+  ) => {
+    const asked = queries.map((query) => ({ indexUid: 'a', ...query }));
+    const plan = planFederated({
+      body: { queries: asked, federation },
+      indexes: new Map([['a', INDEX]]),
+    });
+    assert.ok(plan);
+    return federatedRequests(plan, INDEX);
+  };
+  const parts = (...input: Parameters<typeof partsOf>) => partsOf(...input).map(({ part }) => part);
+  const APART = ['hits', 'hits', 'counts'];
+  // Everything ties: the version would stand before the place of the query.
+  assert.equal(parts([{ filter: 'n = 1' }, {}]), APART);
+  assert.equal(parts([{ filter: 'n = 1' }, {}], { distinct: 'n' }), APART);
+  // The version of the one would be compared with a value of the other.
+  assert.equal(parts([{ sort: ['n:asc'] }, {}], { distinct: 'n' }), APART);
+  assert.equal(parts([{ q: 'x', sort: ['n:asc'] }, { q: 'x' }]), APART);
+  assert.equal(parts([{ q: 'x' }, { q: 'y' }]), ['whole']);
+  const counts = partsOf([{ q: 'x', matchingStrategy: 'all' }, {}]).at(-1)?.body['queries'];
+  assert.equal(
+    (counts as Record<string, unknown>[]).map((query) => query['matchingStrategy']),
+    ['all', 'all'],
   );
 });
 

@@ -350,35 +350,6 @@ test('queries that only nodes refuse to compare go by themselves and are counted
   assert.is(shown.estimatedTotalHits, 0);
 });
 
-test('queries go by themselves where the last rule of nodes would order them amiss', () => {
-  const partsOf = (
-    queries: Record<string, unknown>[],
-    federation: Record<string, unknown> = {},
-  ) => {
-    const asked = queries.map((query) => ({ indexUid: 'a', ...query }));
-    const plan = planFederated({
-      body: { queries: asked, federation },
-      indexes: new Map([index('a')]),
-    });
-    assert.ok(plan);
-    return federatedRequests(plan, index('a')[1]);
-  };
-  const parts = (...input: Parameters<typeof partsOf>) => partsOf(...input).map(({ part }) => part);
-  const APART = ['hits', 'hits', 'counts'];
-  // Everything ties: the version would stand before the place of the query.
-  assert.equal(parts([{ filter: 'n = 1' }, {}]), APART);
-  assert.equal(parts([{ filter: 'n = 1' }, {}], { distinct: 'n' }), APART);
-  // The version of the one would be compared with a value of the other.
-  assert.equal(parts([{ sort: ['n:asc'] }, {}], { distinct: 'n' }), APART);
-  assert.equal(parts([{ q: 'x', sort: ['n:asc'] }, { q: 'x' }]), APART);
-  assert.equal(parts([{ q: 'x' }, { q: 'y' }]), ['whole']);
-  const counts = partsOf([{ q: 'x', matchingStrategy: 'all' }, {}]).at(-1)?.body['queries'];
-  assert.equal(
-    (counts as Record<string, unknown>[]).map((query) => query['matchingStrategy']),
-    ['all', 'all'],
-  );
-});
-
 test('of several refusals that of the first index in order is told, bodies and filters before all', () => {
   const queries = [
     { indexUid: 'b', q: 'x' },

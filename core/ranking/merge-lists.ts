@@ -1,0 +1,171 @@
+/**
+ * Nodes' lists of hits as one: in one order, distinct once more, up to the end of the window. And how many
+ * are left of all that nodes list, which page mode counts.
+ */
+import type { SearchAnswer } from './answer.ts';
+import { RULE_VECTOR } from './details.ts';
+import { DistinctFilter } from './distinct.ts';
+import { rebuildGeoBuckets } from './geo.ts';
+import { HeadMerge, mergeHeads } from './heads.ts';
+import { compareByRules, compareHits, compareVersions, type Hit } from './hits.ts';
+import { CutLists, nextDepth, openPurpose } from './open-distinct.ts';
+import type { SearchPlan } from './plan-search.ts';
+import type { SearchPurpose } from './types.ts';
+import type { SearchWindow } from './window.ts';
+
+/** Answers by purpose, in one order of nodes. */
+export type Purposes = ReadonlyMap<SearchPurpose, readonly SearchAnswer[]>;
+
+/** The first hits of one purpose. */
+export interface MergedList {
+  readonly hits: Hit[];
+  readonly filter: DistinctFilter | undefined;
+  readonly next: Hit | undefined;
+  /** How deep nodes' lists are wanted without distinct. */
+  readonly wantedDepth: number | undefined;
+}
+
+/** Merges lists of one search. */
+export class ListMerge {
+  readonly #plan: SearchPlan;
+  readonly #window: SearchWindow;
+  readonly #purposes: Purposes;
+  readonly #openDepth: number | undefined;
+
+  constructor(
+    plan: SearchPlan,
+    window: SearchWindow,
+    purposes: Purposes,
+    openDepth: number | undefined,
+  ) {
+    this.#plan = plan;
+    this.#window = window;
+    this.#purposes = purposes;
+    this.#openDepth = openDepth;
+  }
+
+  /** A filter by the distinct field, if there is one. */
+  newFilter(): DistinctFilter | undefined {
+    const { distinct, isDistinctAsked } = this.#plan;
+    return distinct === undefined ? undefined : new DistinctFilter(distinct, isDistinctAsked);
+  }
+
+  /** The first hits up to the window's end. */
+  merge(purpose: SearchPurpose): MergedList {
+    const open = this.#openAnswers(purpose);
+    const answers = open.length > 0 ? open : this.#answers(purpose);
+    const cut = new CutLists(answers, open.length > 0 ? this.#openDepth : undefined);
+    const filter = this.newFilter();
+    const wanted = this.#window.end;
+    const hits: Hit[] = [];
+    const lists = this.#lists(answers);
+    const isHalf = purpose === 'semantic';
+    const heads = new HeadMerge(isHalf ? lists.map(onlySemantic) : lists, compareHits);
+    let isShort = false;
+    let hit = wanted === 0 ? undefined : heads.next();
+    while (hit !== undefined && hits.length < wanted) {
+      if (filter === undefined || filter.accepts(hit)) hits.push(hit);
+      isShort ||= cut.take(hit.source) && hits.length < wanted;
+      hit = hits.length < wanted || filter !== undefined ? heads.next() : undefined;
+    }
+    // The engine dedupes whole buckets: those tied with the last hit lose their doubles too.
+    const last = hits[hits.length - 1];
+    if (filter !== undefined && last !== undefined && !this.#plan.isPlaceholder) {
+      while (hit !== undefined && compareByRules(last, hit) === 0) {
+        filter.accepts(hit);
+        hit = heads.next();
+      }
+    }
+    // Where one node filled the window alone, what it holds behind it is not known.
+    const isOneSided = hits.length >= wanted && hits.every(({ source }) => source === last?.source);
+    const next = isOneSided ? undefined : (hit ?? heads.peek());
+    // Nor can totals be told from the counts of values, where documents hold several.
+    const isInexact = filter?.hasLost === true || (this.#isCounted && filter?.hasSeveralValues);
+    const isWanted = open.length > 0 ? isShort : isInexact;
+    return { hits, filter, next, wantedDepth: isWanted ? this.#deeper() : undefined };
+  }
+
+  /** Whether the total is made of what the hits tell. */
+  get #isCounted(): boolean {
+    const { hasThreshold, semanticRatio } = this.#plan;
+    return !this.#window.isPaged && !hasThreshold && semanticRatio === undefined;
+  }
+
+  /** The next depth, unless nodes show no more than they did. */
+  #deeper(): number | undefined {
+    const { hitsTotalMax } = this.#plan;
+    const depth = this.#openDepth;
+    if (depth !== undefined && depth >= hitsTotalMax) return undefined;
+    return Math.min(hitsTotalMax, nextDepth(this.#window, depth));
+  }
+
+  #lists(answers: readonly SearchAnswer[]): readonly (readonly Hit[])[] {
+    const lists = answers.map((answer) => answer.hits);
+    if (!this.#plan.hasGeoSort) return lists;
+    const all = lists.flat();
+    rebuildGeoBuckets(all, sumTotals(answers));
+    return [all.sort(compareHits)];
+  }
+
+  /**
+   * Hits left over from all that nodes listed; what they hold beyond is added as they count it. Undefined
+   * where lists were not asked for.
+   */
+  countDistinct(): { count: number; wantedDepth: number | undefined } | undefined {
+    const { distinct } = this.#plan;
+    const closed = this.#answers('distinct-list');
+    if (closed.length === 0) return undefined;
+    const open = this.#openAnswers('distinct-list');
+    const answers = open.length > 0 ? open : closed;
+    const hits = mergeHeads(this.#lists(answers), compareHits);
+    // However the field was named: a node counts by the values it has filed.
+    const filter = new DistinctFilter(distinct ?? '');
+    for (const hit of open.length > 0 ? this.#inOrderOfCount(hits, filter) : hits) {
+      filter.accepts(hit);
+    }
+    const count = filter.survivors.size + Math.max(0, sumTotals(answers) - hits.length);
+    const isWanted = open.length === 0 && filter.hasLost;
+    return { count, wantedDepth: isWanted ? this.#deeper() : undefined };
+  }
+
+  /**
+   * Where documents hold several values, how many survive depends on the order. A node takes them by rank
+   * up to the end of the page, whole buckets at a time, and then as they came. The filter gets the first.
+   */
+  #inOrderOfCount(hits: readonly Hit[], filter: DistinctFilter): Hit[] {
+    const { hasThreshold, hitsTotalMax, isPlaceholder } = this.#plan;
+    const wanted = hasThreshold ? hitsTotalMax : this.#window.end;
+    let at = 0;
+    while (at < hits.length && filter.survivors.size < wanted) {
+      filter.accepts(hits[at] as Hit);
+      at += 1;
+    }
+    const last = hits[at - 1];
+    while (at > 0 && at < hits.length && !isPlaceholder) {
+      if (compareByRules(last as Hit, hits[at] as Hit) !== 0) break;
+      filter.accepts(hits[at] as Hit);
+      at += 1;
+    }
+    return hits.slice(at).sort(compareVersions);
+  }
+
+  #answers(purpose: SearchPurpose): readonly SearchAnswer[] {
+    return this.#purposes.get(purpose) ?? [];
+  }
+
+  /** The same list without distinct, where it was asked for. */
+  #openAnswers(purpose: SearchPurpose): readonly SearchAnswer[] {
+    const open = openPurpose(purpose);
+    return open === undefined ? [] : this.#answers(open);
+  }
+}
+
+/** Without the hits of the keyword half, where both had to be asked for. */
+function onlySemantic(hits: readonly Hit[]): readonly Hit[] {
+  return hits.filter((hit) => hit.rules.some((rule) => rule.kind === RULE_VECTOR));
+}
+
+/** Candidates of all answers. */
+export function sumTotals(answers: readonly SearchAnswer[]): number {
+  return answers.reduce((sum, answer) => sum + answer.total, 0);
+}
