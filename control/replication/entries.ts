@@ -15,5 +15,6 @@ export function hexOf(chain: Uint8Array): string {
 
 /** The bytes of an entry as the store takes them. */
 export function bufferOf(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

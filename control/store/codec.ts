@@ -18,19 +18,24 @@ export class DamagedValue extends Error {
 
 /** Puts the checksum before the bytes. */
 export function sealValue(key: string, bytes: Uint8Array): Buffer {
-  return seal(crc32(bytes, crc32(key)), bytes);
+  return seal(crc32(bytes, sumOf(key)), bytes);
 }
 
 /** The same into a buffer that has room for it; where it ends. */
 export function sealInto(target: Buffer, at: number, key: string, bytes: Uint8Array): number {
-  target.writeUInt32LE(crc32(bytes, crc32(key)), at);
+  target.writeUInt32LE(crc32(bytes, sumOf(key)), at);
   target.set(bytes, at + CRC_BYTES);
   return at + CRC_BYTES + bytes.length;
 }
 
+/** The same where the bytes already stand behind the room for their checksum. */
+export function sealInPlace(key: string, room: Buffer): void {
+  room.writeUInt32LE(crc32(room.subarray(CRC_BYTES), sumOf(key)), 0);
+}
+
 /** Checks and removes the checksum. Throws DamagedValue. The answer shares the memory of `sealed`. */
 export function openValue(key: string, sealed: Uint8Array): Buffer {
-  return open(key, sealed, crc32(key));
+  return open(key, sealed, sumOf(key));
 }
 
 /** The same without the key in the checksum: the record that every version can read, and the first schema. */
@@ -57,3 +62,21 @@ function open(key: string, sealed: Uint8Array, start: number): Buffer {
   if (crc32(bytes, start) !== buffer.readUInt32LE(0)) throw new DamagedValue(key);
   return bytes;
 }
+
+/** CRC-32 of a key. Handing a short text over to zlib takes longer than this. */
+function sumOf(key: string): number {
+  let sum = -1;
+  for (let at = 0; at < key.length; at += 1) {
+    const code = key.charCodeAt(at);
+    if (code > 0x7f) return crc32(key);
+    sum = (TABLE[(sum ^ code) & 0xff] as number) ^ (sum >>> 8);
+  }
+  return ~sum >>> 0;
+}
+
+/** Of the polynomial that zlib uses. */
+const TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
+  let sum = byte;
+  for (let bit = 0; bit < 8; bit += 1) sum = sum & 1 ? 0xedb88320 ^ (sum >>> 1) : sum >>> 1;
+  return sum;
+});

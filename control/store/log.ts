@@ -1,9 +1,10 @@
 /** Reading the log: entries by index, the chain at an index, what may be trimmed. */
 import { assert } from '../../core/assert.ts';
-import { openValue, sealValue } from './codec.ts';
+import { openValue } from './codec.ts';
 import type { Environment, ReadTransaction } from './environment.ts';
-import { readHead } from './log-entry.ts';
+import { readHead, sealedEntry } from './log-entry.ts';
 import type { LogPlace, Meta } from './meta.ts';
+import type { RecentPlaces } from './recent-places.ts';
 
 /** How much of the log is kept: an entry beyond either bound goes. */
 export interface LogBounds {
@@ -24,7 +25,7 @@ export interface IndexedEntry {
 
 /** An entry as it lies in the file. */
 export function sealEntry(index: bigint, bytes: Buffer): Buffer {
-  return sealValue(`log ${index}`, bytes);
+  return sealedEntry(`log ${index}`, bytes);
 }
 
 /** Bytes of an entry that is kept. Throws DamagedValue. */
@@ -77,7 +78,7 @@ export function readEntries(
  */
 export function trimmedBase(
   log: Environment['log'],
-  meta: Meta,
+  { meta, recent }: { readonly meta: Meta; readonly recent: RecentPlaces },
   next: {
     readonly bytes: number;
     readonly lastIndex: bigint;
@@ -91,10 +92,18 @@ export function trimmedBase(
     const index = base.index + 1n;
     const isLong = next.lastIndex - base.index > next.bounds.entries || bytes > next.bounds.bytes;
     if (!isLong || index >= next.keepFrom) break;
-    const entry = readEntry(log, index);
-    const { epoch, chain } = readHead(entry);
-    base = { epoch, index, chain: Uint8Array.from(chain) };
-    bytes -= entry.length;
+    const first = recent.get(index) ?? readPlace(log, index);
+    base = first.place;
+    bytes -= first.length;
   }
   return { base, bytes };
+}
+
+function readPlace(
+  log: Environment['log'],
+  index: bigint,
+): ReturnType<RecentPlaces['get']> & object {
+  const entry = readEntry(log, index);
+  const { epoch, chain } = readHead(entry);
+  return { place: { epoch, index, chain: Uint8Array.from(chain) }, length: entry.length };
 }

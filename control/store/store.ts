@@ -34,6 +34,7 @@ import {
   type Change,
   encodeEntry,
   followsChain,
+  isMadeOnto,
   readHead,
   type SealedChange,
   sealedChanges,
@@ -48,9 +49,11 @@ import {
   sealMeta,
 } from './meta.ts';
 import { migrate } from './migrations.ts';
+import { RecentPlaces } from './recent-places.ts';
 import { type SnapshotOptions, takeSnapshot } from './snapshot.ts';
 
 const REASON_LIMIT_MS = 1_000;
+const SCRATCH_BYTES = 1024 * 1024;
 
 /** How a store is opened. */
 export interface StoreOptions {
@@ -79,8 +82,8 @@ export interface LogWrite {
 }
 
 interface Append extends LogWrite {
-  /** The entries were just encoded onto the last one. */
-  readonly isOwn: boolean;
+  /** The one entry was just encoded onto the last one, and this is what it writes. Absent: it came with them. */
+  readonly own: readonly SealedChange[] | undefined;
 }
 
 /** The open store. */
@@ -91,6 +94,8 @@ export class Store {
   readonly #onPoisoned: (error: unknown) => void;
   readonly #logBounds: LogBounds;
   #meta: Meta;
+  readonly #recent = new RecentPlaces();
+  readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   #isPoisoned = false;
   #isWriting = false;
 
@@ -175,14 +180,17 @@ export class Store {
   async commit(changes: readonly Change[]): Promise<Position> {
     const { last, appliedIndex } = this.#meta;
     assert(appliedIndex === last.index, 'the state holds every entry');
-    const { bytes } = encodeEntry(this.epoch, last.chain, changes);
-    await this.#append({ entries: [bytes], commitIndex: last.index + 1n, isOwn: true });
+    // One write is under way at a time, and nobody else is given the entry.
+    const sealed: SealedChange[] = [];
+    const options = { scratch: this.#scratch, sealed };
+    const { bytes } = encodeEntry(this.epoch, last.chain, changes, options);
+    await this.#append({ entries: [bytes], commitIndex: last.index + 1n, own: sealed });
     return this.position;
   }
 
   /** Writes in one transaction; resolves when it is on disk. Rejects only after the store is poisoned. */
   async write(write: LogWrite): Promise<void> {
-    await this.#append({ ...write, isOwn: false });
+    await this.#append({ ...write, own: undefined });
   }
 
   async close(): Promise<void> {
@@ -219,16 +227,21 @@ export class Store {
     const fence = append.fence ?? meta.fence;
     assert(fence >= meta.fence, 'a fence only rises');
     const tail = this.#afterTruncation(append.truncateFrom);
-    const last = append.isOwn ? ends(tail.last, entries) : extend(tail.last, entries);
-    assert(append.isOwn || last.epoch <= fence, 'the fence covers every entry');
+    const isOwn = append.own !== undefined;
+    const last = isOwn ? ends(tail.last, entries) : extend(tail.last, entries);
+    assert(isOwn || last.epoch <= fence, 'the fence covers every entry');
     const applied = min(last.index, max(meta.appliedIndex, append.commitIndex));
-    const trimmed = trimmedBase(log, meta, {
-      bytes: tail.logBytes + entries.reduce((sum, bytes) => sum + bytes.length, 0),
-      lastIndex: last.index,
-      keepFrom: min(tail.last.index, applied) + 1n,
-      bounds: this.#logBounds,
-    });
-    const changes = this.#changesBetween(tail.last.index, entries, applied);
+    const trimmed = trimmedBase(
+      log,
+      { meta, recent: this.#recent },
+      {
+        bytes: tail.logBytes + entries.reduce((sum, bytes) => sum + bytes.length, 0),
+        lastIndex: last.index,
+        keepFrom: min(tail.last.index, applied) + 1n,
+        bounds: this.#logBounds,
+      },
+    );
+    const changes = append.own ?? this.#changesBetween(tail.last.index, entries, applied);
     const write = (): void => {
       for (let index = tail.last.index + 1n; index <= meta.last.index; index += 1n) {
         void log.remove(Number(index));
@@ -236,6 +249,7 @@ export class Store {
       for (const [place, bytes] of entries.entries()) {
         const index = tail.last.index + BigInt(place) + 1n;
         void log.put(Number(index), sealEntry(index, bytes));
+        this.#recent.note({ ...readHead(bytes), index }, bytes.length);
       }
       for (let index = meta.base.index + 1n; index <= trimmed.base.index; index += 1n) {
         void log.remove(Number(index));
@@ -322,7 +336,8 @@ function ends(last: LogPlace, entries: readonly Buffer[]): LogPlace {
 function extend(last: LogPlace, entries: readonly Buffer[]): LogPlace {
   let { chain, epoch } = last;
   for (const bytes of entries) {
-    assert(followsChain(chain, bytes), 'each entry follows the one before');
+    const follows = isMadeOnto(chain, bytes) || followsChain(chain, bytes);
+    assert(follows, 'each entry follows the one before');
     const head = readHead(bytes);
     assert(head.epoch >= epoch, 'epochs only rise along the log');
     ({ chain, epoch } = head);

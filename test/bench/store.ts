@@ -16,8 +16,8 @@ import { addTask, groupFor } from '../../control/tasks/index.ts';
 import { ControlCluster } from '../unit/control/control-cluster.ts';
 import { type Benchmark, type Figure, median } from './figure.ts';
 
-const ROUNDS = 15;
-const ROUND_MS = 300;
+const ROUNDS = 60;
+const ROUND_MS = 75;
 const VALUE_BYTES = 400;
 const GROUP = 64;
 
