@@ -94,8 +94,10 @@ export class Watchers {
       this.close();
       throw new TopologyError(refusal);
     }
-    await this.#readFeatures();
-    await onUp();
+    // A cluster that has served before goes on with what it knows, which is read again as at any other time.
+    const isKnown = !isFirstStart && this.#options.state.cluster.keys.length > 0;
+    const reading = this.#readFeatures().then(onUp);
+    if (!isKnown) await reading;
     await runner.settled();
     this.#isStarting = false;
     this.#featuresTimer = setInterval(() => void this.#readFeatures(), FEATURES_PERIOD_MS);

@@ -128,8 +128,12 @@ function isLeaderHearing({ following, nowMs, options }: CoreState, record: Engin
 
 function ask(state: CoreState, kind: Kind): void {
   const { options, engine } = state;
-  const members = engine.known?.record.members ?? options.configured;
-  const asked = members.filter(({ id }) => id !== options.id).map(({ id }) => id);
+  const { members = options.configured, leader, resigned } = engine.known?.record ?? {};
+  // Who handed over committed what it had, and is busy taking itself apart.
+  const isHandedOver = kind === 'takeover' && leader === '';
+  const asked = members
+    .map(({ id }) => id)
+    .filter((id) => id !== options.id && !(isHandedOver && id === resigned));
   state.askCount += 1;
   const askNo = state.askCount;
   const candidacy = { askNo, startedAtMs: state.nowMs, kind, asked, answers: new Map() };

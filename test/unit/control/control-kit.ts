@@ -67,15 +67,24 @@ interface ReadyLine {
   readonly metrics_port: number;
 }
 
+/** How the program is started besides its configuration. */
+export interface Launch {
+  /** Of Node. */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Starts the program; resolves when it is ready or has ended (address is empty then). */
-export async function startProcess(folder: ControlFolder): Promise<ControlProcess> {
+export async function startProcess(
+  folder: ControlFolder,
+  { flags = [], env = {} }: Launch = {},
+): Promise<ControlProcess> {
+  const main = join(buildRoot, 'control', 'main.js');
+  const own = { MIROIR_MASTER_KEY: MASTER_KEY, MIROIR_ADMIN_TOKEN: ADMIN_TOKEN };
   const child = spawn(
     process.execPath,
-    [join(buildRoot, 'control', 'main.js'), '--config', join(folder.path, 'config.yaml')],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, MIROIR_MASTER_KEY: MASTER_KEY, MIROIR_ADMIN_TOKEN: ADMIN_TOKEN },
-    },
+    [...flags, main, '--config', join(folder.path, 'config.yaml')],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...own, ...env } },
   );
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => {

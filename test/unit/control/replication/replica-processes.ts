@@ -1,4 +1,4 @@
-/** Control replicas as processes over a real etcd and stand-in nodes. */
+/** Control replicas as processes over an engine, a real etcd unless told otherwise, and stand-in nodes. */
 import { type ChannelCredentials, credentials, type ServiceError } from '@grpc/grpc-js';
 import { freePort } from '../../../../envoy/start/ports.ts';
 import {
@@ -13,6 +13,7 @@ import {
   type ControlFolder,
   type ControlProcess,
   controlFolder,
+  type Launch,
   MASTER_KEY,
   startProcess,
   TestSidecar,
@@ -37,16 +38,27 @@ export interface ReplicaTls {
   readonly sidecar: ChannelCredentials;
 }
 
-/** The replicas, etcd and two nodes. */
+/** Where replicas agree, other than in etcd. */
+export interface OtherEngine {
+  /** Options of the section `control`. */
+  readonly options: readonly string[];
+  readonly launch: Launch;
+  /** The record as it lies there. */
+  readonly recordText: () => string | undefined;
+}
+
+/** The replicas, their engine and two nodes. */
 export class ReplicaProcesses {
   readonly #tls: ReplicaTls | undefined;
+  readonly #other: OtherEngine | undefined;
   readonly replicas: ReplicaProcess[] = [];
   readonly #nodes: RunningEngine[] = [];
   readonly #sidecars: TestSidecar[] = [];
   #etcd: EtcdProcess | undefined;
 
-  constructor(tls?: ReplicaTls) {
-    this.#tls = tls;
+  constructor(parts: { readonly tls?: ReplicaTls; readonly other?: OtherEngine } = {}) {
+    this.#tls = parts.tls;
+    this.#other = parts.other;
   }
 
   get etcd(): EtcdProcess {
@@ -56,7 +68,7 @@ export class ReplicaProcesses {
 
   /** Starts them all. */
   async start(count: number): Promise<void> {
-    this.#etcd = await EtcdProcess.start();
+    if (this.#other === undefined) this.#etcd = await EtcdProcess.start();
     for (let at = 0; at < 2; at += 1) {
       this.#nodes.push(await startEngine({ masterKey: MASTER_KEY }));
     }
@@ -75,14 +87,13 @@ export class ReplicaProcesses {
       `data_dir: ${one.folder.path}/data`,
       `listen: "${one.address}"`,
       `addresses: [${addresses}]`,
-      'engine: etcd',
-      `etcd: {endpoints: ["${this.etcd.url}"]}`,
+      ...(this.#other?.options ?? ['engine: etcd', `etcd: {endpoints: ["${this.etcd.url}"]}`]),
       'renew_ms: 500',
       'expiry_ms: 3000',
       ...(this.#tls === undefined ? [] : [`tls: ${JSON.stringify(this.#tls.filesOf(one))}`]),
     ];
     one.folder.writeConfig(nodes, 'replication: {factor: 2}', control.join(', '));
-    one.process = await startProcess(one.folder);
+    one.process = await startProcess(one.folder, this.#other?.launch);
     if (one.process.address === '') throw new Error(one.process.stderr());
   }
 
@@ -118,16 +129,20 @@ export class ReplicaProcesses {
     return found;
   }
 
-  /** How many replicas are in-sync, as etcd says. */
+  /** How many replicas are in-sync, as the record says. */
   async inSync(): Promise<number> {
+    const text = await (this.#other === undefined ? this.#inEtcd() : this.#other.recordText());
+    return (JSON.parse(text || '{"isr":[]}') as { isr: unknown[] }).isr.length;
+  }
+
+  async #inEtcd(): Promise<string> {
     const key = Buffer.from('/miroir/control').toString('base64');
     const answer = await fetch(`${this.etcd.url}/v3/kv/range`, {
       method: 'POST',
       body: JSON.stringify({ key }),
     });
     const { kvs } = (await answer.json()) as { kvs?: { value: string }[] };
-    const record = Buffer.from(kvs?.[0]?.value ?? '', 'base64').toString();
-    return (JSON.parse(record || '{"isr":[]}') as { isr: unknown[] }).isr.length;
+    return Buffer.from(kvs?.[0]?.value ?? '', 'base64').toString();
   }
 
   async stop(): Promise<void> {

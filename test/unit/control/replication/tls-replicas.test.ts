@@ -41,7 +41,7 @@ before(async () => {
   ours = new Authority(folder, 'ours');
   theirs = new Authority(folder, 'theirs');
   const sidecar = credentialsOf(ours, 'sidecar');
-  cluster = new ReplicaProcesses({ filesOf, sidecar });
+  cluster = new ReplicaProcesses({ tls: { filesOf, sidecar } });
   // Each replica reads files of its own, which are replaced under it.
   await cluster.start(3);
   leader = await cluster.leader();
