@@ -54,6 +54,8 @@ import { type SnapshotOptions, takeSnapshot } from './snapshot.ts';
 
 const REASON_LIMIT_MS = 1_000;
 const SCRATCH_BYTES = 1024 * 1024;
+/** Of the entries that are kept until they are applied; the rest is read from the log then. */
+const UNAPPLIED_MAX = 256;
 
 /** How a store is opened. */
 export interface StoreOptions {
@@ -95,6 +97,8 @@ export class Store {
   readonly #logBounds: LogBounds;
   #meta: Meta;
   readonly #recent = new RecentPlaces();
+  /** Entries that are in the log and not in the state yet, some or all of them. */
+  readonly #unapplied = new Map<bigint, Buffer>();
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   #isPoisoned = false;
   #isWriting = false;
@@ -209,6 +213,7 @@ export class Store {
         void root.put(META_KEY, sealMeta(next));
       });
       await root.flushed;
+      this.#keepUnapplied(append, next);
       this.#meta = next;
     } catch (error) {
       const failure = await reasonOf(error);
@@ -291,12 +296,26 @@ export class Store {
     for (let index = this.#meta.appliedIndex + 1n; index <= applied; index += 1n) {
       const bytes =
         index <= lastIndex
-          ? readEntry(this.#environment.log, index)
+          ? (this.#unapplied.get(index) ?? readEntry(this.#environment.log, index))
           : entries[Number(index - lastIndex) - 1];
       assert(bytes !== undefined, 'an entry that is applied is there');
       changes.push(...sealedChanges(bytes));
     }
     return changes;
+  }
+
+  #keepUnapplied({ truncateFrom, entries }: Append, { last, appliedIndex }: Meta): void {
+    const firstIndex = last.index - BigInt(entries.length) + 1n;
+    for (const index of this.#unapplied.keys()) {
+      const isGone = truncateFrom !== undefined && index >= truncateFrom;
+      if (index <= appliedIndex || isGone) this.#unapplied.delete(index);
+    }
+    for (const [place, bytes] of entries.entries()) {
+      const index = firstIndex + BigInt(place);
+      if (index > appliedIndex && this.#unapplied.size < UNAPPLIED_MAX) {
+        this.#unapplied.set(index, bytes);
+      }
+    }
   }
 
   #guard<Result>(read: () => Result): Result {

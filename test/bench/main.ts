@@ -16,7 +16,7 @@ const rows: { name: string; figure: Figure }[] = [];
 for (const file of readdirSync(folder)
   .filter((name) => name.endsWith('.js'))
   .sort()) {
-  if (['main.js', 'figure.js'].includes(file)) continue;
+  if (['main.js', 'figure.js', 'raw-lmdb.js'].includes(file)) continue;
   const loaded = (await import(pathToFileURL(join(folder, file)).href)) as {
     benchmarks?: readonly Benchmark[];
     /** Ends what the file's benchmarks share. */

@@ -7,7 +7,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { open } from 'lmdb';
 import { takeChanges } from '../../control/machine/encode.ts';
 import { loadCluster, loadState } from '../../control/machine/index.ts';
 import type { ClusterRecord, State } from '../../control/state/index.ts';
@@ -15,6 +14,7 @@ import { type Change, Store } from '../../control/store/index.ts';
 import { addTask, groupFor } from '../../control/tasks/index.ts';
 import { ControlCluster } from '../unit/control/control-cluster.ts';
 import { type Benchmark, type Figure, median } from './figure.ts';
+import { RawLmdb } from './raw-lmdb.ts';
 
 const ROUNDS = 60;
 const ROUND_MS = 75;
@@ -67,26 +67,14 @@ interface Turns {
 
 async function takeTurns(folder: string, group: number): Promise<Turns> {
   const store = openStore(join(folder, 'ours'));
-  const raw = open<Buffer, string>({
-    path: join(folder, 'raw'),
-    noSubdir: false,
-    encoding: 'binary',
-    mapSize: 64 * 1024 ** 3,
-    overlappingSync: false,
-  });
-  const putRaw: Commit = async (changes) => {
-    await raw.batch(() => {
-      for (const { key, value } of changes) void raw.put(key, value as Buffer);
-    });
-    await raw.flushed;
-  };
+  const raw = new RawLmdb(join(folder, 'raw'), VALUE_BYTES);
   const commit: Commit = (changes) => store.commit(changes);
   const rounds = { ours: [] as number[], raw: [] as number[], ratio: [] as number[] };
   for (let round = 0; round <= ROUNDS; round += 1) {
     const first = round * 1_000_000;
     // Who goes first changes, since the disk remembers who went before.
     const early = round % 2 === 0 ? await perSecond(commit, group, first) : 0;
-    const straight = await perSecond(putRaw, group, first);
+    const straight = await raw.perSecond(group, ROUND_MS);
     const ours = round % 2 === 0 ? early : await perSecond(commit, group, first);
     // The first round warms up.
     if (round === 0) continue;

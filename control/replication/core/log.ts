@@ -9,6 +9,9 @@ import type { Entry, LogPoint } from './types.ts';
 /** Bytes of entries kept in memory for sending, beyond those that must be. */
 const CACHE_BYTES = 8 * 1024 * 1024;
 const CACHE_ENTRIES = 4_096;
+/** Of what is committed and not applied, while one write follows the other. */
+const UNAPPLIED_ENTRIES = 16;
+const UNAPPLIED_BYTES = 4 * 1024 * 1024;
 
 /** The entry at `index`, or the place after which the log begins; undefined if neither is known. */
 export function pointAt(state: CoreState, index: number): LogPoint | undefined {
@@ -104,12 +107,26 @@ export function startWrite(
   const applies = log.commit.index > log.applied.index && (isIdle || options.mustApply);
   if (entries.length === 0 && fence === undefined && !applies) return;
   const lastIndex = log.handedIndex + entries.length;
-  const commitIndex = options.commitsItself ? lastIndex : Math.min(log.commit.index, lastIndex);
+  const appliesIndex = applies || isToApply(state) ? log.commit.index : log.applied.index;
+  const commitIndex = options.commitsItself ? lastIndex : Math.min(appliesIndex, lastIndex);
   const { truncateFrom } = log;
   log.handedIndex = lastIndex;
   log.truncateFrom = undefined;
   log.writing = { fence: log.fence, commitIndex, validIndex: lastIndex };
   state.effects.push({ kind: 'write', fence, truncateFrom, entries, commitIndex });
+}
+
+/**
+ * Whether a write takes committed entries into the state as well. Several at once cost little more than one, so
+ * that is put off, for a short while and a few entries.
+ */
+function isToApply({ log, nowMs, options }: CoreState): boolean {
+  const { applied, commit, tailBase } = log;
+  if (nowMs - log.appliedAtMs >= options.timing.applyIdleMs) return true;
+  if (commit.index - applied.index >= UNAPPLIED_ENTRIES || applied.index < tailBase.index)
+    return true;
+  const unapplied = log.tail.slice(applied.index - tailBase.index, commit.index - tailBase.index);
+  return sumBytes(unapplied) >= UNAPPLIED_BYTES;
 }
 
 /** The write is on disk. */
@@ -126,6 +143,7 @@ export function noteWritten(state: CoreState): void {
     const point = pointAt(state, writing.commitIndex);
     assert(point !== undefined, 'an applied entry is in the log');
     log.applied = { epoch: point.epoch, index: point.index };
+    log.appliedAtMs = state.nowMs;
     state.effects.push({ kind: 'applied', position: log.applied });
   }
   dropTail(log);

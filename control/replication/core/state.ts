@@ -40,6 +40,7 @@ export interface Log {
   durableFence: number;
   commit: LogPosition;
   applied: LogPosition;
+  appliedAtMs: number;
 }
 
 /** A compare-and-swap on its way, or one whose outcome is not known yet. */
@@ -236,6 +237,7 @@ export function newCoreState(options: CoreOptions, persisted: Persisted): CoreSt
       durableFence: fence,
       commit: position,
       applied: position,
+      appliedAtMs: 0,
     },
     engine: {
       known: undefined,

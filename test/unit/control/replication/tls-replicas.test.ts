@@ -221,7 +221,7 @@ testUnless(
     await cluster.begin(stranger);
     await until(async () => (await cluster.inSync()) === 2);
     await write();
-    assert.is(await readinessOf(stranger), '503 it is not in-sync');
+    await until(async () => (await readinessOf(stranger)) === '503 it is not in-sync');
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     assert.is(await cluster.inSync(), 2);
     putFiles(filesOf(stranger), ours);
