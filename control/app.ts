@@ -21,6 +21,7 @@ import {
   FreeSpace,
   holdDataDir,
   noteCleanStop,
+  SoleStore,
   Store,
 } from './store/index.ts';
 
@@ -100,16 +101,17 @@ async function startAlone(options: ControlOptions, folder: DataDir): Promise<Con
     onPoisoned: options.onBroken,
   });
   const space = await watchSpace(folder, logger);
-  // It may have been one of several before.
+  // It ended before it had applied its log, or was one of several before.
   if (store.appliedIndex < store.position.index) {
     await store.write({ entries: [], commitIndex: store.position.index });
   }
+  const sole = new SoleStore(store);
   const leader = new LeaderApp({
     config,
     logger,
     metrics,
-    store,
-    commit: (changes) => commit(store, changes),
+    store: sole,
+    commit: (changes) => commit(sole, changes),
     earlier: readEarlier(store, store.position.index, { epoch: store.epoch, sinceEpoch: 0 }),
     isStorageFull: () => space.isFull,
     replicas: soleReplica({
@@ -137,7 +139,7 @@ async function startAlone(options: ControlOptions, folder: DataDir): Promise<Con
       await api.close();
       await leader.settled();
       await leader.close();
-      await store.close();
+      await sole.close();
       noteCleanStop(folder.path);
       await folder.release();
     },
@@ -145,7 +147,7 @@ async function startAlone(options: ControlOptions, folder: DataDir): Promise<Con
 }
 
 /** Puts a batch on disk, with the places at which tests may stop it. */
-async function commit(store: Store, changes: readonly Change[]): Promise<Position> {
+async function commit(store: SoleStore, changes: readonly Change[]): Promise<Position> {
   failpoint('control.before-commit');
   const position = await store.commit(changes);
   failpoint('control.after-commit');

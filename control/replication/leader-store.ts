@@ -3,27 +3,21 @@
  * be with the next write. A commit is an entry that every required replica has on disk.
  */
 import type { Position } from '../../core/topology.ts';
-import type { Change, Store } from '../store/index.ts';
+import { Ahead, type Change, type Store } from '../store/index.ts';
 import type { Driver } from './driver.ts';
-import { bufferOf } from './entries.ts';
-
-interface Committed {
-  readonly value: Buffer | undefined;
-  readonly index: bigint;
-}
 
 /** Reads and commits of one leader. */
 export class LeaderStore {
   readonly #store: Pick<Store, 'get' | 'range' | 'snapshot'>;
   readonly #driver: Driver;
-  /** Values of entries that are committed and not applied. */
-  readonly #ahead = new Map<string, Committed>();
+  readonly #ahead: Ahead;
   #confirming: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
   constructor(store: Pick<Store, 'get' | 'range' | 'snapshot'>, driver: Driver) {
     this.#store = store;
     this.#driver = driver;
+    this.#ahead = new Ahead(store);
   }
 
   /** Of the last commit. */
@@ -38,21 +32,12 @@ export class LeaderStore {
 
   /** One value; valid until the next call into the store. */
   get(key: string): Buffer | undefined {
-    const ahead = this.#ahead.get(key);
-    return ahead === undefined ? this.#store.get(key) : ahead.value;
+    return this.#ahead.get(key);
   }
 
   /** All keys that begin with `prefix`, in order. */
-  *range(prefix: string): ReturnType<Store['range']> {
-    const ahead = [...this.#ahead.keys()].filter((key) => key.startsWith(prefix)).sort();
-    for (const pair of this.#store.range(prefix)) {
-      for (; ahead[0] !== undefined && ahead[0] < pair.key; ahead.shift()) {
-        yield* this.#pairOf(ahead[0]);
-      }
-      if (ahead[0] === pair.key) yield* this.#pairOf(ahead.shift() as string);
-      else yield pair;
-    }
-    for (const key of ahead) yield* this.#pairOf(key);
+  range(prefix: string): ReturnType<Store['range']> {
+    return this.#ahead.range(prefix);
   }
 
   /** See Store; it may lack the last commits. */
@@ -63,18 +48,14 @@ export class LeaderStore {
   /** Resolves when the changes are committed; rejects with NotLeading. */
   async commit(changes: readonly Change[]): Promise<Position> {
     const position = await this.#driver.commit(changes);
-    for (const { key, value } of changes) {
-      const committed = value === undefined ? undefined : bufferOf(value);
-      this.#ahead.set(key, { value: committed, index: position.index });
-    }
+    this.#ahead.note(changes, position.index);
     this.applied();
     return position;
   }
 
   /** The state on disk has moved on. */
   applied(): void {
-    const applied = BigInt(this.#driver.state.log.applied.index);
-    for (const [key, { index }] of this.#ahead) if (index <= applied) this.#ahead.delete(key);
+    this.#ahead.applied(BigInt(this.#driver.state.log.applied.index));
   }
 
   /**
@@ -88,11 +69,6 @@ export class LeaderStore {
       () => this.#confirm(),
     );
     return this.#next;
-  }
-
-  *#pairOf(key: string): ReturnType<Store['range']> {
-    const value = this.#ahead.get(key)?.value;
-    if (value !== undefined) yield { key, value };
   }
 
   #confirm(): Promise<void> {

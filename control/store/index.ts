@@ -1,4 +1,6 @@
 /** The state on disk. */
+
+export { Ahead } from './ahead.ts';
 export {
   LIFE_KEY,
   restoreBackup,
@@ -15,4 +17,5 @@ export { emptyFolder, type InstallOptions, installSnapshot } from './install.ts'
 export type { LogBounds } from './log.ts';
 export { type Change, decodeEntry, encodeEntry, followsChain, readHead } from './log-entry.ts';
 export type { SnapshotHeader } from './snapshot.ts';
+export { SoleStore } from './sole-store.ts';
 export { type LogWrite, Store, type StoreOptions } from './store.ts';

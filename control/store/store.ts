@@ -179,16 +179,21 @@ export class Store {
 
   /**
    * Writes all changes as one entry, and into the state, in one transaction; resolves when they are on disk.
-   * Only for a replica whose log holds nothing that is not applied. Rejects only after the store is poisoned.
+   * `isPutOff`: not into the state yet. Only for a replica whose log holds nothing that is not committed.
+   * Rejects only after the store is poisoned.
    */
-  async commit(changes: readonly Change[]): Promise<Position> {
+  async commit(
+    changes: readonly Change[],
+    { isPutOff = false }: { readonly isPutOff?: boolean } = {},
+  ): Promise<Position> {
     const { last, appliedIndex } = this.#meta;
-    assert(appliedIndex === last.index, 'the state holds every entry');
+    const isOwnOnly = !isPutOff && appliedIndex === last.index;
+    const own: SealedChange[] | undefined = isOwnOnly ? [] : undefined;
     // One write is under way at a time, and nobody else is given the entry.
-    const sealed: SealedChange[] = [];
-    const options = { scratch: this.#scratch, sealed };
+    const options = own === undefined ? {} : { scratch: this.#scratch, sealed: own };
     const { bytes } = encodeEntry(this.epoch, last.chain, changes, options);
-    await this.#append({ entries: [bytes], commitIndex: last.index + 1n, own: sealed });
+    const commitIndex = isPutOff ? appliedIndex : last.index + 1n;
+    await this.#append({ fence: max(this.fence, this.epoch), entries: [bytes], commitIndex, own });
     return this.position;
   }
 

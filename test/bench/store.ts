@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { takeChanges } from '../../control/machine/encode.ts';
 import { loadCluster, loadState } from '../../control/machine/index.ts';
 import type { ClusterRecord, State } from '../../control/state/index.ts';
-import { type Change, Store } from '../../control/store/index.ts';
+import { type Change, SoleStore, Store } from '../../control/store/index.ts';
 import { addTask, groupFor } from '../../control/tasks/index.ts';
 import { ControlCluster } from '../unit/control/control-cluster.ts';
 import { type Benchmark, type Figure, median } from './figure.ts';
@@ -66,7 +66,7 @@ interface Turns {
 }
 
 async function takeTurns(folder: string, group: number): Promise<Turns> {
-  const store = openStore(join(folder, 'ours'));
+  const store = new SoleStore(openStore(join(folder, 'ours')));
   const raw = new RawLmdb(join(folder, 'raw'), VALUE_BYTES);
   const commit: Commit = (changes) => store.commit(changes);
   const rounds = { ours: [] as number[], raw: [] as number[], ratio: [] as number[] };
