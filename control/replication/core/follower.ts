@@ -104,6 +104,8 @@ function follow(state: CoreState, from: string, message: Append): Following {
   stopLeading(state, 'deposed');
   raiseFence(state, message.epoch);
   state.candidacy = undefined;
+  // A later leader may hold what an earlier one contradicted; if it does not, that turns out again.
+  if (!state.isRefillAsked) state.isDiverged = false;
   const known = state.engine.known?.record;
   if (known?.epoch !== message.epoch) state.engine.isReadWanted = true;
   const following: Following = {
@@ -185,7 +187,7 @@ function sayMismatch(state: CoreState, following: Following, index: number): voi
 }
 
 /**
- * The leader lacks what was committed here. Where an operator accepted that, all is taken from the leader;
+ * The leader lacks what was committed here. Nothing of it is taken any more; another leader is tried anew. Where an operator accepted that, all is taken from the leader;
  * otherwise this copy may be the only good one, and is kept.
  */
 function diverge(state: CoreState, following: Following, index: number): void {

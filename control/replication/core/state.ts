@@ -161,7 +161,12 @@ export interface Candidacy {
   lackedAtMs: number | undefined;
   readonly answers: Map<
     string,
-    { readonly storeId: string; readonly fence: number; readonly last: LogPosition }
+    {
+      readonly storeId: string;
+      readonly fence: number;
+      readonly last: LogPosition;
+      readonly committed: SeenPosition;
+    }
   >;
 }
 
@@ -186,7 +191,7 @@ export interface CoreState {
   lacking: SeenPosition | undefined;
   /** Kinds of alarms that were raised already. */
   readonly alarmed: Set<string>;
-  /** Follows and leads no more until it was refilled. */
+  /** Follows this leader no more, and does not lead. */
   isDiverged: boolean;
   isRefillAsked: boolean;
   /** Until then it leads with what it has, for an operator said so. */

@@ -14,6 +14,7 @@ import {
   isForced,
   isForeign,
   isInSync,
+  isSameCluster,
   isTooOld,
   stopLeading,
 } from './state.ts';
@@ -260,7 +261,7 @@ function force(state: CoreState): void {
   const { options, engine } = state;
   const record = engine.known?.record ?? firstRecord(state);
   const [base] = record.clusterId.split('.');
-  const clusterId = `${base}.${generationOf(record.clusterId) + 1}`;
+  const clusterId = `${base}.${latestGeneration(state, record) + 1}`;
   const own = { id: options.id, address: options.address, role: 'voter' } as const;
   const others = record.members.filter(({ id }) => id !== options.id);
   const members = [own, ...others];
@@ -269,6 +270,13 @@ function force(state: CoreState): void {
   // What one replica has must be enough until there are others again.
   const forced = { ...record, clusterId, epoch, members, minIsr: 1 };
   lead(state, forced, [{ id: options.id, storeId: state.storeId }], 'force');
+}
+
+/** Of all that is known: a record that was restored, or made anew, says less than disks do. */
+function latestGeneration({ clusterId, candidacy }: CoreState, record: EngineRecord): number {
+  const told = [...(candidacy?.answers.values() ?? [])].map(({ committed }) => committed.clusterId);
+  const ids = [clusterId, ...told].filter((id) => isSameCluster(id, record.clusterId));
+  return Math.max(...[record.clusterId, ...ids].map(generationOf));
 }
 
 /** Others first; asked again after that. */

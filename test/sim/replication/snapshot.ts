@@ -41,13 +41,13 @@ export function sendSnapshot(world: ReplicaWorld, from: Replica, order: Order): 
     if (!hasAll) answer(isPut);
   };
   // It has all of it when the connection breaks: the leader takes that for a failure.
-  const isCutOff = random.chance(0.2);
+  const isCutOff = random.chance(0.3);
   if (isCutOff) {
     coverage.hit('snapshot given up by its leader');
     clock.in(random.between(20, 700), () => answer(false));
   }
   const placeMs = isCutOff
-    ? random.between(700, random.pick([2_000, 20_000]))
+    ? random.between(700, random.pick([2_000, 20_000, 20_000]))
     : random.between(20, 1_500);
   clock.in(placeMs, () => put(isCutOff));
 }

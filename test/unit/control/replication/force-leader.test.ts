@@ -46,6 +46,8 @@ class Meeting {
   readonly tried: EngineRecord[] = [];
   record: EngineRecord;
   isEngineUp = true;
+  /** Cluster that the other replica answers it belongs to; absent: it is silent. */
+  told: string | undefined;
   /** What becomes of its next attempt. */
   fate: (cas: Cas) => Fate = () => 'done';
   #nowMs = 0;
@@ -74,6 +76,13 @@ class Meeting {
   /** A caller says what it saw. */
   see(epoch: number, index: number): void {
     this.#take({ kind: 'witnessed', position: { clusterId: CLUSTER, epoch, index } });
+  }
+
+  /** A leader shows that it lives. */
+  hear(from: string, epoch: number): void {
+    const nothing = { previous: null, entries: [], commitIndex: 0, round: 0, echoMs: -1 };
+    const message = { kind: 'append', epoch, clusterId: CLUSTER, ...nothing } as const;
+    this.#take({ kind: 'message', from, message });
   }
 
   /** Answers an attempt that got none yet. */
@@ -110,6 +119,19 @@ class Meeting {
       this.#take({ kind: 'engineRead', outcome });
     }
     if (effect.kind === 'cas') this.#swap(effect);
+    if (effect.kind !== 'send' || effect.message.kind !== 'ask' || this.told === undefined) return;
+    const { askNo } = effect.message;
+    const place = { epoch: 0, index: 0 };
+    const committed = { clusterId: this.told, ...place };
+    const message = {
+      kind: 'tell',
+      askNo,
+      storeId: 's2',
+      fence: 0,
+      last: place,
+      committed,
+    } as const;
+    this.#take({ kind: 'message', from: effect.to, message });
   }
 
   #swap(cas: Cas): void {
@@ -186,6 +208,35 @@ test('its epoch is later than any that callers saw, whatever the record says', (
   meeting.runFor(1_000);
   assert.ok(meeting.state.leading !== undefined);
   assert.is(meeting.record.epoch, 42);
+});
+
+test('its generation is later than any that a disk knows, whatever the record says', () => {
+  const own = new Meeting(OF_ANOTHER);
+  own.state.clusterId = `${CLUSTER}.3`;
+  own.runFor(500);
+  own.force();
+  own.runFor(1_000);
+  assert.is(own.record.clusterId, `${CLUSTER}.4`);
+
+  const others = new Meeting({ ...OF_ANOTHER, clusterId: `${CLUSTER}.2` });
+  others.told = `${CLUSTER}.5`;
+  others.runFor(500);
+  others.force();
+  others.runFor(1_000);
+  assert.is(others.record.clusterId, `${CLUSTER}.6`);
+});
+
+test('a copy that contradicts one leader is held against the next one again', () => {
+  const meeting = new Meeting(OF_ANOTHER);
+  meeting.runFor(500);
+  const { epoch } = meeting.record;
+  meeting.hear('b', epoch);
+  meeting.state.isDiverged = true;
+  meeting.hear('b', epoch);
+  assert.is(meeting.state.isDiverged, true);
+  meeting.hear('c', epoch + 1);
+  assert.is(meeting.state.isDiverged, false);
+  assert.is(meeting.state.following?.leader, 'c');
 });
 
 test('once: whoever replaces it later leads on', () => {
