@@ -7,8 +7,9 @@
  * - Any error of a write or a checksum poisons the store: the process must end, for what is in memory is
  *   ahead of what is on disk.
  *
- * A change of the state is an entry of the log. A replica alone writes entry and state in one transaction
- * (`commit`); several replicas first write the entry, and the state when all that must have it do (`write`).
+ * A change of the state is an entry of the log. The state takes it up in the same transaction or a later one:
+ * a replica alone puts that off to save writes (`commit`, sole-store.ts), of several each waits until all that
+ * must have the entry do (`write`).
  */
 import { assert } from '../../core/assert.ts';
 import type { Position } from '../../core/topology.ts';
