@@ -168,11 +168,11 @@ export class Life {
 
   /**
    * A caller says which position it has seen. False if this replica leads and is behind it: it must not
-   * answer.
+   * answer. One that does not lead keeps it in mind, for it may be about to.
    */
   hasSeen(epoch: number, index: number): boolean {
     const own = this.#driver.committed;
-    if (!this.#leadership.isOn || index === 0) return true;
+    if (index === 0) return true;
     if (epoch === Number(own.epoch) && index <= Number(own.index)) return true;
     const { store } = this.#options;
     const { clusterId, sinceEpoch } = readIdentity(store);
@@ -182,7 +182,7 @@ export class Life {
     const place = isEarlier ? store.placeAt(BigInt(index)) : undefined;
     if (isEarlier && (place === undefined || Number(place.epoch) === epoch)) return true;
     this.#driver.dispatch({ kind: 'witnessed', position: { clusterId, epoch, index } });
-    return false;
+    return !this.#leadership.isOn;
   }
 
   /** Ends it; resolves when nothing uses the store any more. */

@@ -44,7 +44,11 @@ export function sendSnapshot(world: ReplicaWorld, from: Replica, order: Order): 
   const isCutOff = random.chance(0.3);
   if (isCutOff) {
     coverage.hit('snapshot given up by its leader');
-    clock.in(random.between(20, 700), () => answer(false));
+    clock.in(random.between(20, 700), () => {
+      answer(false);
+      // Then another one leads when it comes.
+      if (world.rates.handover > 0 && random.chance(0.7)) from.take({ kind: 'resign' });
+    });
   }
   const placeMs = isCutOff
     ? random.between(700, random.pick([2_000, 20_000, 20_000]))

@@ -5,6 +5,7 @@
  * Method: three replicas in this process with real stores and gRPC, an engine in memory, stand-in nodes.
  */
 import { existsSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import * as assert from 'uvu/assert';
 import {
@@ -166,18 +167,31 @@ test(
     await withReplicas(1, async (cluster) => {
       const leader = await cluster.leader();
       const { epoch = 0 } = cluster.engine.record ?? {};
-      const client = new ClusterServiceClient(leader.address, credentials.createInsecure());
-      const call = (seen: string): Promise<number> =>
-        new Promise((resolve) => {
-          const metadata = new Metadata();
-          metadata.set('miroir-seen', seen);
-          client.describeCopies({}, metadata, (error) => resolve(error?.code ?? status.OK));
-        });
+      const { client, call } = callerOf(leader);
       assert.is(await call(`${epoch}.3`), status.OK);
       assert.is(await call(`${epoch - 1}.90000`), status.OK);
       assert.is(await call(`${epoch}.90000`), status.UNAVAILABLE);
       await until(() => cluster.engine.record?.leader === '');
       assert.is(await call(`${epoch}.3`), status.UNAVAILABLE);
+      client.close();
+    });
+  },
+  LIMIT_MS,
+);
+
+test(
+  'a replica that lacks what somebody has seen does not lead after the one before it',
+  async () => {
+    await withReplicas(2, async (cluster) => {
+      const leader = await cluster.leader();
+      await cluster.inSync(2);
+      const [follower] = othersOf(cluster, leader) as [TestReplica];
+      const { epoch = 0 } = cluster.engine.record ?? {};
+      const { client, call } = callerOf(follower);
+      assert.is(await call(`${epoch}.90000`), status.UNAVAILABLE);
+      await cluster.end(leader);
+      await sleep(2_000);
+      assert.is(cluster.engine.record?.leader, '');
       client.close();
     });
   },
@@ -223,6 +237,18 @@ test(
   },
   LIMIT_MS,
 );
+
+/** Calls one with a position that it has seen; how that ends. */
+function callerOf({ address }: TestReplica) {
+  const client = new ClusterServiceClient(address, credentials.createInsecure());
+  const call = (seen: string): Promise<number> =>
+    new Promise((resolve) => {
+      const metadata = new Metadata();
+      metadata.set('miroir-seen', seen);
+      client.describeCopies({}, metadata, (error) => resolve(error?.code ?? status.OK));
+    });
+  return { client, call };
+}
 
 function adminOf({ address }: TestReplica) {
   const client = new ReplicaServiceClient(address, credentials.createInsecure());
