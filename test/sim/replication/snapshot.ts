@@ -47,7 +47,8 @@ export function sendSnapshot(world: ReplicaWorld, from: Replica, order: Order): 
     clock.in(random.between(20, 700), () => {
       answer(false);
       // Then another one leads when it comes.
-      if (world.rates.handover > 0 && random.chance(0.7)) from.take({ kind: 'resign' });
+      const isDisturbed = Object.values(world.rates).some((rate) => rate > 0);
+      if (isDisturbed && random.chance(0.6)) from.take({ kind: 'resign' });
     });
   }
   const placeMs = isCutOff
