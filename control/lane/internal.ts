@@ -112,7 +112,11 @@ export function advanceInternal(state: State, open: OpenIntent): void {
 /** What the step brings is on its way: from here on only a report or a reading tells what became of it. */
 export function sendInternal(state: State, seq: number): void {
   const open = state.open.get(seq);
-  if (open !== undefined) open.isSent = true;
+  if (open === undefined) return;
+  open.isSent = true;
+  const nodeIds = Object.keys(open.intent.targets);
+  open.intent.floors = Object.fromEntries(nodeIds.map((id) => [id, state.floorOf(id)]));
+  state.touchIntent(open.intent);
 }
 
 /**

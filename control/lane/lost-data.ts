@@ -7,7 +7,6 @@ import { demote, headOf, noteEverything, shardsOn } from '../copies/index.ts';
 import {
   ANY_MARK,
   type IndexRecord,
-  LOST_MARK,
   markOf,
   type NodeReading,
   type NodeRecord,
@@ -90,6 +89,10 @@ function lowerFloors(state: State, nodeId: string, highestUid: number): void {
     intent.floors = { ...intent.floors, [nodeId]: highestUid };
     state.touchIntent(intent);
   }
+  const { mending, clearing } = state.recovery;
+  for (const [key, call] of [...mending, ...clearing]) {
+    if (key === nodeId || key.endsWith(` ${nodeId}`)) call.floor = Math.min(call.floor, highestUid);
+  }
 }
 
 /** False if the node holds the last in-sync copy of some shard: such an index cannot be made anew. */
@@ -138,26 +141,9 @@ export function expectTask(
       const indexId = state.open.get(seq)?.intent.indexId;
       if (indexId != null) state.stirredIndexes.add(indexId);
     }
-    foundLoss(state, nodeId);
+    state.foundLoss(nodeId);
   }
   state.expectTask(uid, reference, mark);
-}
-
-/**
- * A call was made when the node was known to have given the uid `floor`, and it was given one that is not
- * above: uids only grow, so the node lost what it had.
- */
-export function checkUid(state: State, nodeId: string, uid: number, floor: number): void {
-  if (uid <= floor) foundLoss(state, nodeId);
-}
-
-/** The next reading is to find the loss, whatever is enqueued until then. */
-function foundLoss(state: State, nodeId: string): void {
-  const node = state.cluster.nodes.find(({ id }) => id === nodeId);
-  if (node === undefined) return;
-  node.lastMark = LOST_MARK;
-  state.touchedNodes.add(nodeId);
-  state.emit({ kind: 'readNode', nodeId });
 }
 
 /** The node does not know these tasks any more. Gives the intents they belong to. */

@@ -2,7 +2,7 @@
 import { primaryKeyFixed } from '../catalog/index.ts';
 import { type Intent, type MachineEvent, markOf, type State } from '../state/index.ts';
 import { excuseStep } from './excuse.ts';
-import { checkUid, expectTask } from './lost-data.ts';
+import { expectTask } from './lost-data.ts';
 import { progress, startSteps } from './progress.ts';
 
 /** A call of control was answered. */
@@ -17,7 +17,7 @@ export function stepDone(state: State, event: Extract<MachineEvent, { kind: 'ste
     const { nodeId } = step;
     const reference = { seq: event.seq, nodeId, step: event.step, part: null };
     const mark = markOf({ tag: null, enqueuedAt: outcome.enqueuedAt });
-    checkUid(state, nodeId, outcome.uid, open.intent.floors[nodeId] ?? -1);
+    state.checkUid(nodeId, outcome.uid, open.intent.floors[nodeId] ?? -1);
     expectTask(state, outcome.uid, reference, mark);
   } else {
     step.state = 'refused';

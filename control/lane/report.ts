@@ -86,6 +86,9 @@ function takeResult(state: State, open: OpenIntent, result: SendReport): void {
   target.partCount = result.partCount;
   const { outcome } = result;
   if (outcome.kind === 'enqueued') {
+    // A sidecar's send has no floor: it may have been made before what is known now.
+    const floor = open.intent.internal === null ? -1 : open.intent.floors[result.nodeId];
+    state.checkUid(result.nodeId, outcome.uid, floor ?? -1);
     const place = { open, nodeId: result.nodeId };
     addPart(state, place, { part: result.part, uid: outcome.uid, documentCount: null });
     if (isWhole(target) && target.state !== 'refused') target.state = 'enqueued';

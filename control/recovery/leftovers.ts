@@ -37,7 +37,11 @@ function clearNode(state: State, node: NodeRecord): void {
   }
   const call = state.recovery.nextClearing;
   state.recovery.nextClearing += 1;
-  clearing.set(node.id, { call, againMs: state.nowMs + CALL_LIMIT_MS });
+  clearing.set(node.id, {
+    call,
+    againMs: state.nowMs + CALL_LIMIT_MS,
+    floor: state.floorOf(node.id),
+  });
   if (first === undefined) state.emit({ kind: 'listIndexes', nodeId: node.id, call });
   else state.emit({ kind: 'removeIndex', nodeId: node.id, call, indexUid: first });
 }
@@ -90,7 +94,9 @@ export function indexRemoved(
   event: Extract<MachineEvent, { kind: 'indexRemoved' }>,
 ): void {
   const { lastTask, nodeId } = event;
+  const known = state.recovery.clearing.get(nodeId);
   if (lastTask !== null) {
+    if (known?.call === event.call) state.checkUid(nodeId, lastTask.uid, known.floor);
     const mark = markOf({ tag: null, enqueuedAt: lastTask.enqueuedAt });
     state.noteTask(nodeId, lastTask.uid, mark);
   }
@@ -115,7 +121,7 @@ function answered(
 }
 
 function pause(state: State, nodeId: string): void {
-  state.recovery.clearing.set(nodeId, { call: 0, againMs: state.nowMs + PAUSE_MS });
+  state.recovery.clearing.set(nodeId, { call: 0, againMs: state.nowMs + PAUSE_MS, floor: -1 });
 }
 
 function lookAgain(state: State, node: NodeRecord): void {

@@ -8,14 +8,14 @@ import { isHeldBack } from '../jobs/index.ts';
 import { type MachineEvent, markOf, type State } from '../state/index.ts';
 import { isChanging, isNodeReady } from './usable.ts';
 
-/** A mending that was not answered in this time is asked for again. */
-const MEND_LIMIT_MS = 300_000;
+/** A mending that was not answered in this time is asked for again: longer than its three tasks may take. */
+const MEND_LIMIT_MS = 900_000;
 const MENDINGS_MAX = 4;
 
 /** Asks for what is needed and can be done now. */
 export function startMending(state: State): void {
   const { mending } = state.recovery;
-  for (const [key, sinceMs] of mending) {
+  for (const [key, { sinceMs }] of mending) {
     if (state.nowMs - sinceMs > MEND_LIMIT_MS) mending.delete(key);
   }
   for (const index of state.indexes.values()) {
@@ -24,7 +24,7 @@ export function startMending(state: State): void {
       const key = `${index.id} ${nodeId}`;
       if (mending.has(key) || !isNodeReady(state, nodeId) || isChanging(state, index)) continue;
       if (index.headUid === null || isHeldBack(state, index.id, nodeId)) continue;
-      mending.set(key, state.nowMs);
+      mending.set(key, { sinceMs: state.nowMs, floor: state.floorOf(nodeId) });
       state.emit({
         kind: 'mendIndex',
         indexId: index.id,
@@ -46,9 +46,12 @@ export function indexMended(
   event: Extract<MachineEvent, { kind: 'indexMended' }>,
 ): void {
   const { indexId, nodeId } = event;
-  state.recovery.mending.delete(`${indexId} ${nodeId}`);
+  const key = `${indexId} ${nodeId}`;
+  const floor = state.recovery.mending.get(key)?.floor ?? -1;
+  state.recovery.mending.delete(key);
   const { lastTask } = event;
   if (lastTask !== null) {
+    state.checkUid(nodeId, lastTask.uid, floor);
     const mark = markOf({ tag: null, enqueuedAt: lastTask.enqueuedAt });
     state.noteTask(nodeId, lastTask.uid, mark);
   }

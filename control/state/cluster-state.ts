@@ -286,6 +286,28 @@ export class State {
     this.noteTask(reference.nodeId, uid, mark);
   }
 
+  /**
+   * A call was made when the node was known to have given the uid `floor`, and it was given one that is not
+   * above: uids only grow, so the node lost what it had.
+   */
+  checkUid(nodeId: string, uid: number, floor: number): void {
+    if (uid <= floor) this.foundLoss(nodeId);
+  }
+
+  /** A node surely lost data: the next reading is to find that, whatever is enqueued until then. */
+  foundLoss(nodeId: string): void {
+    const node = this.cluster.nodes.find(({ id }) => id === nodeId);
+    if (node === undefined) return;
+    node.lastMark = LOST_MARK;
+    this.touchedNodes.add(nodeId);
+    this.emit({ kind: 'readNode', nodeId });
+  }
+
+  /** Highest task uid that is known of a node; -1 for none. A call made now gets a higher one. */
+  floorOf(nodeId: string): number {
+    return this.cluster.nodes.find(({ id }) => id === nodeId)?.lastTaskUid ?? -1;
+  }
+
   /** Notes that a node has this task: one that does not know it any more has lost data. */
   noteTask(nodeId: string, uid: number, mark: string): void {
     const node = this.cluster.nodes.find((item) => item.id === nodeId);

@@ -125,10 +125,13 @@ export class RecoveryState {
   readonly readings = new Map<string, number>();
   /** Node id -> when it was last seen to come up, on the steady clock. */
   readonly upSince = new Map<string, number>();
-  /** `index node` -> when its mending began. */
-  readonly mending = new Map<string, number>();
+  /** `index node` -> its mending. */
+  readonly mending = new Map<string, { readonly sinceMs: number; floor: number }>();
   /** Node id -> the call that is made to rid it of indexes it should not hold, and when to go on without it. */
-  readonly clearing = new Map<string, { readonly call: number; readonly againMs: number }>();
+  readonly clearing = new Map<
+    string,
+    { readonly call: number; readonly againMs: number; floor: number }
+  >();
   nextClearing = 1;
   /** Node id -> last place in the lane its marker was written with, and when. */
   readonly markers = new Map<string, { readonly seq: number; readonly atMs: number }>();

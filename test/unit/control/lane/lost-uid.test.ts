@@ -5,6 +5,7 @@
 import * as assert from 'uvu/assert';
 import { LOST_MARK } from '../../../../control/state/index.ts';
 import { suite } from '../../../kit/suite.ts';
+import { World } from '../recovery/world.ts';
 import { Hand } from './lane-hand.ts';
 
 const { test, run } = suite('uids that come twice');
@@ -35,6 +36,80 @@ function markAfter(distance: number): string | undefined {
 test('a later uid is what is expected, the last one known again proves a loss', () => {
   assert.is.not(markAfter(1), LOST_MARK);
   assert.is(markAfter(0), LOST_MARK);
+});
+
+/** What is known of node b's last task just after a page was written to it, before b is read again. */
+function markAfterPage(isRolledBack: boolean): string | undefined {
+  const world = new World();
+  world.write({ kind: 'put', documents: { 1: 'blue' } });
+  world.run();
+  world.setUp('b', false);
+  world.write({ kind: 'put', documents: { 2: 'red' } });
+  world.run(3);
+  world.setUp('b', true);
+  const marks: (string | undefined)[] = [];
+  let isWritten = false;
+  world.onEffect = (effect) => {
+    if (isWritten) marks.push(world.state.cluster.nodes[1]?.lastMark);
+    if (effect.kind !== 'recoveryWrite' || isWritten) return;
+    isWritten = true;
+    if (isRolledBack) world.node('b').tasks = world.node('b').tasks.slice(0, 1);
+  };
+  world.run();
+  return marks[0];
+}
+
+test('a page of recovery that gets an earlier uid proves a loss as well', () => {
+  assert.is.not(markAfterPage(false), LOST_MARK);
+  assert.is(markAfterPage(true), LOST_MARK);
+});
+
+/** What is known of n2's last task after an index was made good there with a task so far above the last. */
+function markAfterMending(distance: number): string | undefined {
+  const hand = new Hand('all', { replicationFactor: 3, shardCount: 1 });
+  hand.create('movies');
+  const { now } = hand;
+  const nodeId = 'n2';
+  const reading = {
+    nodeId,
+    startedAtMs: hand.nowMs,
+    marker: 'ours',
+    lastKnown: 'absent',
+    highestUid: 0,
+    tasks: [],
+    missingUids: [],
+  } as const;
+  hand.apply({ kind: 'nodeTail', reading, now });
+  hand.apply({ kind: 'nodeHealth', nodeId, isUp: true, now });
+  hand.apply({ kind: 'nodeTail', reading: { ...reading, lastKnown: 'present' }, now });
+  hand.tick(600);
+  for (const { kind, call } of hand.effects.flatMap((x) => (x.kind === 'listIndexes' ? [x] : []))) {
+    assert.is(kind, 'listIndexes');
+    hand.apply({ kind: 'indexesListed', nodeId, call, indexUids: ['movies'], now: hand.now });
+  }
+  hand.tick(600);
+  const asked = hand.effects.find((effect) => effect.kind === 'mendIndex');
+  if (asked?.kind !== 'mendIndex') throw new Error('it is not made good');
+  const { indexId, indexUid, settingsVersion } = asked;
+  const uid = hand.nextUid(nodeId) - 1 + distance;
+  const lastTask = { uid, enqueuedAt: '2026-11-23T20:00:00Z' };
+  hand.apply({
+    kind: 'indexMended',
+    indexId,
+    nodeId,
+    indexUid,
+    settingsVersion,
+    isDone: true,
+    reason: '',
+    lastTask,
+    now: hand.now,
+  });
+  return hand.state.cluster.nodes[1]?.lastMark;
+}
+
+test('so does the task by which an index is made good', () => {
+  assert.is.not(markAfterMending(1), LOST_MARK);
+  assert.is(markAfterMending(0), LOST_MARK);
 });
 
 run();
