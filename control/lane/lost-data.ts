@@ -21,7 +21,23 @@ const MARKER_RETRY_MS = 5_000;
 /** Whether the reading shows that the node is not what it was. */
 export function hasLostData(state: State, node: NodeRecord, reading: NodeReading): boolean {
   if (node.lastTaskUid >= 0 && reading.lastKnown !== 'present') return true;
+  if (hasOtherTask(state, reading)) return true;
   return node.isAdopted && isMarkerBad(reading) && !state.markerless.has(node.id);
+}
+
+/**
+ * The node was told to have a task, and has another one under that uid. More may be known by now than when the
+ * reading began, and later tasks must not hide it.
+ */
+function hasOtherTask(state: State, reading: NodeReading): boolean {
+  const marks = state.unseenMarks.get(reading.nodeId);
+  if (marks === undefined || marks.size === 0) return false;
+  for (const task of reading.tasks) {
+    const expected = marks.get(task.uid);
+    if (expected !== undefined && markOf(task) !== expected) return true;
+    marks.delete(task.uid);
+  }
+  return false;
 }
 
 function isMarkerBad({ marker }: NodeReading): boolean {
@@ -76,6 +92,7 @@ export function loseData(state: State, node: NodeRecord, reading: NodeReading): 
   const last = reading.tasks.at(-1);
   node.lastMark = last?.uid === reading.highestUid ? markOf(last) : ANY_MARK;
   node.seenUid = reading.highestUid;
+  state.unseenMarks.delete(node.id);
   state.touchedNodes.add(node.id);
   lowerFloors(state, node.id, reading.highestUid);
   state.emit({ kind: 'nodeLostData', nodeId: node.id, reason });

@@ -67,6 +67,9 @@ export const ANY_MARK = '*';
 /** Mark of a last task of a node that surely lost data: no reading finds it there. */
 export const LOST_MARK = '!';
 
+/** Marks that are kept per node; readings come many times a second while there are some. */
+const UNSEEN_MAX = 4_000;
+
 /** What tells a node's task from any other that has its uid after a loss of data. */
 export function markOf(task: {
   readonly tag: string | null;
@@ -170,6 +173,8 @@ export class State {
   readonly notes = new Map<string, CopyNotes>();
   /** What a report on a write that is over is told where that is more than that it stands (lane/replies.ts). */
   readonly lastReplies = new Map<number, ReportReply>();
+  /** Node id -> task uid -> mark that it must have, for tasks that were told of and not read since. */
+  readonly unseenMarks = new Map<string, Map<number, string>>();
   /** Nodes whose marker is being written anew -> when that was asked for, on the steady clock. */
   readonly markerless = new Map<string, number>();
   /** By copyKey: last in-sync copies that late tasks may have touched, and what those were about. */
@@ -294,6 +299,15 @@ export class State {
     if (uid <= floor) this.foundLoss(nodeId);
   }
 
+  #expectMark(nodeId: string, uid: number, mark: string): void {
+    const ofNode = this.unseenMarks.get(nodeId) ?? new Map<number, string>();
+    this.unseenMarks.set(nodeId, ofNode.set(uid, mark));
+    for (const oldest of ofNode.keys()) {
+      if (ofNode.size <= UNSEEN_MAX) return;
+      ofNode.delete(oldest);
+    }
+  }
+
   /** A node surely lost data: the next reading is to find that, whatever is enqueued until then. */
   foundLoss(nodeId: string): void {
     const node = this.cluster.nodes.find(({ id }) => id === nodeId);
@@ -310,6 +324,7 @@ export class State {
 
   /** Notes that a node has this task: one that does not know it any more has lost data. */
   noteTask(nodeId: string, uid: number, mark: string): void {
+    if (mark !== ANY_MARK) this.#expectMark(nodeId, uid, mark);
     const node = this.cluster.nodes.find((item) => item.id === nodeId);
     if (node !== undefined && uid > node.lastTaskUid) {
       node.lastTaskUid = uid;

@@ -162,7 +162,7 @@ export class Hand {
     }[] = [],
   ): void {
     const found = [
-      ...tasks.map((task) => ({ ...NO_TAIL_TASK, uid: task.uid, task })),
+      ...tasks.map((task) => ({ ...this.#told(nodeId, task.uid), uid: task.uid, task })),
       ...tags.map((item) => ({ ...NO_TAIL_TASK, ...item })),
     ].sort((left, right) => left.uid - right.uid);
     const node = this.state.cluster.nodes.find(({ id }) => id === nodeId);
@@ -176,6 +176,12 @@ export class Hand {
       missingUids: [],
     } as const;
     this.apply({ kind: 'nodeTail', reading, now: this.now });
+  }
+
+  /** A task as the node was told of it: it has lost nothing. */
+  #told(nodeId: string, uid: number): Omit<typeof NO_TAIL_TASK, 'tag'> & { tag: string | null } {
+    const mark = this.state.unseenMarks.get(nodeId)?.get(uid);
+    return { ...NO_TAIL_TASK, tag: mark ?? null };
   }
 
   report(seq: number, results: SendReport[], isComplete = true): ReportReply | undefined {

@@ -3,6 +3,7 @@
  * Method: events into the reducer; the node answers a step with its next uid, or with an earlier one.
  */
 import * as assert from 'uvu/assert';
+import { stateOf } from '../../../../control/copies/index.ts';
 import { LOST_MARK } from '../../../../control/state/index.ts';
 import { suite } from '../../../kit/suite.ts';
 import { World } from '../recovery/world.ts';
@@ -110,6 +111,35 @@ function markAfterMending(distance: number): string | undefined {
 test('so does the task by which an index is made good', () => {
   assert.is.not(markAfterMending(1), LOST_MARK);
   assert.is(markAfterMending(0), LOST_MARK);
+});
+
+/** What n1 is to the catalog after a reading that began before its last task was known of. */
+function stateAfterReading(enqueuedAt: string): string | undefined {
+  const hand = new Hand('all', { replicationFactor: 3, shardCount: 1 });
+  hand.create('movies');
+  const uid = hand.nextUid('n1');
+  hand.state.noteTask('n1', uid, '@2026-11-23T20:00:00Z');
+  const task = { tag: null, indexUid: null, documentCount: null, task: null };
+  const reading = {
+    nodeId: 'n1',
+    startedAtMs: hand.nowMs,
+    marker: 'unread',
+    lastKnown: 'present',
+    highestUid: uid + 1,
+    tasks: [
+      { ...task, uid, enqueuedAt },
+      { ...task, uid: uid + 1, enqueuedAt: '2026-11-23T20:00:09Z' },
+    ],
+    missingUids: [],
+  } as const;
+  hand.apply({ kind: 'nodeTail', reading, now: hand.now });
+  const index = hand.state.entryOf('movies')?.index;
+  return index === undefined ? undefined : stateOf(index, 0, 'n1');
+}
+
+test('a reading that does not know of the last task yet cannot hide that it is gone', () => {
+  assert.is(stateAfterReading('2026-11-23T20:00:00Z'), 'in-sync');
+  assert.is(stateAfterReading('2026-11-23T20:00:05Z'), 'behind');
 });
 
 run();
