@@ -1,6 +1,6 @@
 /**
  * Bounds that are made for large documents and long runs, made small, so that a world of eight documents and
- * one minute meets them as well: pages of two documents, a marker every few seconds.
+ * one minute meets them as well: pages of two documents, read twice at most, a marker every few seconds.
  */
 import type { Patch } from '../kit/patch-hook.ts';
 
@@ -10,6 +10,11 @@ export const SMALL_BOUNDS: readonly Patch[] = [
     file: 'control/recovery/pages.js',
     find: 'const PAGE = 1_000;',
     replace: 'const PAGE = 2;',
+  },
+  {
+    file: 'control/recovery/pages.js',
+    find: 'const READINGS_MAX = 3;',
+    replace: 'const READINGS_MAX = 2;',
   },
   {
     file: 'control/recovery/markers.js',

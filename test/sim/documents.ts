@@ -102,12 +102,18 @@ export function hasKeys(kind: WriteKind): boolean {
 /** Draws a document write. */
 export function drawDocumentWrite(
   random: Random,
-  place: { readonly id: number; readonly indexUid: string; readonly partSize: number },
+  options: {
+    readonly id: number;
+    readonly indexUid: string;
+    readonly partSize: number;
+    readonly keyCount: number;
+  },
 ): ClientWrite {
+  const { keyCount, ...place } = options;
   const kind = drawKind(random);
   const keys = hasKeys(kind)
     ? random.some(
-        KEYS.map((key) => key.text),
+        KEYS.slice(0, keyCount).map((key) => key.text),
         1 + random.below(random.chance(0.3) ? 4 : 2),
       )
     : [];

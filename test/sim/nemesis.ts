@@ -1,6 +1,9 @@
 /** What goes wrong from outside: processes that die, stall or come back as they were, as a seed's rates say. */
 import type { ModelNode } from './node.ts';
+import { readIndex } from './reader.ts';
 import type { World } from './world.ts';
+
+const STRANGERS_MAX = 20;
 
 /** Lets faults happen; called once a turn. */
 export function disturb(world: World): void {
@@ -14,6 +17,10 @@ export function disturb(world: World): void {
     if (random.chance(rates.watchBreak * 0.03)) {
       coverage.hit('watch broken');
       sidecar.breakWatch();
+    }
+    if (random.chance(rates.watchBreak * 0.03)) {
+      coverage.hit('connections to a node broken');
+      sidecar.loseConnections(random.pick(world.nodes).id);
     }
   }
   if (random.chance(rates.controlCrash * 0.01)) control.crash('between commits');
@@ -47,16 +54,70 @@ function disturbNode(world: World, node: ModelNode): void {
   else if (random.chance(rates.rollback * 0.01)) loseData(world, node, 'rolled back');
 }
 
-/** A node loses what it has, or what it took since its last snapshot, if that is one fault and not two. */
-export function loseData(world: World, node: ModelNode, how: 'wiped' | 'rolled back'): void {
-  if (how === 'rolled back' && !node.isBehindSnapshot) return;
-  if (!node.isUp || !mayLoseData(world, node)) return;
+/** A node was just read, and what it said is not yet known to control. */
+export function loseDataUnseen(world: World, node: ModelNode): void {
+  const { random, rates, clock } = world;
+  const how = rates.wipe > rates.rollback ? 'wiped' : 'rolled back';
+  if (!random.chance(Math.max(rates.wipe, rates.rollback) * 0.3)) return;
+  clock.in(0.1, () => loseData(world, node, how));
+}
+
+/** A call of control comes to a node: it may come back as it was before, once nobody waits for it. */
+export function rollBackSoon(world: World, node: ModelNode): void {
+  const { random, rates, clock } = world;
+  if (!random.chance(rates.rollback * 0.2)) return;
+  node.keepSnapshot();
+  let isDone = false;
+  for (const waitMs of [40, 120, 400, 1_000]) {
+    clock.in(waitMs + random.below(40), () => {
+      if (!isDone) isDone = loseData(world, node, 'rolled back');
+    });
+  }
+}
+
+/** A node loses what it has, or what it took since its last snapshot, if that is one fault and not two; whether it did. */
+export function loseData(world: World, node: ModelNode, how: 'wiped' | 'rolled back'): boolean {
+  if (how === 'rolled back' && !node.isBehindSnapshot) return false;
+  if (world.isHealed || !node.isUp || !mayLoseData(world, node)) return false;
   world.coverage.hit(`node ${how}`);
   world.trace(() => `${node.id} is ${how.toUpperCase()}`);
+  const taskCount = node.tasks.length;
   if (how === 'wiped') node.wipe();
   else node.rollBack();
   noteLoss(world, node);
+  if (world.random.chance(0.3)) takeStrangers(world, node, taskCount - node.tasks.length);
+  readSoon(world);
   world.workLater(node);
+  return true;
+}
+
+/** Whoever restored the node has tasks of his own for it: as many as it lost, or a few more or less. */
+function takeStrangers(world: World, node: ModelNode, lostCount: number): void {
+  const { random, coverage } = world;
+  coverage.hit('node that lost data took tasks of others');
+  const type = 'snapshotCreation';
+  const work = { kind: 'step', type, body: null, identity: '', label: '' } as const;
+  const count = Math.max(1, Math.min(lostCount + random.between(-1, 2), STRANGERS_MAX));
+  for (let at = 0; at < count; at += 1) {
+    world.enqueue(node, {
+      type,
+      indexUid: '',
+      tag: null,
+      seq: Number.NaN,
+      work,
+      isLate: false,
+    });
+  }
+}
+
+/** Readers come just when nobody knows of the loss yet. */
+function readSoon(world: World): void {
+  const { random, clock, sidecars, profile } = world;
+  for (let times = 0; times < 6; times += 1) {
+    clock.in(random.between(1, 200), () =>
+      readIndex(world, random.pick(sidecars), random.pick(profile.indexUids)),
+    );
+  }
 }
 
 function noteLoss(world: World, node: ModelNode): void {
@@ -73,6 +134,7 @@ function noteLoss(world: World, node: ModelNode): void {
  */
 function mayLoseData(world: World, node: ModelNode): boolean {
   const { control, nodes, network, clock } = world;
+  if ([...world.unnoticedLosses].some((id) => id !== node.id)) return false;
   if (!control.isSettled || network.strays > 0) return false;
   if (control.state.downNodes.size > 0) return false;
   // A late request that no reading has shown yet may have spoilt the copy that is to be the other one.

@@ -216,6 +216,8 @@ export class ModelNode {
         if (index === undefined) return 'index_not_found';
         this.indexes.delete(uid);
         return null;
+      case 'snapshotCreation':
+        return null;
       case 'indexUpdate':
         return this.#rename(uid, (work.body as { uid?: string } | null)?.uid ?? uid);
       case 'indexSwap':

@@ -4,6 +4,7 @@
  */
 import type { Effect, Intent, NodeReading } from '../../control/state/index.ts';
 import type { Performer } from './control-host.ts';
+import { loseDataUnseen } from './nemesis.ts';
 import type { ModelNode, ModelTask } from './node.ts';
 import { isNews, type KnownTasks, takeReading } from './readings.ts';
 import { RecoveryCalls } from './recovery-calls.ts';
@@ -130,6 +131,17 @@ export class ModelPerformer implements Performer {
       const isBusy = this.#hasOutstanding(node);
       this.#readLater(follower, follower.isWanted ? 1 : isBusy ? this.#pollMs() : IDLE_TAIL_MS);
     };
+    const handIn = (reading: NodeReading | undefined): void => {
+      const { random, rates, coverage } = this.#world;
+      if (reading === undefined || !random.chance(rates.slowReading * 0.4)) {
+        done(reading);
+        return;
+      }
+      // The process is busy with something else when the answer is there.
+      coverage.hit('reading handed in late');
+      if (reading.marker !== 'unread') loseDataUnseen(this.#world, node);
+      clock.in(random.between(1, 300), () => done(reading));
+    };
     const list = (marker: NodeReading['marker']): void => {
       network.call({
         node,
@@ -140,7 +152,7 @@ export class ModelPerformer implements Performer {
           node.lastReadMs = clock.nowMs;
           return reading;
         },
-        done: (outcome) => done(outcome.kind === 'answered' ? outcome.answer : undefined),
+        done: (outcome) => handIn(outcome.kind === 'answered' ? outcome.answer : undefined),
       });
     };
     if (!isAsked) {

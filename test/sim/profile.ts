@@ -2,6 +2,7 @@
  * What one seed is about: how large its cluster is, which faults it knows and how often they come. Each
  * seed knows a random part of the faults only, since rare things need the absence of others to be reached.
  */
+import { KEYS } from './documents.ts';
 import type { Random } from './random.ts';
 
 /** Faults by name; the rate of each is in [0, 1], 0 for a seed that does not know it. */
@@ -23,6 +24,8 @@ export const FAULTS = [
   'duplicate',
   'controlLoss',
   'slowPoll',
+  'slowReading',
+  'slowWork',
   'staleView',
   'watchBreak',
   'slowCommit',
@@ -54,6 +57,8 @@ export interface Profile {
   readonly hasSteadyWriter: boolean;
   /** Documents per part of a send. */
   readonly partSize: number;
+  /** How many of the world's documents are written. */
+  readonly keyCount: number;
 }
 
 /** Draws what a seed is about. */
@@ -80,6 +85,7 @@ export function drawProfile(random: Random, turns: number): Profile {
     turns,
     hasSteadyWriter: random.chance(0.1),
     partSize: random.pick([1, 2, 8, 8]),
+    keyCount: random.chance(0.2) ? 2 : KEYS.length,
   };
 }
 

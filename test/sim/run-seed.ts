@@ -196,7 +196,8 @@ class Clients {
     const id = this.#nextId;
     this.#nextId += 1;
     const indexUid = random.pick(profile.indexUids);
-    const write = drawDocumentWrite(random, { id, indexUid, partSize: profile.partSize });
+    const { partSize, keyCount } = profile;
+    const write = drawDocumentWrite(random, { id, indexUid, partSize, keyCount });
     if (!random.chance(rates.indexSteps * 0.12)) {
       return { ...write, isBad: rates.badWrite > 0 && random.chance(rates.badWrite * 0.1) };
     }

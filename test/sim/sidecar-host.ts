@@ -148,6 +148,11 @@ export class SidecarHost {
     this.later(this.#world.random.between(5, 200), () => this.#watch());
   }
 
+  /** All its connections to a node broke; what is there now may be another process. */
+  loseConnections(nodeId: string): void {
+    this.#links.delete(nodeId);
+  }
+
   /** Control tells of a commit. */
   takePublication(publication: Publication): void {
     if (this.#isWatching) this.#deliver(publication, false);

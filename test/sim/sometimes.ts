@@ -36,6 +36,7 @@ export const SOMETIMES: readonly string[] = [
   'Begin repeated',
   'Report repeated',
   'poll delayed',
+  'reading handed in late',
   'view delayed',
   'watch broken',
   'client went away',

@@ -13,6 +13,7 @@ import type { Coverage } from './coverage.ts';
 import { Hazards } from './hazards.ts';
 import { History } from './history.ts';
 import { KeptParts } from './kept-parts.ts';
+import { rollBackSoon } from './nemesis.ts';
 import { Network } from './network.ts';
 import { newCluster } from './new-cluster.ts';
 import { ModelNode, type ModelTask, type TaskRequest } from './node.ts';
@@ -133,6 +134,9 @@ export class World {
 
   /** Puts a task into a node's queue; the node works on it some time later. */
   enqueue(node: ModelNode, request: TaskRequest): ModelTask {
+    if (request.work.kind === 'step' && request.type !== 'snapshotCreation') {
+      rollBackSoon(this, node);
+    }
     const task = node.enqueue(request, this.clock.nowMs);
     this.trace(
       () => `${node.id} takes ${task.uid} ${task.type} of ${task.seq}${task.isLate ? ' LATE' : ''}`,
@@ -163,7 +167,7 @@ export class World {
     if (this.#working.has(node.id) || !node.hasWork) return;
     this.#working.add(node.id);
     const { random, clock } = this;
-    const isLong = random.chance(this.isHealed ? 0.02 : 0.1);
+    const isLong = random.chance(this.isHealed ? 0.02 : 0.1 + this.rates.slowWork * 0.4);
     clock.in(isLong ? random.between(50, 900) : 1 + random.next() * 12, () => {
       this.#working.delete(node.id);
       if (node.isUp && clock.nowMs >= node.stalledUntilMs) this.#work(node);

@@ -29,12 +29,6 @@ const ORDER: readonly Bug[] = [
   ]),
   ...inFile('control/lane/permission.js', [
     {
-      name: 'pass-not-noted',
-      hole: 'an unanswered write that is passed over on a suspect copy is not noted there',
-      find: 'noteBoth(state, { open, earlier, index });',
-      replace: '',
-    },
-    {
       name: 'targets-of-begin',
       hole: 'the permission carries the targets as they were at Begin',
       find: 'if (kept.length === target.shards.length) continue;',
@@ -47,6 +41,28 @@ const ORDER: readonly Bug[] = [
       replace: "else if (copyState === 'behind' || copyState === 'suspect') return;",
     },
   ]),
+  {
+    name: 'pass-not-noted',
+    hole: 'a write that passes an unanswered one over on a suspect copy is not noted there, nor is that',
+    patches: [
+      {
+        file: 'control/lane/permission.js',
+        find: 'noteBoth(state, { open, earlier, index });',
+        replace: '',
+      },
+      {
+        file: 'control/lane/permission.js',
+        find: "else if (copyState === 'behind' || copyState === 'suspect') notePassed(state, copy, missed);",
+        replace:
+          "else if (copyState === 'suspect') continue; else if (copyState === 'behind') notePassed(state, copy, missed);",
+      },
+      {
+        file: 'control/lane/permission.js',
+        find: "if (copyState === 'behind' || copyState === 'suspect') { notePassed(",
+        replace: "if (copyState === 'behind') { notePassed(",
+      },
+    ],
+  },
   ...inFile('control/catalog/plan-write.js', [
     {
       name: 'update-while-filling',
@@ -253,8 +269,26 @@ const READINGS: readonly Bug[] = [
       find: "if (node.lastTaskUid >= 0 && reading.lastKnown !== 'present') return true;",
       replace: '',
     },
+    {
+      name: 'later-tasks-hide-loss',
+      hole: 'of the tasks that a node was told to have the last one alone is looked for',
+      find: 'if (hasOtherTask(state, reading)) return true;',
+      replace: '',
+    },
+    {
+      name: 'leftovers-kept',
+      hole: 'a node that lost data keeps indexes that were deleted or renamed since',
+      find: 'doubtIndexes(state, node);',
+      replace: 'state.touchCluster();',
+    },
   ]),
   ...inFile('control/state/cluster-state.js', [
+    {
+      name: 'earlier-uid-unnoticed',
+      hole: 'a call that is given a uid which the node had given before proves nothing',
+      find: 'if (uid <= floor) this.foundLoss(nodeId);',
+      replace: '',
+    },
     {
       name: 'untagged-alike',
       hole: 'tasks without a tag are taken for one another after a loss of data',

@@ -4,13 +4,83 @@ import type { Bug } from './list.ts';
 
 /** All of them. */
 export const RECOVERY_BUGS: readonly Bug[] = [
+  {
+    name: 'open-start',
+    hole: 'a copy is filled while a send to it is on its way, and its pages do not wait for that',
+    patches: [
+      {
+        file: 'control/recovery/start.js',
+        find: 'if (openSendsOn(state, copy).length > 0) return;',
+        replace: '',
+      },
+      {
+        file: 'control/lane/conflicts.js',
+        find: "if (copy === 'filling' && isOpen) return true;",
+        replace:
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: it is put into the source
+          "if (copy === 'filling' && isOpen && !(later.intent.internal !== null && intent.seq <= (state.notes.get(`${index.id} ${shard} ${nodeId}`)?.fill?.head ?? -1))) return true;",
+      },
+    ],
+  },
+  {
+    name: 'one-sided',
+    hole: 'versions since are looked for on the source only, and what a copy alone has is not noted',
+    patches: [
+      {
+        file: 'control/recovery/candidates.js',
+        find: 'for (const list of [source, target]) {',
+        replace: 'for (const list of [source]) {',
+      },
+      {
+        file: 'control/lane/settle.js',
+        find: "if (isUnanswered(target) || (target.state === 'enqueued' && !isOut)) continue;",
+        replace: "if (isUnanswered(target) || target.state === 'enqueued') continue;",
+      },
+      {
+        file: 'control/lane/finality.js',
+        find: 'if (mayBeThere) noteOnce(state, open, { copy, copyState });',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'no-look-after-read',
+    hole: 'a page is sent without looking whether its source applied, or failed, what came before',
+    patches: [
+      {
+        file: 'control/recovery/pages.js',
+        find: 'if (readMs < phase.sinceMs || !isSourceSettled(turn)) return;',
+        replace: '',
+      },
+      {
+        file: 'control/recovery/pages.js',
+        find: 'return beginWatch(state, index, worker.place.shard, appliedOnSource(turn));',
+        replace: 'return beginWatch(state, index, worker.place.shard, headOf(state));',
+      },
+    ],
+  },
+  {
+    name: 'flip-in-motion',
+    hole: 'a copy counts again while writes are on their way',
+    patches: [
+      {
+        file: 'control/recovery/flip.js',
+        find: 'if (!isLeft && isStill(turn, head)) {',
+        replace: 'if (!isLeft) {',
+      },
+      {
+        file: 'control/recovery/flip.js',
+        find: 'if (!isStill(turn, hold.after)) return;',
+        replace: '',
+      },
+      {
+        file: 'control/recovery/flip.js',
+        find: 'if (isRead && isStill(turn, phase.after))',
+        replace: 'if (isRead)',
+      },
+    ],
+  },
   ...inFile('control/recovery/start.js', [
-    {
-      name: 'open-start',
-      hole: 'a copy is filled while a send to it is on its way',
-      find: 'if (openSendsOn(state, copy).length > 0) return;',
-      replace: '',
-    },
     {
       name: 'filled-while-read',
       hole: 'a copy is filled while a sidecar with an older view may read it',
@@ -38,12 +108,6 @@ export const RECOVERY_BUGS: readonly Bug[] = [
       hole: 'ids are compared by their versions alone',
       find: 'if (version >= since) found.add(hash);',
       replace: "if (version >= since && recovery.method === 'delta') found.add(hash);",
-    },
-    {
-      name: 'one-sided',
-      hole: 'versions since are looked for on the source only',
-      find: 'for (const list of [source, target]) {',
-      replace: 'for (const list of [source]) {',
     },
     {
       name: 'no-tombstones',
@@ -90,26 +154,6 @@ export const RECOVERY_BUGS: readonly Bug[] = [
       hole: 'the lists are made anew before both nodes are through with the writes they are made for',
       find: "return isThrough(turn, again.high) ? 'list' : 'wait';",
       replace: "return 'list';",
-    },
-    {
-      name: 'no-look-after-read',
-      hole: 'a page is sent without looking whether its source failed meanwhile',
-      find: 'if (readMs < phase.sinceMs || !isSourceSettled(turn)) return;',
-      replace: '',
-    },
-  ]),
-  ...inFile('control/recovery/flip.js', [
-    {
-      name: 'flip-without-look',
-      hole: 'a copy counts again without a last look at both nodes',
-      find: 'if (isRead && isStill(turn, phase.after))',
-      replace: 'if (isStill(turn, phase.after))',
-    },
-    {
-      name: 'flip-in-motion',
-      hole: 'a copy counts again while writes are on their way',
-      find: 'if (isRead && isStill(turn, phase.after))',
-      replace: 'if (isRead)',
     },
   ]),
   ...inFile('control/recovery/tombstones.js', [
