@@ -22,6 +22,9 @@ export function applyToCatalog(
   if (index !== undefined && isMade) show(state, index, intent.indexUid);
   if (index !== undefined && intent.kind === 'settingsUpdate')
     endSettings(index, intent, outcome.isSuccess);
+  if (!outcome.isSuccess && index !== undefined && intent.kind === 'indexDelete') {
+    keepName(state, index);
+  }
   if (outcome.isSuccess) {
     if (index !== undefined && intent.kind === 'indexDelete') remove(state, index);
     if (index !== undefined && intent.kind === 'indexUpdate') update(index, intent);
@@ -47,6 +50,17 @@ function endSettings(index: IndexRecord, intent: Intent, isSuccess: boolean): vo
 function update(index: IndexRecord, intent: Intent): void {
   const primaryKey = intent.change?.['primaryKey'];
   if (typeof primaryKey === 'string') index.primaryKey = primaryKey;
+}
+
+/** It was not deleted. If its name was given to another meanwhile, what is left of it is nobody's. */
+function keepName(state: State, index: IndexRecord): void {
+  const uid = index.visibleUid;
+  if (uid === null || state.head.has(uid)) {
+    remove(state, index);
+    return;
+  }
+  index.headUid = uid;
+  state.head.set(uid, index.id);
 }
 
 function remove(state: State, index: IndexRecord): void {

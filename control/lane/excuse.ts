@@ -9,18 +9,27 @@ import { isCoveredWithout } from './away.ts';
 /** Whether the failure of a step was excused. */
 export function excuseStep(state: State, intent: Intent, step: Step): boolean {
   const { nodeId } = step;
+  const node = state.cluster.nodes.find(({ id }) => id === nodeId);
+  if (intent.kind === 'indexDelete' && node?.leftovers !== undefined) {
+    // What is left of the index there is removed with all else that the node should not hold.
+    skip(state, intent, step);
+    return true;
+  }
   const indexes = concerned(state, intent).filter((index) => index.nodeIds.includes(nodeId));
   if (!indexes.some((index) => index.needs[nodeId] === 'rebuild')) return false;
   if (!indexes.every((index) => isOut(state, index, nodeId))) return false;
   for (const index of indexes) rebuild(state, index, nodeId);
   // A name that was to be given up may be left there.
-  const node = state.cluster.nodes.find(({ id }) => id === nodeId);
   if (node !== undefined && intent.scope === 'index') doubtIndexes(state, node);
+  skip(state, intent, step);
+  return true;
+}
+
+function skip(state: State, intent: Intent, step: Step): void {
   step.state = 'skipped';
   step.task = null;
   step.refusal = null;
   state.touchIntent(intent);
-  return true;
 }
 
 /**

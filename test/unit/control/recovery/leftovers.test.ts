@@ -157,6 +157,51 @@ test('while a name is being given or taken nobody can say what is under it', () 
   assert.equal(leftovers(hand), ['kept'], 'it has the new name now');
 });
 
+/** One node holds the only copy of an index that is being deleted. */
+function deleting(): { hand: Hand; nodeId: string; uid: number } {
+  const hand = new Hand(1, { shardCount: 1 });
+  hand.create('movies');
+  hand.begin({ kind: 'indexDelete', indexUid: 'movies' });
+  const [call] = hand.runSteps();
+  const nodeId = call?.nodeId ?? '';
+  return { hand, nodeId, uid: hand.nextUid(nodeId) - 1 };
+}
+
+test('a deletion that a node lost is made up for by what removes leftovers', () => {
+  const { hand, nodeId, uid } = deleting();
+  const reading = {
+    nodeId,
+    startedAtMs: hand.nowMs,
+    marker: 'ours',
+    lastKnown: 'absent',
+    highestUid: 0,
+    tasks: [],
+    missingUids: [uid],
+  } as const;
+  hand.apply({ kind: 'nodeTail', reading, now: hand.now });
+  assert.is(hand.state.summaries[1]?.status, 'succeeded');
+  assert.is(hand.state.indexes.size, 0);
+  hand.apply({ kind: 'nodeHealth', nodeId, isUp: true, now: hand.now });
+  hand.read(nodeId, []);
+  answer(hand, asked(hand), ['movies']);
+  assert.is(remove(hand, asked(hand)), 'movies');
+});
+
+test('an index whose deletion failed keeps its name, unless another has it by then', () => {
+  for (const isMadeAgain of [false, true]) {
+    const { hand } = deleting();
+    const before = hand.state.entryOf('movies')?.index.id;
+    if (isMadeAgain) hand.begin({ kind: 'indexCreate', indexUid: 'movies', body: {} });
+    hand.endAll('failed');
+    assert.is(hand.state.summaries[1]?.status, 'failed');
+    hand.runSteps();
+    hand.endAll();
+    assert.is(hand.state.indexes.size, 1);
+    assert.is(hand.state.head.get('movies') === before, !isMadeAgain);
+    assert.is(hand.state.visible.get('movies'), hand.state.head.get('movies'));
+  }
+});
+
 test('an index under a name that one had before begins with the removal of that', () => {
   const hand = world();
   const calls = (uid: string): string[] => {
