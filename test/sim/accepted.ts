@@ -7,6 +7,7 @@ import { copyKey } from '../../control/copies/index.ts';
 import { shrunkAt } from '../../control/copies/shrunk.ts';
 import type { Effect, Intent } from '../../control/state/index.ts';
 import { shortOfCopies } from './rules.ts';
+import type { SidecarHost } from './sidecar-host.ts';
 import type { World } from './world.ts';
 
 /** A 202. */
@@ -82,7 +83,12 @@ export function checkPermissions(world: World, effects: readonly Effect[]): void
     const newest = Math.max(...shards.map((shard) => shrunkAt(state, index, shard)));
     // Taken away by this very event, after the permission: it was there then.
     if (newest === state.commitIndex) continue;
-    const late = world.sidecars.find((sidecar) => sidecar.hasLease && sidecar.viewIndex < newest);
+    // It may be shown since this very event: a view of before does not let anybody read it.
+    const isShown = (sidecar: SidecarHost): boolean =>
+      [...sidecar.view.values()].some(({ id, isVisible }) => id === indexId && isVisible);
+    const late = world.sidecars.find(
+      (sidecar) => sidecar.hasLease && sidecar.viewIndex < newest && isShown(sidecar),
+    );
     if (late === undefined) continue;
     world.fail(
       '9: answered first though an older view may miss a copy',
