@@ -93,7 +93,9 @@ function takeResult(state: State, open: OpenIntent, result: SendReport): void {
     addPart(state, place, { part: result.part, uid: outcome.uid, documentCount: null });
     if (isWhole(target) && target.state !== 'refused') target.state = 'enqueued';
   } else if (outcome.kind === 'refused') {
-    takeRefusal(target, outcome);
+    // It came twice, and a reading found in the queue what was refused the other time.
+    if (isWhole(target)) target.state = 'enqueued';
+    else takeRefusal(target, outcome);
   } else if (target.state === 'pending') {
     target.state = 'unknown';
     target.reason = outcome.reason;

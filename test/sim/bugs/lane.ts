@@ -284,12 +284,6 @@ const READINGS: readonly Bug[] = [
   ]),
   ...inFile('control/state/cluster-state.js', [
     {
-      name: 'earlier-uid-unnoticed',
-      hole: 'a call that is given a uid which the node had given before proves nothing',
-      find: 'if (uid <= floor) this.foundLoss(nodeId);',
-      replace: '',
-    },
-    {
       name: 'untagged-alike',
       hole: 'tasks without a tag are taken for one another after a loss of data',
       // biome-ignore lint/suspicious/noTemplateCurlyInString: as it stands in the source
@@ -329,8 +323,8 @@ const READINGS: readonly Bug[] = [
     {
       name: 'shrinks-forgotten',
       hole: 'control that has just begun takes copies that were taken away for confirmed',
-      find: 'views.outstanding.set(indexId, commitIndex);',
-      replace: '',
+      find: 'return { epoch, confirmedIndex, floor, outstanding: [...outstanding] };',
+      replace: 'return { epoch, confirmedIndex, floor, outstanding: [] };',
     },
   ]),
   ...inFile('control/machine/load.js', [

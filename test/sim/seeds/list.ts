@@ -91,6 +91,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found: 'an index that a rolled back node brought back was looked for once only',
   },
   { seed: 5004858, found: 'a rolled back node kept an index under the name it had then' },
+  {
+    seed: 7002692,
+    found: 'a write that was refused, came again and was applied, was told to have failed',
+  },
   { seed: 6301177, found: 'tasks that a rolled back node took hid that earlier ones were gone' },
   { seed: 1016638, found: 'a late request came while the reading that proved it late was waiting' },
 ];

@@ -160,4 +160,17 @@ test('parts: a node has its share when all parts are there', () => {
   assert.is(hand.state.summaries[seq]?.status, 'succeeded');
 });
 
+test('a part that was refused and is in the queue all the same is there: the request came twice', () => {
+  const hand = new Hand(1, { shardCount: 1 });
+  hand.create('movies');
+  const seq = granted(hand.begin(addition('movies', '1')).reply);
+  const nodeId = Object.keys(hand.state.open.get(seq)?.intent.targets ?? {})[0] ?? '';
+  hand.read(nodeId, [], [{ uid: hand.nextUid(nodeId), tag: `m1.00.${seq}.0` }]);
+  const outcome = { kind: 'refused', status: 507, body: '' } as const;
+  const reply = hand.report(seq, [{ nodeId, part: 0, partCount: 1, outcome }]);
+  assert.is(reply?.stands, true);
+  hand.endAll();
+  assert.is(hand.state.summaries[seq]?.status, 'succeeded');
+});
+
 run();
