@@ -121,9 +121,7 @@ function isBeingCleared(state: State, intent: Intent): boolean {
   if (intent.scope !== 'index' && !intent.createsIndex) return false;
   return state.cluster.nodes.some(
     ({ leftovers }) =>
-      leftovers !== undefined &&
-      leftovers !== 'unlisted' &&
-      intent.names.some((name) => leftovers.includes(name)),
+      Array.isArray(leftovers) && intent.names.some((name) => leftovers.includes(name)),
   );
 }
 

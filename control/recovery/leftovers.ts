@@ -2,7 +2,8 @@
  * Indexes that a node holds and should not: a node that was rolled back brings back those that were deleted
  * since, or that had another name. They are looked for whenever a node lost data, and whenever a call that
  * changes names was left out on it. Until none is left the node is not used by recovery: it neither gives nor
- * takes documents, and none of its indexes is made good.
+ * takes documents, and none of its indexes is made good. (What has a name that is just being given or taken
+ * can be judged only later; it may be long until all nodes have done that, so nothing else waits for it.)
  *
  * What was decided to be removed is written down before it is, and operations that give a name to an index
  * wait while the name is about to be removed somewhere: the removal would take the new one. Only indexes that
@@ -64,8 +65,10 @@ export function indexesListed(
   if (leftovers.length > 0) {
     node.leftovers = leftovers.slice(0, REMOVED_MAX);
     for (const uid of node.leftovers) giveNameUp(state, uid);
-  } else if (open.length > 0) pause(state, node.id);
-  else {
+  } else if (open.length > 0) {
+    node.leftovers = 'open';
+    pause(state, node.id);
+  } else {
     delete node.leftovers;
     if (foreign.length > 0) warn(state, node.id, foreign);
   }

@@ -5,7 +5,9 @@ import type { IndexRecord, State } from '../state/index.ts';
 /** Whether recovery may work with a node: it is as it should be, but for what its copies hold. */
 export function isNodeReady(state: State, nodeId: string): boolean {
   const node = state.cluster.nodes.find(({ id }) => id === nodeId);
-  return node?.leftovers === undefined && isNodeRead(state, nodeId);
+  const leftovers = node?.leftovers ?? 'open';
+  // Indexes whose names are being given or taken are not worked with anyhow.
+  return leftovers === 'open' && isNodeRead(state, nodeId);
 }
 
 /** Whether a node is up, was checked if it lost data, and its tasks were read since it came up. */

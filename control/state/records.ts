@@ -311,9 +311,9 @@ export interface NodeRecord {
   isDoubted?: boolean;
   /**
    * It may hold indexes that it should not: those that are about to be removed, or `unlisted` while it is not
-   * known which these are. Absent: it holds none.
+   * known which these are. `open`: none but some whose names are just being given or taken. Absent: none.
    */
-  leftovers?: 'unlisted' | readonly string[];
+  leftovers?: 'unlisted' | 'open' | readonly string[];
   /** Highest task uid known; -1 before the first. */
   lastTaskUid: number;
   /** Of that task: its tag, or when it was enqueued; `*` if neither is known. */

@@ -150,7 +150,7 @@ test('while a name is being given or taken nobody can say what is under it', () 
   rollBack(hand);
   hand.begin({ kind: 'indexUpdate', indexUid: 'kept', body: { uid: 'gone' } });
   answer(hand, asked(hand), ['kept']);
-  assert.is(leftovers(hand), 'unlisted');
+  assert.is(leftovers(hand), 'open');
   hand.runSteps();
   hand.endAll();
   answer(hand, asked(hand), ['gone', 'kept']);
