@@ -193,7 +193,8 @@ async function readNews(
   signal: AbortSignal,
 ): Promise<News | undefined> {
   const { outstanding } = known;
-  const newest = Math.max(0, Math.min(known.seenUid + 1, known.lastUid));
+  // The newest that was read before is read once more: it must be there still.
+  const newest = Math.max(0, Math.min(known.seenUid, known.lastUid));
   const lowest = outstanding[0] ?? newest;
   const from = newest - lowest <= SAME_LIST_MAX ? Math.min(newest, lowest) : newest;
   const below = outstanding.filter((uid) => uid < from).slice(0, ASKED_MAX);

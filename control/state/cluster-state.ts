@@ -173,7 +173,7 @@ export class State {
   readonly notes = new Map<string, CopyNotes>();
   /** What a report on a write that is over is told where that is more than that it stands (lane/replies.ts). */
   readonly lastReplies = new Map<number, ReportReply>();
-  /** Node id -> task uid -> mark that it must have, for tasks that were told of and not read since. */
+  /** Node id -> task uid -> mark that it must have, for tasks that are to be read (again). */
   readonly unseenMarks = new Map<string, Map<number, string>>();
   /** Nodes whose marker is being written anew -> when that was asked for, on the steady clock. */
   readonly markerless = new Map<string, number>();
@@ -327,6 +327,9 @@ export class State {
     if (mark !== ANY_MARK) this.#expectMark(nodeId, uid, mark);
     const node = this.cluster.nodes.find((item) => item.id === nodeId);
     if (node !== undefined && uid > node.lastTaskUid) {
+      // What was there before must be there still: the next reading looks for it as well.
+      const isKnown = node.lastMark !== ANY_MARK && node.lastMark !== LOST_MARK;
+      if (isKnown) this.#expectMark(nodeId, node.lastTaskUid, node.lastMark);
       node.lastTaskUid = uid;
       if (node.lastMark !== LOST_MARK) node.lastMark = mark;
       this.touchedNodes.add(node.id);

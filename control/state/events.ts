@@ -48,8 +48,8 @@ export interface TailTask {
 }
 
 /**
- * One reading of a node: the marker if asked for, then the tasks that may be news, ascending: all above
- * `seenUid` of the node's record, and the outstanding ones below.
+ * One reading of a node: the marker if asked for, then the tasks that may be news, ascending: all from
+ * `seenUid` of the node's record on, and the outstanding ones below.
  */
 export interface NodeReading {
   readonly nodeId: string;

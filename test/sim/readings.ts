@@ -46,7 +46,7 @@ export function takeReading(
   of: Pick<NodeReading, 'marker' | 'startedAtMs'>,
 ): NodeReading {
   const { outstanding, lastUid, lastMark, seenUid } = known;
-  const newest = Math.max(0, Math.min(seenUid + 1, lastUid));
+  const newest = Math.max(0, Math.min(seenUid, lastUid));
   const from = Math.min(newest, outstanding[0] ?? newest);
   const tasks = node.tasks.slice(from);
   const last = from <= lastUid ? node.tasks[lastUid] : undefined;

@@ -92,6 +92,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
   },
   { seed: 5004858, found: 'a rolled back node kept an index under the name it had then' },
   {
+    seed: 7009904,
+    found: 'calls that a rolled back node took hid that the last task of before was gone',
+  },
+  {
     seed: 7002692,
     found: 'a write that was refused, came again and was applied, was told to have failed',
   },

@@ -142,4 +142,36 @@ test('a reading that does not know of the last task yet cannot hide that it is g
   assert.is(stateAfterReading('2026-11-23T20:00:05Z'), 'behind');
 });
 
+test('calls that were taken after it was read do not hide that the newest task of then is gone', () => {
+  for (const [enqueuedAt, wanted] of [
+    ['2026-11-23T20:00:00Z', 'in-sync'],
+    ['2026-11-23T20:00:05Z', 'behind'],
+  ] as const) {
+    const hand = new Hand('all', { replicationFactor: 3, shardCount: 1 });
+    hand.create('movies');
+    const task = { tag: null, indexUid: null, documentCount: null, task: null };
+    const uid = hand.nextUid('n1');
+    const read = (tasks: readonly { readonly uid: number; readonly enqueuedAt: string }[]) => {
+      const reading = {
+        nodeId: 'n1',
+        startedAtMs: hand.nowMs,
+        marker: 'unread',
+        lastKnown: 'present',
+        highestUid: tasks.at(-1)?.uid ?? -1,
+        tasks: tasks.map((found) => ({ ...task, ...found })),
+        missingUids: [],
+      } as const;
+      hand.apply({ kind: 'nodeTail', reading, now: hand.now });
+    };
+    read([{ uid, enqueuedAt: '2026-11-23T20:00:00Z' }]);
+    hand.state.noteTask('n1', uid + 1, '@2026-11-23T20:00:09Z');
+    read([
+      { uid, enqueuedAt },
+      { uid: uid + 1, enqueuedAt: '2026-11-23T20:00:09Z' },
+    ]);
+    const index = hand.state.entryOf('movies')?.index;
+    assert.is(index && stateOf(index, 0, 'n1'), wanted);
+  }
+});
+
 run();
