@@ -52,7 +52,11 @@ export function choosePage(turn: Turn): 'page' | 'wait' | 'list' | 'none' {
   // The nodes are never through with what asks for a list: there is always more of it.
   if (state.nowMs - worker.phaseMs >= LATE_MS) worker.lists = Math.max(worker.lists, LISTS);
   if (pressedBy(turn) !== undefined) return worker.steps.size > 0 ? 'wait' : 'none';
-  if (!isWorkedOff(turn, worker.drainSeq)) return 'wait';
+  // What may bring a document are clients' writes, and pages of our own.
+  if (worker.drainSeq >= 0) {
+    if (worker.steps.size > 0 || !isWorkedOff(turn, worker.drainSeq)) return 'wait';
+    worker.drainSeq = -1;
+  }
   const hashes = nextHashes(turn);
   if (hashes.size > 0) {
     if (worker.todo.size === 0) worker.laterPages += 1;

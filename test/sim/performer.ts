@@ -21,8 +21,9 @@ interface Follower {
   isReading: boolean;
   /** Somebody waits for a reading that begins after this. */
   isWanted: boolean;
-  /** Number of the timer that counts. */
+  /** Number of the timer that counts, and when it is due. */
   timer: number;
+  dueMs: number;
 }
 
 /** The effects of one process of control. */
@@ -42,7 +43,7 @@ export class ModelPerformer implements Performer {
     this.#inherited = new Set(inherited);
     this.#recovery = new RecoveryCalls(world, (make) => this.#submit(make));
     for (const node of world.nodes) {
-      const follower: Follower = { node, isReading: false, isWanted: true, timer: 0 };
+      const follower: Follower = { node, isReading: false, isWanted: true, timer: 0, dueMs: 0 };
       this.#followers.set(node.id, follower);
       this.#readLater(follower, world.random.between(1, 20));
       this.#probe(node, 1);
@@ -101,9 +102,12 @@ export class ModelPerformer implements Performer {
 
   /** Sets the next reading, unless one is set to be sooner. */
   #readLater(follower: Follower, delayMs: number): void {
+    const { clock } = this.#world;
+    if (follower.dueMs > clock.nowMs && follower.dueMs <= clock.nowMs + delayMs) return;
+    follower.dueMs = clock.nowMs + delayMs;
     follower.timer += 1;
     const { timer } = follower;
-    this.#world.clock.in(delayMs, () => {
+    clock.in(delayMs, () => {
       if (timer === follower.timer && !follower.isReading) this.#read(follower);
     });
   }

@@ -91,6 +91,7 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found: 'an index that a rolled back node brought back was looked for once only',
   },
   { seed: 5004858, found: 'a rolled back node kept an index under the name it had then' },
+  { seed: 2205, found: 'a page was read again and again until the copy had worked off the last' },
   {
     seed: 7009904,
     found: 'calls that a rolled back node took hid that the last task of before was gone',
