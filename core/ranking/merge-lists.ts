@@ -21,6 +21,8 @@ export interface MergedList {
   readonly hits: Hit[];
   readonly filter: DistinctFilter | undefined;
   readonly next: Hit | undefined;
+  /** Whether the hits come from lists without distinct. */
+  readonly isOpen: boolean;
   /** How deep nodes' lists are wanted without distinct. */
   readonly wantedDepth: number | undefined;
 }
@@ -53,8 +55,27 @@ export class ListMerge {
   /** The first hits up to the window's end. */
   merge(purpose: SearchPurpose): MergedList {
     const open = this.#openAnswers(purpose);
-    const answers = open.length > 0 ? open : this.#answers(purpose);
-    const cut = new CutLists(answers, open.length > 0 ? this.#openDepth : undefined);
+    if (open.length > 0) {
+      const { isShort, ...merged } = this.#take(purpose, open, this.#openDepth);
+      const wantedDepth = isShort ? this.#deeper() : undefined;
+      // Cut off by maxTotalHits, these lists may show less than those that nodes made distinct.
+      if (!isShort || wantedDepth !== undefined) return { ...merged, isOpen: true, wantedDepth };
+    }
+    const { isShort: _isShort, ...merged } = this.#take(purpose, this.#answers(purpose));
+    const { filter } = merged;
+    // Nor can totals be told from the counts of values, where documents hold several.
+    const isInexact = filter?.hasLost === true || (this.#isCounted && filter?.hasSeveralValues);
+    const isWanted = open.length === 0 && isInexact;
+    return { ...merged, isOpen: false, wantedDepth: isWanted ? this.#deeper() : undefined };
+  }
+
+  /** `isShort`: a list that was cut off at `depth` hits ended before there were enough. */
+  #take(
+    purpose: SearchPurpose,
+    answers: readonly SearchAnswer[],
+    depth?: number,
+  ): Pick<MergedList, 'hits' | 'filter' | 'next'> & { isShort: boolean } {
+    const cut = new CutLists(answers, depth);
     const filter = this.newFilter();
     const wanted = this.#window.end;
     const hits: Hit[] = [];
@@ -78,11 +99,7 @@ export class ListMerge {
     }
     // Where one node filled the window alone, what it holds behind it is not known.
     const isOneSided = hits.length >= wanted && hits.every(({ source }) => source === last?.source);
-    const next = isOneSided ? undefined : (hit ?? heads.peek());
-    // Nor can totals be told from the counts of values, where documents hold several.
-    const isInexact = filter?.hasLost === true || (this.#isCounted && filter?.hasSeveralValues);
-    const isWanted = open.length > 0 ? isShort : isInexact;
-    return { hits, filter, next, wantedDepth: isWanted ? this.#deeper() : undefined };
+    return { hits, filter, next: isOneSided ? undefined : (hit ?? heads.peek()), isShort };
   }
 
   /** Whether the total is made of what the hits tell. */
@@ -116,11 +133,12 @@ export class ListMerge {
     const closed = this.#answers('distinct-list');
     if (closed.length === 0) return undefined;
     const open = this.#openAnswers('distinct-list');
-    const answers = open.length > 0 ? open : closed;
+    const isOpen = open.length > 0 && open.every(({ hits, total }) => hits.length >= total);
+    const answers = isOpen ? open : closed;
     const hits = mergeHeads(this.#lists(answers), compareHits);
     // However the field was named: a node counts by the values it has filed.
     const filter = new DistinctFilter(distinct ?? '');
-    for (const hit of open.length > 0 ? this.#inOrderOfCount(hits, filter) : hits) {
+    for (const hit of isOpen ? this.#inOrderOfCount(hits, filter) : hits) {
       filter.accepts(hit);
     }
     const count = filter.survivors.size + Math.max(0, sumTotals(answers) - hits.length);

@@ -61,6 +61,8 @@ interface Ranked {
   readonly semantic?: ReadonlySet<Hit>;
   /** Whether the list that `from` counts filled the window. */
   readonly isFull: boolean;
+  /** Whether hits of `main` come from lists without distinct. */
+  readonly isOpen?: boolean;
   /** How deep nodes' lists are wanted without distinct. */
   readonly wantedDepth?: number | undefined;
 }
@@ -180,7 +182,7 @@ class SearchMerge {
     }
     const keyword = this.#lists.merge('keyword');
     if (isKeywordGoodEnough(keyword.hits, this.#window.end, ratio)) {
-      return { ...keyword, from: this.#answers('keyword'), isFull: false };
+      return { ...keyword, from: this.#answers('keyword'), isFull: false, isOpen: false };
     }
     const semantic = this.#lists.merge('semantic');
     const joined = joinHalves(keyword.hits, semantic.hits, ratio, (hit) => this.#identify(hit));
@@ -244,8 +246,8 @@ class SearchMerge {
   #distinctTotal(ranked: Ranked, filter: DistinctFilter, counted: readonly SearchAnswer[]): number {
     const values = this.#distinctValues(ranked);
     const counts = this.#distinctCounts(values);
-    const open = this.#answers('open-main');
-    if (open.length > 0) {
+    if (ranked.isOpen === true) {
+      const open = this.#answers('open-main');
       const listed = open.flatMap(({ hits }) => hits);
       return openDistinctTotal(sumTotals(open), counts, { listed, filter });
     }
