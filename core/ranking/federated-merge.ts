@@ -17,6 +17,7 @@ import type { FederatedPlan } from './federated-plan.ts';
 import { compareScores, rankFederated, weightedScoreOf } from './federated-rank.ts';
 import type { AnswerEnvelope, MergeDecision, MergedAnswer } from './types.ts';
 import { judgeFederated } from './verdict.ts';
+import { writeFormattedHit } from './write-formatted.ts';
 import { writeHit } from './write-hit.ts';
 
 /** Merges the nodes' answers to a plan's requests. */
@@ -43,9 +44,10 @@ export function mergeFederated(
     1024 + shown.reduce((sum, { hit }) => sum + hit.end - hit.start, 0),
   );
   writer.text('{"hits":[');
+  const formatted = formattedQueries(read);
   for (const [place, entry] of shown.entries()) {
     if (place > 0) writer.text(',');
-    writeFederatedHit(writer, entry);
+    writeFederatedHit(writer, entry, formatted.has(entry.position));
   }
   writer.text(`],"processingTimeMs":${envelope.processingTimeMs}`);
   if (window.isPaged) {
@@ -91,11 +93,19 @@ function decideRanked(shown: readonly RankedHit[]): MergeDecision[] {
   });
 }
 
+/** The queries of which some node has seen a field to be highlighted or cropped: it formats their hits. */
+function formattedQueries(read: readonly ReadAnswer[]): ReadonlySet<number> {
+  const hits = read.flatMap((answer) => answer.hits);
+  return new Set(hits.filter(({ hit }) => hit.hasFormatted).map(({ position }) => position));
+}
+
 /** The hit with `_federation` naming the client's own place of the query. */
-function writeFederatedHit(writer: ByteWriter, entry: RankedHit): void {
+function writeFederatedHit(writer: ByteWriter, entry: RankedHit, isFormatted: boolean): void {
   const { hit, query, position, weightedScore } = entry;
   const start = writer.length;
-  writeHit(writer, hit, { ...query.projection, keepsFederation: false });
+  const projection = { ...query.projection, keepsFederation: false };
+  if (isFormatted) writeFormattedHit(writer, hit, projection);
+  else writeHit(writer, hit, projection);
   // The document's closing brace makes room for one more member.
   writer.truncate(writer.length - 1);
   if (writer.length > start + 1) writer.text(',');
