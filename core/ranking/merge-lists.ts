@@ -27,6 +27,12 @@ export interface MergedList {
   readonly wantedDepth: number | undefined;
 }
 
+/** What page mode counts, and how deep nodes' lists are wanted without distinct. */
+export interface DistinctCount {
+  readonly count: number;
+  readonly wantedDepth: number | undefined;
+}
+
 /** Merges lists of one search. */
 export class ListMerge {
   readonly #plan: SearchPlan;
@@ -55,18 +61,19 @@ export class ListMerge {
   /** The first hits up to the window's end. */
   merge(purpose: SearchPurpose): MergedList {
     const open = this.#openAnswers(purpose);
+    const closed = this.#take(purpose, this.#answers(purpose));
     if (open.length > 0) {
-      const { isShort, ...merged } = this.#take(purpose, open, this.#openDepth);
+      const { isShort, list } = this.#take(purpose, open, this.#openDepth);
       const wantedDepth = isShort ? this.#deeper() : undefined;
-      // Cut off by maxTotalHits, these lists may show less than those that nodes made distinct.
-      if (!isShort || wantedDepth !== undefined) return { ...merged, isOpen: true, wantedDepth };
+      // Cut off by maxTotalHits, they may show less than the lists that nodes made distinct.
+      const isLess = isShort && list.hits.length < closed.list.hits.length;
+      if (!isLess || wantedDepth !== undefined) return { ...list, isOpen: true, wantedDepth };
     }
-    const { isShort: _isShort, ...merged } = this.#take(purpose, this.#answers(purpose));
-    const { filter } = merged;
+    const { filter } = closed.list;
     // Nor can totals be told from the counts of values, where documents hold several.
     const isInexact = filter?.hasLost === true || (this.#isCounted && filter?.hasSeveralValues);
-    const isWanted = open.length === 0 && isInexact;
-    return { ...merged, isOpen: false, wantedDepth: isWanted ? this.#deeper() : undefined };
+    const wantedDepth = open.length === 0 && isInexact ? this.#deeper() : undefined;
+    return { ...closed.list, isOpen: false, wantedDepth };
   }
 
   /** `isShort`: a list that was cut off at `depth` hits ended before there were enough. */
@@ -74,7 +81,7 @@ export class ListMerge {
     purpose: SearchPurpose,
     answers: readonly SearchAnswer[],
     depth?: number,
-  ): Pick<MergedList, 'hits' | 'filter' | 'next'> & { isShort: boolean } {
+  ): { list: Pick<MergedList, 'hits' | 'filter' | 'next'>; isShort: boolean } {
     const cut = new CutLists(answers, depth);
     const filter = this.newFilter();
     const wanted = this.#window.end;
@@ -99,7 +106,8 @@ export class ListMerge {
     }
     // Where one node filled the window alone, what it holds behind it is not known.
     const isOneSided = hits.length >= wanted && hits.every(({ source }) => source === last?.source);
-    return { hits, filter, next: isOneSided ? undefined : (hit ?? heads.peek()), isShort };
+    const next = isOneSided ? undefined : (hit ?? heads.peek());
+    return { list: { hits, filter, next }, isShort };
   }
 
   /** Whether the total is made of what the hits tell. */
@@ -126,9 +134,9 @@ export class ListMerge {
 
   /**
    * Hits left over from all that nodes listed; what they hold beyond is added as they count it. Undefined
-   * where lists were not asked for.
+   * where lists were not asked for. `shown`: what made the hits of the page distinct.
    */
-  countDistinct(): { count: number; wantedDepth: number | undefined } | undefined {
+  countDistinct(shown: DistinctFilter | undefined): DistinctCount | undefined {
     const { distinct } = this.#plan;
     const closed = this.#answers('distinct-list');
     if (closed.length === 0) return undefined;
@@ -136,12 +144,16 @@ export class ListMerge {
     const isOpen = open.length > 0 && open.every(({ hits, total }) => hits.length >= total);
     const answers = isOpen ? open : closed;
     const hits = mergeHeads(this.#lists(answers), compareHits);
-    // However the field was named: a node counts by the values it has filed.
-    const filter = new DistinctFilter(distinct ?? '');
+    // However the field was named, a node counts by the values it has filed; and takes off what it comes
+    // upon up to the end of the page that is equal as it is written, which the nodes' own lists lack.
+    const filter = isOpen
+      ? new DistinctFilter(distinct ?? '')
+      : (this.newFilter() as DistinctFilter);
     for (const hit of isOpen ? this.#inOrderOfCount(hits, filter) : hits) {
       filter.accepts(hit);
     }
-    const count = filter.survivors.size + Math.max(0, sumTotals(answers) - hits.length);
+    const left = filter.survivors.size + Math.max(0, sumTotals(answers) - hits.length);
+    const count = isOpen ? left - (shown?.writtenRejectedCount ?? 0) : left;
     const isWanted = open.length === 0 && filter.hasLost;
     return { count, wantedDepth: isWanted ? this.#deeper() : undefined };
   }

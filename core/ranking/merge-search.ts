@@ -90,7 +90,7 @@ class SearchMerge {
     const found = ranked.hits.slice(this.#window.start, this.#window.end);
     const { shown, unmarked } = this.#mark(found, ranked, envelope.marks);
     const counted = this.#countedAnswers(ranked);
-    const listed = this.#lists.countDistinct();
+    const listed = this.#lists.countDistinct(ranked.filter);
     const total = listed?.count ?? this.#total(ranked, counted);
     const wantedDepth = listed?.wantedDepth ?? ranked.wantedDepth;
     const writer = new ByteWriter(estimateBytes(shown));
@@ -258,7 +258,8 @@ class SearchMerge {
     const total = this.#window.isPaged
       ? exhaustiveDistinctTotal(candidates, counts)
       : estimatedDistinctTotal(candidates, counts, filter);
-    return total < ranked.hits.length ? left : total;
+    // Documents with several values are counted under each: either figure may take off too much.
+    return filter.hasSeveralValues ? Math.max(total, left) : total;
   }
 
   /** Values of the distinct field among the candidates of the half that is counted. */

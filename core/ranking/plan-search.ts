@@ -182,9 +182,14 @@ function semanticBody(body: JsonObject, asked: JsonObject): JsonObject {
   return {
     ...asked,
     hybrid,
-    ...(typeof limit === 'number' ? { limit: 2 * limit } : {}),
-    ...(typeof hitsPerPage === 'number' ? { hitsPerPage: 2 * hitsPerPage } : {}),
+    ...(typeof limit === 'number' ? { limit: twice(limit) } : {}),
+    ...(typeof hitsPerPage === 'number' ? { hitsPerPage: twice(hitsPerPage) } : {}),
   };
+}
+
+/** A hybrid search for nothing would be answered by its keyword half alone. */
+function twice(count: number): number {
+  return Math.max(1, 2 * count);
 }
 
 /** Whether a query may exclude words or phrases. */
