@@ -51,6 +51,7 @@ function numberKey(value: number): string {
 /** Drops hits of which a value was seen before. */
 export class DistinctFilter {
   readonly seen = new Set<string>();
+  /** By the values that a node has filed. */
   readonly survivors = new Set<Hit>();
   /** Values that survivors hold, counted once for each survivor. */
   survivorValueCount = 0;
@@ -81,8 +82,12 @@ export class DistinctFilter {
     return distinctValues(hit, this.#field).filter((value) => this.seen.has(value)).length;
   }
 
-  /** Whether the hit survives; its values are then seen. */
-  accepts(hit: Hit): boolean {
+  /**
+   * Whether the hit survives; its values are then seen. `isShown`: it is in reach of the page. There a node
+   * leaves out, of those that survive by the values it has filed, what is equal as it is written, and takes
+   * no other in its place.
+   */
+  accepts(hit: Hit, isShown = true): boolean {
     const values = distinctValues(hit, this.#field);
     if (values.length > 1) this.hasSeveralValues = true;
     if (values.some((value) => this.seen.has(value))) {
@@ -90,15 +95,13 @@ export class DistinctFilter {
       if (values.length > 1) this.#rejected.push(values);
       return false;
     }
-    if (this.#written?.accepts(hit) === false) {
-      this.rejectedCount += 1;
-      this.writtenRejectedCount += 1;
-      return false;
-    }
     this.survivors.add(hit);
     for (const value of values) this.seen.add(value);
     this.survivorValueCount += values.length;
-    return true;
+    if (!isShown || this.#written?.accepts(hit) !== false) return true;
+    this.rejectedCount += 1;
+    this.writtenRejectedCount += 1;
+    return false;
   }
 
   /** How often rejected hits are counted under a second seen value. */
@@ -175,7 +178,7 @@ export function openDistinctTotal(
   for (const value of filter.seen) valueCount += counts.get(value) ?? 0;
   const unlisted = Math.max(0, valueCount - listedValueCount);
   const unlistedCount = listedValueCount === 0 ? 0 : (unlisted * sharingCount) / listedValueCount;
-  return Math.round(candidateCount - excludedCount - unlistedCount);
+  return Math.round(candidateCount - excludedCount - unlistedCount - filter.writtenRejectedCount);
 }
 
 /** Documents with several values are taken off once for each: where they are many, too often. */

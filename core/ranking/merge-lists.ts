@@ -90,17 +90,19 @@ export class ListMerge {
     const isHalf = purpose === 'semantic';
     const heads = new HeadMerge(isHalf ? lists.map(onlySemantic) : lists, compareHits);
     let isShort = false;
+    let last: Hit | undefined;
+    const isFull = () => (filter?.survivors.size ?? hits.length) >= wanted;
     let hit = wanted === 0 ? undefined : heads.next();
-    while (hit !== undefined && hits.length < wanted) {
+    while (hit !== undefined && !isFull()) {
+      last = hit;
       if (filter === undefined || filter.accepts(hit)) hits.push(hit);
-      isShort ||= cut.take(hit.source) && hits.length < wanted;
-      hit = hits.length < wanted || filter !== undefined ? heads.next() : undefined;
+      isShort ||= cut.take(hit.source) && !isFull();
+      hit = !isFull() || filter !== undefined ? heads.next() : undefined;
     }
     // The engine dedupes whole buckets: those tied with the last hit lose their doubles too.
-    const last = hits[hits.length - 1];
     if (filter !== undefined && last !== undefined && !this.#plan.isPlaceholder) {
       while (hit !== undefined && compareByRules(last, hit) === 0) {
-        filter.accepts(hit);
+        filter.accepts(hit, false);
         hit = heads.next();
       }
     }

@@ -187,9 +187,11 @@ class SearchMerge {
     const semantic = this.#lists.merge('semantic');
     const joined = joinHalves(keyword.hits, semantic.hits, ratio, (hit) => this.#identify(hit));
     const filter = this.#lists.newFilter();
-    const hits = filter === undefined ? joined : joined.filter((hit) => filter.accepts(hit));
+    const wanted = this.#window.end;
+    const isInReach = () => filter === undefined || filter.survivors.size < wanted;
+    const hits = joined.filter((hit) => isInReach() && filter?.accepts(hit) !== false);
     return {
-      hits: hits.slice(0, this.#window.end),
+      hits: hits.slice(0, wanted),
       filter,
       from: this.#answers('semantic'),
       semantic: new Set(semantic.hits),

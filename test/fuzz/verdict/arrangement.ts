@@ -15,6 +15,11 @@ export interface Candidate {
   readonly rank: string;
   /** Values of the distinct field; empty: never left out. */
   readonly distinct: readonly string[];
+  /**
+   * Of these the ones that a node has filed, where others are values as they are written: a document left
+   * out for those alone has taken its place in the page, and no other comes in.
+   */
+  readonly filed?: readonly string[];
 }
 
 /** What is asked of a list. */
@@ -53,7 +58,11 @@ export function faultOf({ candidates, hits, limit }: Arrangement): string | unde
     for (const value of candidate.distinct) seen.set(value, group);
   }
   if (limit === 0) return undefined;
-  const isFull = hits.length >= limit;
+  const written = candidates.filter(({ distinct, filed = distinct }, at) => {
+    if (taken.has(at) || (groups[at] as number) > group) return false;
+    return sharesAny(distinct, seen) && !sharesAny(filed, seen);
+  });
+  const isFull = hits.length + written.length >= limit;
   for (const [at, candidate] of candidates.entries()) {
     if (taken.has(at) || (isFull && (groups[at] as number) >= group)) continue;
     const own = groups[at] as number;
@@ -61,6 +70,10 @@ export function faultOf({ candidates, hits, limit }: Arrangement): string | unde
     if (!isExcluded) return `candidate ${at} of rank ${own} is missing`;
   }
   return undefined;
+}
+
+function sharesAny(values: readonly string[], seen: ReadonlyMap<string, number>): boolean {
+  return values.some((value) => seen.has(value));
 }
 
 /** Number of the group of each candidate. */

@@ -90,6 +90,7 @@ async function candidatesOf(one: SubCase, size: number): Promise<Candidate[] | u
       hit,
       rank: rankOf(document),
       distinct: field === undefined ? [] : distinctValues(one, document, field.split('.')),
+      filed: field === undefined ? [] : valuesAt(document, field.split('.')),
     };
   });
 }
