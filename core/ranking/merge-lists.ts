@@ -155,7 +155,7 @@ export class ListMerge {
       filter.accepts(hit);
     }
     const left = filter.survivors.size + Math.max(0, sumTotals(answers) - hits.length);
-    const count = isOpen ? left - (shown?.writtenRejectedCount ?? 0) : left;
+    const count = left - ((isOpen ? shown : filter)?.writtenRejectedCount ?? 0);
     const isWanted = open.length === 0 && filter.hasLost;
     return { count, wantedDepth: isWanted ? this.#deeper() : undefined };
   }

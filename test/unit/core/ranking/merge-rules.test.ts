@@ -133,6 +133,16 @@ test('empty texts are equal where the request names the distinct field, and not 
     ['main', [answer(hits.slice(0, 1)), answer(hits.slice(1))]],
   ];
   assert.equal(ids(merge({ sort: ['p:asc'], distinct: 'g' }, answers)), [1]);
+  // None comes in their place.
+  const four = hit(4, [['p:asc', { value: 4 }]], { g: 'x' });
+  const longer: [SearchPurpose, Buffer[]][] = [
+    ['main', [answer(hits.slice(0, 1)), answer([...hits.slice(1), four])]],
+  ];
+  assert.equal(ids(merge({ sort: ['p:asc'], distinct: 'g', limit: 3 }, longer)), [1]);
+  // Two of three listed are taken off the 18 that nodes count.
+  const pages = { sort: ['p:asc'], distinct: 'g', page: 1, hitsPerPage: 3 };
+  const listed: typeof answers = [...answers, ['distinct-list', answers[0]?.[1] ?? []]];
+  assert.is(merge(pages, listed).totalHits, 16);
   const index = { ...INDEX, settings: { distinctAttribute: 'g' } };
   const plan = planSearch({ body: { sort: ['p:asc'] }, index });
   const { chunks } = mergeSearch(plan, new Map(answers), ENVELOPE);
