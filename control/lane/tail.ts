@@ -146,7 +146,12 @@ function noteSeen(
     node.seenUid = highest;
     state.touchedNodes.add(node.id);
   }
-  if (last === undefined || last.uid < node.lastTaskUid || node.lastMark === LOST_MARK) return;
+  if (last === undefined || node.lastMark === LOST_MARK) return;
+  if (last.uid < node.lastTaskUid) {
+    // The node may have lost it since, and taken what is known of meanwhile: it is looked for once more.
+    state.expectMark(node.id, last.uid, markOf(last));
+    return;
+  }
   if (last.uid === node.lastTaskUid && node.lastMark !== ANY_MARK) return;
   node.lastTaskUid = last.uid;
   node.lastMark = markOf(last);

@@ -299,7 +299,9 @@ export class State {
     if (uid <= floor) this.foundLoss(nodeId);
   }
 
-  #expectMark(nodeId: string, uid: number, mark: string): void {
+  /** A reading that takes the task in finds a loss of data if the mark is another one. */
+  expectMark(nodeId: string, uid: number, mark: string): void {
+    if (mark === ANY_MARK) return;
     const ofNode = this.unseenMarks.get(nodeId) ?? new Map<number, string>();
     this.unseenMarks.set(nodeId, ofNode.set(uid, mark));
     for (const oldest of ofNode.keys()) {
@@ -324,12 +326,11 @@ export class State {
 
   /** Notes that a node has this task: one that does not know it any more has lost data. */
   noteTask(nodeId: string, uid: number, mark: string): void {
-    if (mark !== ANY_MARK) this.#expectMark(nodeId, uid, mark);
+    this.expectMark(nodeId, uid, mark);
     const node = this.cluster.nodes.find((item) => item.id === nodeId);
     if (node !== undefined && uid > node.lastTaskUid) {
       // What was there before must be there still: the next reading looks for it as well.
-      const isKnown = node.lastMark !== ANY_MARK && node.lastMark !== LOST_MARK;
-      if (isKnown) this.#expectMark(nodeId, node.lastTaskUid, node.lastMark);
+      if (node.lastMark !== LOST_MARK) this.expectMark(nodeId, node.lastTaskUid, node.lastMark);
       node.lastTaskUid = uid;
       if (node.lastMark !== LOST_MARK) node.lastMark = mark;
       this.touchedNodes.add(node.id);
