@@ -23,7 +23,7 @@ export function applyToCatalog(
   if (index !== undefined && intent.kind === 'settingsUpdate')
     endSettings(index, intent, outcome.isSuccess);
   if (!outcome.isSuccess && index !== undefined && intent.kind === 'indexDelete') {
-    keepName(state, index);
+    keepName(state, index, intent.seq);
   }
   if (outcome.isSuccess) {
     if (index !== undefined && intent.kind === 'indexDelete') remove(state, index);
@@ -53,14 +53,30 @@ function update(index: IndexRecord, intent: Intent): void {
 }
 
 /** It was not deleted. If its name was given to another meanwhile, what is left of it is nobody's. */
-function keepName(state: State, index: IndexRecord): void {
+function keepName(state: State, index: IndexRecord, seq: number): void {
   const uid = index.visibleUid;
-  if (uid === null || state.head.has(uid)) {
+  if (uid === null || state.head.has(uid) || isGivenAfter(state, uid, { index, seq })) {
     remove(state, index);
     return;
   }
   index.headUid = uid;
   state.head.set(uid, index.id);
+}
+
+/** Whether a later operation gave the name to another index, even if one after that took it away again. */
+function isGivenAfter(
+  state: State,
+  uid: string,
+  than: { readonly index: IndexRecord; readonly seq: number },
+): boolean {
+  for (const seq of state.openByName.get(uid) ?? []) {
+    const intent = state.open.get(seq)?.intent;
+    if (intent === undefined || seq <= than.seq) continue;
+    const swapped = intent.swaps.flatMap(({ leftId, rightId }) => [leftId, rightId]);
+    const ids = [intent.indexId, ...swapped];
+    if (ids.some((id) => id !== null && id !== than.index.id)) return true;
+  }
+  return false;
 }
 
 function remove(state: State, index: IndexRecord): void {

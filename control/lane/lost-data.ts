@@ -17,6 +17,7 @@ import { doubtIndexes, excuseStep } from './excuse.ts';
 import { lostError } from './outcome.ts';
 
 const MARKER_RETRY_MS = 5_000;
+const ROLLED_BACK = 'its node was rolled back';
 
 /** Whether the reading shows that the node is not what it was. */
 export function hasLostData(state: State, node: NodeRecord, reading: NodeReading): boolean {
@@ -64,26 +65,13 @@ export function restoreMarker(state: State, node: NodeRecord, reading: NodeReadi
 
 /** Takes the copies on the node out, and what it had not finished. Gives the intents that moved. */
 export function loseData(state: State, node: NodeRecord, reading: NodeReading): number[] {
-  const reason = reading.marker === 'absent' ? 'its node was wiped' : 'its node was rolled back';
-  const lastOf: string[] = [];
-  for (const index of state.indexes.values()) {
-    if (!index.nodeIds.includes(node.id)) continue;
-    if (!loseCopies(state, index, { nodeId: node.id, reason })) {
-      lastOf.push(index.visibleUid ?? index.id);
-    }
-  }
-  if (lastOf.length > 0) {
-    const words = `node ${node.id}: ${reason}, and it holds the last copies in sync of ${lastOf.join(', ')}`;
-    state.emit({ kind: 'alarm', words, seq: -1 });
-  }
+  const reason = reading.marker === 'absent' ? 'its node was wiped' : ROLLED_BACK;
+  const isLastOfAny = takeOut(state, node, reason);
   const kept = new Map(reading.tasks.map((task) => [task.uid, task.tag]));
   const gone = [...(state.outstanding.get(node.id) ?? [])]
     .filter(([uid, reference]) => !isKept(state, reference, kept.get(uid)))
     .map(([uid]) => uid);
-  state.recovery.doubted.add(node.id);
-  node.isDoubted = true;
-  doubtIndexes(state, node);
-  if (lastOf.length === 0) {
+  if (!isLastOfAny) {
     // Nothing of what it was is relied on any more: it is adopted anew.
     node.isAdopted = false;
     node.markerSeq = -1;
@@ -97,6 +85,25 @@ export function loseData(state: State, node: NodeRecord, reading: NodeReading): 
   lowerFloors(state, node.id, reading.highestUid);
   state.emit({ kind: 'nodeLostData', nodeId: node.id, reason });
   return dropLostTasks(state, node.id, gone);
+}
+
+/** Takes all copies on the node out and has its indexes looked for; whether it holds last copies in sync. */
+function takeOut(state: State, node: NodeRecord, reason: string): boolean {
+  const lastOf: string[] = [];
+  for (const index of state.indexes.values()) {
+    if (!index.nodeIds.includes(node.id)) continue;
+    if (!loseCopies(state, index, { nodeId: node.id, reason })) {
+      lastOf.push(index.visibleUid ?? index.id);
+    }
+  }
+  if (lastOf.length > 0) {
+    const words = `node ${node.id}: ${reason}, and it holds the last copies in sync of ${lastOf.join(', ')}`;
+    state.emit({ kind: 'alarm', words, seq: -1 });
+  }
+  state.recovery.doubted.add(node.id);
+  node.isDoubted = true;
+  doubtIndexes(state, node);
+  return lastOf.length > 0;
 }
 
 /** From here on the node gives uids again that it had given before: they say nothing more. */
@@ -153,7 +160,10 @@ export function expectTask(
 ): void {
   const { nodeId } = reference;
   const known = state.outstanding.get(nodeId)?.get(uid);
-  if (known !== undefined && known.seq !== reference.seq) {
+  const node = state.cluster.nodes.find(({ id }) => id === nodeId);
+  if (known !== undefined && known.seq !== reference.seq && node !== undefined) {
+    // What is lost now is made up for as if the reading had told of it.
+    takeOut(state, node, ROLLED_BACK);
     for (const seq of dropLostTasks(state, nodeId, [uid])) {
       const indexId = state.open.get(seq)?.intent.indexId;
       if (indexId != null) state.stirredIndexes.add(indexId);

@@ -113,65 +113,116 @@ test('so does the task by which an index is made good', () => {
   assert.is(markAfterMending(0), LOST_MARK);
 });
 
-/** What n1 is to the catalog after a reading that began before its last task was known of. */
-function stateAfterReading(enqueuedAt: string): string | undefined {
-  const hand = new Hand('all', { replicationFactor: 3, shardCount: 1 });
-  hand.create('movies');
-  const uid = hand.nextUid('n1');
-  hand.state.noteTask('n1', uid, '@2026-11-23T20:00:00Z');
+const BEFORE = '2026-11-23T20:00:00Z';
+const INSTEAD = '2026-11-23T20:00:05Z';
+const LATER = '2026-11-23T20:00:09Z';
+
+/** A reading of n1 that finds these tasks, and knew nothing of the last one that control was told of. */
+function readTasks(
+  hand: Hand,
+  tasks: readonly { readonly uid: number; readonly enqueuedAt: string }[],
+): void {
   const task = { tag: null, indexUid: null, documentCount: null, task: null };
   const reading = {
     nodeId: 'n1',
     startedAtMs: hand.nowMs,
     marker: 'unread',
     lastKnown: 'present',
-    highestUid: uid + 1,
-    tasks: [
-      { ...task, uid, enqueuedAt },
-      { ...task, uid: uid + 1, enqueuedAt: '2026-11-23T20:00:09Z' },
-    ],
+    highestUid: tasks.at(-1)?.uid ?? -1,
+    tasks: tasks.map((found) => ({ ...task, ...found })),
     missingUids: [],
   } as const;
   hand.apply({ kind: 'nodeTail', reading, now: hand.now });
+}
+
+/** Three nodes that hold one shard of an index. */
+function withMovies(): { hand: Hand; uid: number } {
+  const hand = new Hand('all', { replicationFactor: 3, shardCount: 1 });
+  hand.create('movies');
+  return { hand, uid: hand.nextUid('n1') };
+}
+
+/** What the copy on n1 is. */
+function stateOfMovies(hand: Hand): string | undefined {
   const index = hand.state.entryOf('movies')?.index;
   return index === undefined ? undefined : stateOf(index, 0, 'n1');
 }
 
+/** What the copy on n1 is after a reading that began before its last task was known of. */
+function stateAfterReading(enqueuedAt: string): string | undefined {
+  const { hand, uid } = withMovies();
+  hand.state.noteTask('n1', uid, `@${BEFORE}`);
+  readTasks(hand, [
+    { uid, enqueuedAt },
+    { uid: uid + 1, enqueuedAt: LATER },
+  ]);
+  return stateOfMovies(hand);
+}
+
 test('a reading that does not know of the last task yet cannot hide that it is gone', () => {
-  assert.is(stateAfterReading('2026-11-23T20:00:00Z'), 'in-sync');
-  assert.is(stateAfterReading('2026-11-23T20:00:05Z'), 'behind');
+  assert.is(stateAfterReading(BEFORE), 'in-sync');
+  assert.is(stateAfterReading(INSTEAD), 'behind');
 });
 
 test('calls that were taken after it was read do not hide that the newest task of then is gone', () => {
   for (const [enqueuedAt, wanted] of [
-    ['2026-11-23T20:00:00Z', 'in-sync'],
-    ['2026-11-23T20:00:05Z', 'behind'],
+    [BEFORE, 'in-sync'],
+    [INSTEAD, 'behind'],
   ] as const) {
-    const hand = new Hand('all', { replicationFactor: 3, shardCount: 1 });
-    hand.create('movies');
-    const task = { tag: null, indexUid: null, documentCount: null, task: null };
-    const uid = hand.nextUid('n1');
-    const read = (tasks: readonly { readonly uid: number; readonly enqueuedAt: string }[]) => {
-      const reading = {
-        nodeId: 'n1',
-        startedAtMs: hand.nowMs,
-        marker: 'unread',
-        lastKnown: 'present',
-        highestUid: tasks.at(-1)?.uid ?? -1,
-        tasks: tasks.map((found) => ({ ...task, ...found })),
-        missingUids: [],
-      } as const;
-      hand.apply({ kind: 'nodeTail', reading, now: hand.now });
-    };
-    read([{ uid, enqueuedAt: '2026-11-23T20:00:00Z' }]);
-    hand.state.noteTask('n1', uid + 1, '@2026-11-23T20:00:09Z');
-    read([
+    const { hand, uid } = withMovies();
+    readTasks(hand, [{ uid, enqueuedAt: BEFORE }]);
+    hand.state.noteTask('n1', uid + 1, `@${LATER}`);
+    readTasks(hand, [
       { uid, enqueuedAt },
-      { uid: uid + 1, enqueuedAt: '2026-11-23T20:00:09Z' },
+      { uid: uid + 1, enqueuedAt: LATER },
     ]);
-    const index = hand.state.entryOf('movies')?.index;
-    assert.is(index && stateOf(index, 0, 'n1'), wanted);
+    assert.is(stateOfMovies(hand), wanted);
   }
+});
+
+/**
+ * What the copy on n1 is after a task was told of, a reading made before that was handed in, and the next one
+ * shows what is in the place of the task that the first one found.
+ */
+function stateAfterOldReading(enqueuedAt: string, isReadBefore: boolean): string | undefined {
+  const { hand, uid } = withMovies();
+  if (isReadBefore) readTasks(hand, [{ uid, enqueuedAt: BEFORE }]);
+  hand.state.noteTask('n1', uid + 1, `@${LATER}`);
+  readTasks(hand, [{ uid, enqueuedAt: BEFORE }]);
+  readTasks(hand, [
+    { uid, enqueuedAt },
+    { uid: uid + 1, enqueuedAt: LATER },
+  ]);
+  return stateOfMovies(hand);
+}
+
+test('a reading of before does not vouch for what is there beside a task that was told of since', () => {
+  for (const isReadBefore of [true, false]) {
+    assert.is(stateAfterOldReading(BEFORE, isReadBefore), 'in-sync');
+    assert.is(stateAfterOldReading(INSTEAD, isReadBefore), 'behind');
+  }
+});
+
+test('what is lost by a uid that comes twice is made up for as what a reading shows to be lost', () => {
+  const { hand } = withMovies();
+  hand.create('books');
+  const swap = {
+    kind: 'indexSwap',
+    indexUid: '',
+    body: [{ indexes: ['movies', 'books'] }],
+  } as const;
+  hand.begin(swap);
+  hand.runSteps();
+  const uid = hand.nextUid('n1') - 1;
+  hand.begin({ kind: 'indexCreate', indexUid: 'plays', body: {} });
+  const step = hand.effects.find((effect) => effect.kind === 'runStep' && effect.nodeId === 'n1');
+  if (step?.kind !== 'runStep') throw new Error('no step');
+  const outcome = { kind: 'enqueued', uid, enqueuedAt: null } as const;
+  hand.apply({ kind: 'stepDone', seq: step.seq, step: 0, outcome, now: hand.now });
+  for (const id of ['n2', 'n3']) hand.endOn(id, 'succeeded');
+  assert.is(stateOfMovies(hand), 'behind');
+  const swapped = hand.state.tasks.get(2) ?? hand.state.summaries[2];
+  assert.is(swapped?.status, 'succeeded');
 });
 
 run();

@@ -202,6 +202,20 @@ test('an index whose deletion failed keeps its name, unless another has it by th
   }
 });
 
+test('an index whose deletion failed has no name that another had meanwhile', () => {
+  const { hand } = deleting();
+  hand.begin({ kind: 'indexCreate', indexUid: 'movies', body: {} });
+  hand.begin({ kind: 'indexDelete', indexUid: 'movies' });
+  hand.endAll('failed');
+  for (let times = 0; times < 3; times += 1) {
+    hand.runSteps();
+    hand.endAll();
+  }
+  assert.is(hand.state.summaries[3]?.status, 'succeeded');
+  assert.is(hand.state.indexes.size, 0);
+  assert.is(hand.state.head.size + hand.state.visible.size, 0);
+});
+
 test('an index under a name that one had before begins with the removal of that', () => {
   const hand = world();
   const calls = (uid: string): string[] => {
