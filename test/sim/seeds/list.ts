@@ -101,5 +101,15 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found: 'a write that was refused, came again and was applied, was told to have failed',
   },
   { seed: 6301177, found: 'tasks that a rolled back node took hid that earlier ones were gone' },
+  {
+    seed: 7012571,
+    found:
+      'an index whose deletion failed, because a node lost it, took a name back that others had had since',
+  },
+  {
+    seed: 7013678,
+    found:
+      'a reading of before a loss, handed in after it, vouched for a task that was gone by then',
+  },
   { seed: 1016638, found: 'a late request came while the reading that proved it late was waiting' },
 ];
