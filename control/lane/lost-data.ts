@@ -56,11 +56,9 @@ export function restoreMarker(state: State, node: NodeRecord, reading: NodeReadi
   const isOurs = node.isAdopted || state.recovery.doubted.has(node.id);
   if (!isOurs || state.nowMs - askedMs < MARKER_RETRY_MS) return;
   state.markerless.set(node.id, state.nowMs);
-  state.emit({
-    kind: 'writeMarker',
-    nodeId: node.id,
-    seq: Math.max(headOf(state), node.markerSeq),
-  });
+  const seq = Math.max(headOf(state), node.markerSeq);
+  state.recovery.markers.set(node.id, { seq, atMs: state.nowMs });
+  state.emit({ kind: 'writeMarker', nodeId: node.id, seq });
 }
 
 /** Takes the copies on the node out, and what it had not finished. Gives the intents that moved. */

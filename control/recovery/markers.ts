@@ -1,10 +1,11 @@
 /**
  * The place in the lane that each node's marker says. A node that comes back with an older marker than the
  * one recorded was restored from a copy of its data. Written when a copy on the node becomes in-sync and
- * from time to time while there are writes: each is a small task of the node.
+ * from time to time while there are writes: each is a small task of the node. One after another: of two that
+ * are on their way the older one may come last, and the node would seem to have lost data.
  */
 import { headOf } from '../copies/index.ts';
-import type { MachineEvent, State } from '../state/index.ts';
+import type { MachineEvent, NodeRecord, State } from '../state/index.ts';
 import { isNodeReady } from './usable.ts';
 
 const PERIOD_MS = 600_000;
@@ -16,16 +17,20 @@ export function writeMarkers(state: State): void {
   const head = headOf(state);
   for (const node of state.cluster.nodes) {
     if (!node.isAdopted || node.markerSeq >= head || !isNodeReady(state, node.id)) continue;
-    const last = state.recovery.markers.get(node.id);
-    if (last !== undefined && state.nowMs - last.atMs < waitMs(node.markerSeq, last.seq)) continue;
-    if (last === undefined && !isDue(state, node.id)) continue;
+    if (!isTimeFor(state, node)) continue;
+    state.recovery.markersDue.delete(node.id);
     state.recovery.markers.set(node.id, { seq: head, atMs: state.nowMs });
     state.emit({ kind: 'writeMarker', nodeId: node.id, seq: head });
   }
 }
 
-function waitMs(written: number, asked: number): number {
-  return written >= asked ? PERIOD_MS : RETRY_MS;
+function isTimeFor(state: State, node: NodeRecord): boolean {
+  const { markers, markersDue } = state.recovery;
+  const last = markers.get(node.id);
+  if (last === undefined) return markersDue.has(node.id) || isDue(state, node.id);
+  const sinceMs = state.nowMs - last.atMs;
+  if (node.markerSeq < last.seq) return sinceMs >= RETRY_MS;
+  return markersDue.has(node.id) || sinceMs >= PERIOD_MS;
 }
 
 /** The first one of this process comes a period after the node came up. */
@@ -34,9 +39,9 @@ function isDue(state: State, nodeId: string): boolean {
   return state.nowMs - sinceMs >= PERIOD_MS;
 }
 
-/** A copy on the node was filled: its marker is due at once. */
+/** A copy on the node was filled: its marker is due as soon as the last one is written. */
 export function dueAfterRecovery(state: State, nodeId: string): void {
-  state.recovery.markers.set(nodeId, { seq: -1, atMs: state.nowMs - PERIOD_MS });
+  state.recovery.markersDue.add(nodeId);
 }
 
 /** The marker is written, and only then is it relied on. */

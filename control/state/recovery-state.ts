@@ -135,6 +135,8 @@ export class RecoveryState {
   nextClearing = 1;
   /** Node id -> last place in the lane its marker was written with, and when. */
   readonly markers = new Map<string, { readonly seq: number; readonly atMs: number }>();
+  /** Nodes whose marker is to be written before its time. */
+  readonly markersDue = new Set<string>();
   /** Index id -> bytes of a document as it was last seen, to size pages by. */
   readonly documentBytes = new Map<string, number>();
   /** Nodes that lost data and were not checked since: they are not used before that. */

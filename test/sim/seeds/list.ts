@@ -111,5 +111,9 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found:
       'a reading of before a loss, handed in after it, vouched for a task that was gone by then',
   },
+  {
+    seed: 7100389,
+    found: 'of two markers on their way the older one came last: the node seemed to have lost data',
+  },
   { seed: 1016638, found: 'a late request came while the reading that proved it late was waiting' },
 ];
