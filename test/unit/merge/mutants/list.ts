@@ -15,6 +15,7 @@ const inFile = (name: string, changes: readonly Change[], folder = 'ranking'): M
 
 const MERGE = 'prop/core/ranking/merge.test.js';
 const RULES = 'unit/core/ranking/merge-rules.test.js';
+const OPEN = 'prop/core/ranking/open-distinct.test.js';
 const FACETS = 'prop/core/ranking/facets.test.js';
 const SPELLINGS = 'unit/core/ranking/spelling.test.js';
 const FILTERS = 'prop/core/filter/parse.test.js';
@@ -101,7 +102,13 @@ const order: readonly Mutant[] = [
       replace: '< 0',
     },
   ]),
-  ...inFile('merge-search', [
+  ...inFile('merge-lists', [
+    {
+      name: 'keyword hits stay in the semantic half',
+      find: 'isHalf ? lists.map(onlySemantic) : lists',
+      replace: 'lists',
+      by: RULES,
+    },
     {
       name: 'geo buckets stay those of the nodes',
       find: 'if (!this.#plan.hasGeoSort)',
@@ -112,16 +119,18 @@ const order: readonly Mutant[] = [
 ];
 
 const totals: readonly Mutant[] = [
+  ...inFile('merge-lists', [
+    {
+      name: 'totals are those of the largest node',
+      find: 'answers.reduce((sum, answer) => sum + answer.total, 0)',
+      replace: 'answers.reduce((sum, answer) => Math.max(sum, answer.total), 0)',
+    },
+  ]),
   ...inFile('merge-search', [
     {
       name: 'the window begins at the first hit',
       find: 'ranked.hits.slice(this.#window.start, this.#window.end)',
       replace: 'ranked.hits.slice(0, this.#window.end)',
-    },
-    {
-      name: 'totals are those of the largest node',
-      find: 'answers.reduce((sum, answer) => sum + answer.total, 0)',
-      replace: 'answers.reduce((sum, answer) => Math.max(sum, answer.total), 0)',
     },
     {
       name: 'a page that is not full does not count',
@@ -177,7 +186,13 @@ const totals: readonly Mutant[] = [
 ];
 
 const distinct: readonly Mutant[] = [
-  ...inFile('merge-search', [
+  ...inFile('merge-lists', [
+    {
+      name: 'what a node dropped for a hit that does not survive stays away',
+      find: 'open.length === 0 && isInexact ? this.#deeper() : undefined',
+      replace: 'undefined',
+      by: OPEN,
+    },
     {
       name: 'distinct is not applied once more',
       find: 'if (filter === undefined || filter.accepts(hit))',
@@ -224,7 +239,7 @@ const facets: readonly Mutant[] = [
     },
     {
       name: 'the smallest number is that of the first node',
-      find: 'if (stat.min < known.min)',
+      find: 'if (compareNumbers(stat.min, known.min) < 0)',
       replace: 'if (false)',
     },
     {
