@@ -82,13 +82,15 @@ export class ListMerge {
     answers: readonly SearchAnswer[],
     depth?: number,
   ): { list: Pick<MergedList, 'hits' | 'filter' | 'next'>; isShort: boolean } {
-    const cut = new CutLists(answers, depth);
+    // Where both halves had to be asked for, the keyword half's hits are left out of the semantic one.
+    const isMerged = purpose === 'semantic' ? isSemantic : () => true;
+    const cut = new CutLists(answers, depth, isMerged);
     const filter = this.newFilter();
     const wanted = this.#window.end;
     const hits: Hit[] = [];
     const lists = this.#lists(answers);
-    const isHalf = purpose === 'semantic';
-    const heads = new HeadMerge(isHalf ? lists.map(onlySemantic) : lists, compareHits);
+    const merged = purpose === 'semantic' ? lists.map((list) => list.filter(isMerged)) : lists;
+    const heads = new HeadMerge(merged, compareHits);
     let isShort = false;
     let last: Hit | undefined;
     const isFull = () => (filter?.survivors.size ?? hits.length) >= wanted;
@@ -192,9 +194,8 @@ export class ListMerge {
   }
 }
 
-/** Without the hits of the keyword half, where both had to be asked for. */
-function onlySemantic(hits: readonly Hit[]): readonly Hit[] {
-  return hits.filter((hit) => hit.rules.some((rule) => rule.kind === RULE_VECTOR));
+function isSemantic(hit: Hit): boolean {
+  return hit.rules.some((rule) => rule.kind === RULE_VECTOR);
 }
 
 /** Candidates of all answers. */

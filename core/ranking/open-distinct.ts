@@ -5,6 +5,7 @@
  */
 import { VERSION_FIELD } from '../reserved/index.ts';
 import type { SearchAnswer } from './answer.ts';
+import type { Hit } from './hits.ts';
 import type { SearchPlan } from './plan-search.ts';
 import type { PurposeRequest, SearchPurpose } from './types.ts';
 import type { SearchWindow } from './window.ts';
@@ -48,10 +49,18 @@ export function openRequests(plan: SearchPlan, depth: number): PurposeRequest[] 
 export class CutLists {
   readonly #left = new Map<number, number>();
 
-  /** `depth`: how many hits were asked for; undefined: no list counts as cut. */
-  constructor(answers: readonly SearchAnswer[], depth: number | undefined) {
+  /**
+   * `depth`: how many hits were asked for; undefined: no list counts as cut. `isMerged`: which hits are
+   * taken at all.
+   */
+  constructor(
+    answers: readonly SearchAnswer[],
+    depth: number | undefined,
+    isMerged: (hit: Hit) => boolean,
+  ) {
     for (const { source, hits } of answers) {
-      if (depth !== undefined && hits.length >= depth) this.#left.set(source, hits.length);
+      if (depth === undefined || hits.length < depth) continue;
+      this.#left.set(source, hits.filter(isMerged).length);
     }
   }
 

@@ -31,6 +31,18 @@ export interface Arrangement {
   readonly limit: number;
 }
 
+/** The same with something taken out of every hit. */
+export function stripped(
+  { candidates, hits, limit }: Arrangement,
+  strip: (hit: Tree) => Tree,
+): Arrangement {
+  return {
+    candidates: candidates.map((candidate) => ({ ...candidate, hit: strip(candidate.hit) })),
+    hits: hits.map(strip),
+    limit,
+  };
+}
+
 /** Undefined if the list is right, else what is wrong with it. */
 export function faultOf({ candidates, hits, limit }: Arrangement): string | undefined {
   const groups = groupNumbers(candidates);

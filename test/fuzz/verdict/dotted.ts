@@ -4,16 +4,11 @@
  * an index over several nodes are compared without them, and without nothing else.
  */
 import type { Tree } from '../../stories/lossless.ts';
-import type { Arrangement } from './arrangement.ts';
+import { type Arrangement, stripped } from './arrangement.ts';
 
 /** The arrangement with such members taken out of `_formatted` everywhere. */
 export function withoutDotted(arrangement: Arrangement): Arrangement {
-  const { candidates, hits, limit } = arrangement;
-  return {
-    candidates: candidates.map((candidate) => ({ ...candidate, hit: strip(candidate.hit) })),
-    hits: hits.map(strip),
-    limit,
-  };
+  return stripped(arrangement, strip);
 }
 
 function strip(hit: Tree): Tree {

@@ -3,18 +3,13 @@
  * nodes are compared without them where only they tell two hits apart.
  */
 import type { Tree } from '../../stories/lossless.ts';
-import type { Arrangement } from './arrangement.ts';
+import { type Arrangement, stripped } from './arrangement.ts';
 
 const MARKS = new Set(['_formatted', '_matchesPosition']);
 
 /** The arrangement without marks. */
 export function withoutMarks(arrangement: Arrangement): Arrangement {
-  const { candidates, hits, limit } = arrangement;
-  return {
-    candidates: candidates.map((candidate) => ({ ...candidate, hit: strip(candidate.hit) })),
-    hits: hits.map(strip),
-    limit,
-  };
+  return stripped(arrangement, strip);
 }
 
 function strip(hit: Tree): Tree {

@@ -78,4 +78,28 @@ test('queries go by themselves where the last rule of nodes would order them ami
   );
 });
 
+test('a query formats all its hits as soon as one node has seen a field to be highlighted', () => {
+  const indexes = new Map([
+    ['a', { uid: 'a', primaryKey: 'id', settings: {}, hasSeveralOwners: true }],
+  ]);
+  const queries = [{ indexUid: 'a', q: 'x', attributesToHighlight: ['t'] }];
+  const plan = planFederated({ body: { queries, federation: {} }, indexes });
+  assert.ok(plan);
+  const words = (share: number) => ({ words: { order: 0, matchingWords: 1, score: share } });
+  const seen = answer('a', 1, words(1), 1);
+  const text = seen.body.toString().replace('"id":1', '"id":1,"_formatted":{"id":"1"}');
+  const merged = mergeFederated(
+    plan,
+    [{ ...seen, body: Buffer.from(text) }, answer('a', 2, words(0.5), 0.5)],
+    ENVELOPE,
+  );
+  const { hits } = JSON.parse(Buffer.concat(merged.chunks).toString()) as {
+    hits: { _formatted?: object }[];
+  };
+  assert.equal(
+    hits.map(({ _formatted }) => _formatted),
+    [{ id: '1' }, { id: '2' }],
+  );
+});
+
 run();

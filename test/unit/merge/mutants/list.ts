@@ -105,8 +105,8 @@ const order: readonly Mutant[] = [
   ...inFile('merge-lists', [
     {
       name: 'keyword hits stay in the semantic half',
-      find: 'isHalf ? lists.map(onlySemantic) : lists',
-      replace: 'lists',
+      find: "purpose === 'semantic' ? isSemantic : () => true",
+      replace: '() => true',
       by: RULES,
     },
     {
