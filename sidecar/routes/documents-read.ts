@@ -17,7 +17,8 @@ import { readBody, requireJsonType } from './body.ts';
 import type { RouteContext } from './context.ts';
 import { coverFor } from './copies.ts';
 import { documentsBodyOfQuery } from './documents-query.ts';
-import { fanOut } from './fan-out.ts';
+import { type FanOutRequest, fanOut } from './fan-out.ts';
+import { isBlindToGeo, someNodeSortsByGeo, withoutGeoSort } from './geo-lists.ts';
 import { coveringOfKeys, pinnedKeys, rankedIndex } from './index-plan.ts';
 import { parseJsonBody } from './json-body.ts';
 import { withEvenFilter } from './known-fields.ts';
@@ -101,11 +102,22 @@ async function fetchDocuments(
   const fields = Array.isArray(body['fields']) ? body['fields'].map(String) : [];
   const index = await indexForFields(context, entry, fields);
   const plan = planDocuments({ body, index, isSingleNode });
-  const requests = [{ purpose: 'main', body: plan.body }] as const;
   const path = fetchPath(context);
-  const result = await fanOut(context, { entry, path, requests, covering }, (answers) =>
-    mergeDocuments(plan, answers.get('main') ?? []),
-  );
+  const ask = (instead?: FanOutRequest<'main'>['instead']) => {
+    const main = { purpose: 'main', body: plan.body } as const;
+    const requests = [instead === undefined ? main : { ...main, instead }];
+    return fanOut(context, { entry, path, requests, covering }, (answers) =>
+      mergeDocuments(plan, answers.get('main') ?? []),
+    );
+  };
+  let result = await ask();
+  if (result.kind === 'refused' && isBlindToGeo(plan, result.answer.body)) {
+    if (await someNodeSortsByGeo(context, entry)) {
+      result = await ask((refusal) =>
+        isBlindToGeo(plan, refusal) ? withoutGeoSort(plan.body) : undefined,
+      );
+    }
+  }
   if (result.kind === 'refused') {
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }

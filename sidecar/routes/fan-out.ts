@@ -23,8 +23,12 @@ import { readAll, unreadable } from './unreadable.ts';
 /** One question, the same for all nodes but for the internal filter. */
 export interface FanOutRequest<Purpose extends string> {
   readonly purpose: Purpose;
-  readonly body: Readonly<Record<string, unknown>>;
+  readonly body: Body;
+  /** What to ask a node for that refuses the body with this answer; undefined: the refusal stands. */
+  readonly instead?: (refusal: Uint8Array) => Body | undefined;
 }
+
+type Body = Readonly<Record<string, unknown>>;
 
 /** What is asked, of which index, where. */
 export interface FanOutPlan<Purpose extends string> {
@@ -185,23 +189,32 @@ async function askRead<Purpose extends string>(
   { read, signal }: { readonly read: ShardRead; readonly signal: AbortSignal },
 ): Promise<Said<Asked>> {
   const isWhole = read.isWhole && isCurrent(context);
+  const askWith = (purpose: Purpose, body: Body): Promise<NodeOutcome> =>
+    askNode(context, read.nodeId, {
+      method: 'POST',
+      path: plan.path,
+      purpose,
+      body: JSON.stringify(isWhole ? body : withShardFilter(body, read.shards)),
+      isOfData: true,
+      signal,
+      ...(plan.token === undefined ? {} : { token: plan.token }),
+    });
   const outcomes = await Promise.all(
-    plan.requests.map(({ purpose, body }) =>
-      askNode(context, read.nodeId, {
-        method: 'POST',
-        path: plan.path,
-        purpose,
-        body: JSON.stringify(isWhole ? body : withShardFilter(body, read.shards)),
-        isOfData: true,
-        signal,
-        ...(plan.token === undefined ? {} : { token: plan.token }),
-      }),
-    ),
+    plan.requests.map(async ({ purpose, body, instead }) => {
+      const outcome = await askWith(purpose, body);
+      if (instead === undefined || !isRefusal(outcome)) return outcome;
+      const other = instead(outcome.body);
+      return other === undefined ? outcome : askWith(purpose, other);
+    }),
   );
   const said = toAsked(read, outcomes);
   if (said.answer.kind !== 'answered' || stillCounts(context, entry, read)) return said;
   const error = outcomeError(undefined);
   return { ...said, answer: { kind: 'missing', read, error, isUnconfirmed: true } };
+}
+
+function isRefusal(outcome: NodeOutcome): outcome is Answered {
+  return outcome.kind === 'answered' && outcome.status === 400;
 }
 
 function toAsked(read: ShardRead, outcomes: readonly NodeOutcome[]): Said<Asked> {
