@@ -14,17 +14,11 @@ export type CallOutcome<Answer> =
   | { readonly kind: 'refused' }
   | { readonly kind: 'reset' };
 
-/**
- * How a request comes to a node. `late`: its caller's connection was closed, and the node's list was read since;
- * what control makes of such a reading may still wait for its turn.
- */
-export type Arrival = 'first' | 'late' | 'again';
-
 /** One call. */
 export interface CallRequest<Answer> {
   readonly node: ModelNode;
   /** What the node does when it arrives. */
-  readonly perform: (arrival: Arrival) => Answer;
+  readonly perform: (isRepeated: boolean) => Answer;
   /** Exactly once, unless the caller dies first. */
   readonly done: (outcome: CallOutcome<Answer>) => void;
   /** Writes may arrive late or twice; reads of that kind change nothing. */
@@ -66,7 +60,6 @@ export class Network {
     let isOver = false;
     let isGone = false;
     let isStray = false;
-    let closedAtMs = Number.POSITIVE_INFINITY;
     const finish = (outcome: CallOutcome<Answer>, delayMs: number): void => {
       clock.in(delayMs, () => {
         if (isOver) return;
@@ -87,7 +80,7 @@ export class Network {
         return;
       }
       isGone = true;
-      const answer = request.perform(node.lastReadMs >= closedAtMs ? 'late' : 'first');
+      const answer = request.perform(false);
       if (isStray) coverage.hit('a request arrived after its connection was closed');
       if (isWrite && random.chance(rates.duplicate * 0.012)) this.#repeat(request);
       if (random.chance(rates.answerLoss * 0.12)) {
@@ -113,7 +106,6 @@ export class Network {
       if (random.chance(keepShare)) {
         if (!isStray) this.strays += 1;
         isStray = true;
-        closedAtMs = Math.min(closedAtMs, clock.nowMs);
       } else isGone = true;
     };
     return {
@@ -137,7 +129,7 @@ export class Network {
       this.strays -= 1;
       if (!request.node.isUp) return;
       coverage.hit('a request arrived twice');
-      request.perform('again');
+      request.perform(true);
     });
   }
 

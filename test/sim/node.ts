@@ -53,8 +53,8 @@ export interface ModelTask {
   /** Place in the lane of the write it belongs to; for the checks only. */
   readonly seq: number;
   readonly work: TaskWork;
-  /** It arrived after its send was, or may have been, accounted for, or again. */
-  readonly isLate: boolean;
+  /** It arrived after its send was accounted for, or after the reading by which it was, or again. */
+  isLate: boolean;
   status: 'enqueued' | 'processing' | 'succeeded' | 'failed';
   errorCode: string | null;
   /** When it ended. */
@@ -83,8 +83,6 @@ export class ModelNode {
   incarnation = 1;
   /** It answers nothing and works on nothing until then, without losing a connection. */
   stalledUntilMs = 0;
-  /** When its list of tasks was last read. */
-  lastReadMs = Number.NEGATIVE_INFINITY;
   /** Requests that came while it was stalled, in order: what takes them once it goes on. */
   readonly waiting: (() => void)[] = [];
   /** The marker document that control keeps there, as text. */

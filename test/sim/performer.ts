@@ -153,7 +153,6 @@ export class ModelPerformer implements Performer {
         perform: () => {
           const reading = takeReading(node, known, { marker, startedAtMs });
           this.#world.readAt.set(reading, clock.nowMs);
-          node.lastReadMs = clock.nowMs;
           return reading;
         },
         done: (outcome) => handIn(outcome.kind === 'answered' ? outcome.answer : undefined),

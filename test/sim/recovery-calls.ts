@@ -221,8 +221,8 @@ export class RecoveryCalls {
       this.#world.network.call<number | undefined>({
         node,
         isWrite: true,
-        perform: (arrival) => {
-          if (arrival !== 'again' && this.#world.random.chance(this.#world.rates.refusal * 0.08))
+        perform: (isRepeated) => {
+          if (!isRepeated && this.#world.random.chance(this.#world.rates.refusal * 0.08))
             return undefined;
           return this.#world.enqueue(node, {
             type,
@@ -230,7 +230,7 @@ export class RecoveryCalls {
             tag: `${tag}.${part}.rc`,
             seq,
             work,
-            isLate: arrival !== 'first' || this.#world.isAccountedFor(seq, node.id),
+            isLate: isRepeated || this.#world.isAccountedFor(seq, node.id),
           }).uid;
         },
         done: (outcome) => {

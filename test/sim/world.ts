@@ -253,6 +253,7 @@ export class World {
   afterStep(event: MachineEvent): void {
     const { state } = this.control;
     checkPermissions(this, state.effects);
+    if (event.kind === 'nodeTail') this.#noteLate(event.reading);
     if (event.kind !== 'begin' || state.nextSeq === this.#nextSeq) return;
     const { sidecarId, requestNumber } = event.input;
     const writeId = this.#writeOfCaller.get(`${sidecarId} ${requestNumber}`);
@@ -335,6 +336,20 @@ export class World {
   #isPart(nodeId: string, { uid, seq }: ModelTask): boolean {
     const target = this.control.state.open.get(seq)?.intent.targets[nodeId];
     return Object.values(target?.parts ?? {}).some((part) => part.uid === uid);
+  }
+
+  /** What came between a reading and what control makes of it, by which its send never arrived, is late. */
+  #noteLate({ nodeId, highestUid }: NodeReading): void {
+    for (const task of this.node(nodeId).tasks.slice(highestUid + 1)) {
+      const { work, seq } = task;
+      if (task.isLate || (work.kind !== 'write' && work.kind !== 'fix')) continue;
+      if (this.#isPart(nodeId, task) || !this.isAccountedFor(seq, nodeId)) continue;
+      this.coverage.hit('request came between a reading and what it led to');
+      this.trace(() => `task ${task.uid} of ${seq} on ${nodeId} is LATE: the reading was before`);
+      task.isLate = true;
+      if (task.status !== 'succeeded') continue;
+      for (const { indexId, shard } of task.touched) this.hazards.add(nodeId, indexId, shard, task);
+    }
   }
 
   #onTail(reading: NodeReading, index: number): void {

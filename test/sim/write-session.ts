@@ -19,7 +19,7 @@ import { beginInput } from './begin-input.ts';
 import { cutShares, type NodeParts } from './cut-shares.ts';
 import type { ClientWrite } from './documents.ts';
 import { loseData } from './nemesis.ts';
-import type { Arrival, Call } from './network.ts';
+import type { Call } from './network.ts';
 import type { ModelNode, TaskRequest } from './node.ts';
 import type { SidecarHost } from './sidecar-host.ts';
 import type { World } from './world.ts';
@@ -237,7 +237,7 @@ export class WriteSession {
     const call = this.#world.network.call<number | undefined>({
       node,
       isWrite: true,
-      perform: (arrival) => this.#enqueue(node, part, arrival),
+      perform: (isRepeated) => this.#enqueue(node, part, isRepeated),
       done: this.#host.whenRunning((outcome) => {
         this.#calls.delete(nodeId);
         if (outcome.kind === 'reset') answer({ kind: 'unknown', reason: 'reset' });
@@ -274,13 +274,13 @@ export class WriteSession {
   }
 
   /** Runs on the node. */
-  #enqueue(node: ModelNode, part: number, arrival: Arrival): number | undefined {
+  #enqueue(node: ModelNode, part: number, isRepeated: boolean): number | undefined {
     const { random, rates, coverage } = this.#world;
     const grant = this.#grant as GrantReply;
     const keys = this.#shares.get(node.id)?.parts[part] ?? [];
     const isRefused = random.chance(rates.refusal * 0.08);
     // One fault at a time, as with what nodes lose.
-    if (arrival !== 'again' && isRefused && this.#world.unnoticedLosses.size === 0) {
+    if (!isRepeated && isRefused && this.#world.unnoticedLosses.size === 0) {
       coverage.hit('node refused a send');
       return undefined;
     }
@@ -290,7 +290,7 @@ export class WriteSession {
       tag: `${grant.tag}.${part}`,
       seq: grant.seq,
       work: { kind: 'write', write: this.write, seq: grant.seq, keys },
-      isLate: arrival !== 'first' || this.#world.isAccountedFor(grant.seq, node.id),
+      isLate: isRepeated || this.#world.isAccountedFor(grant.seq, node.id),
     };
     return this.#world.enqueue(node, request).uid;
   }
