@@ -21,7 +21,8 @@ const NODE_STOP_LIMIT_MS = 10_000;
 const STOP_LIMIT_MS = 8000;
 const MEBIBYTE = 1024 ** 2;
 const INDEXING_MEBIBYTES_MIN = 200;
-const INDEXING_MEBIBYTES_MAX = 4096;
+/** A node clears a twentieth of it for every batch, and 50 MiB at least: more makes small writes slow. */
+const INDEXING_MEBIBYTES_MAX = 1024;
 
 /** What all parts are made from. */
 export interface PartsInput {
