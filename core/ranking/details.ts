@@ -43,7 +43,7 @@ export class Rule {
   second = 0;
   /** Of `score`, as the node gave it; 0 to 1. */
   score = 0;
-  /** Largest possible count of the rule, or 0 where the details do not say. */
+  /** How many steps the rule has, or 0 where the details do not say. */
   max = 0;
   isAscending = false;
   valueKind = VALUE_NULL;
@@ -261,6 +261,9 @@ function settleLong(rule: Rule, bytes: Uint8Array): void {
     if (Number.isNaN(rule.first)) rule.first = -1;
   } else if (isScored(bytes, nameStart, nameEnd)) {
     rule.first = rule.score;
+  } else if (rule.max > 0) {
+    // exactness: three match types, and within the last of them 0 to all words
+    rule.max = MATCH_TYPES.length * (rule.max + 1);
   }
 }
 

@@ -74,10 +74,26 @@ export function explainFacet(facet: Facet): Verdict {
     // merged facets stand in the order of what is shown
     return facet.isMerged === true ? list.sort(([a], [b]) => (a < b ? -1 : 1)) : list;
   };
-  if (same(plain(before), plain(after))) {
+  const isCutMerge = facet.isMerged === true && before.length === after.length;
+  if (same(plain(before), plain(after)) || (isCutMerge && areSpelt(after, all))) {
     return { class: 'spelling', why: `another original spelling in ${name}` };
   }
   return { class: 'difference', why: `facet ${name} differs` };
+}
+
+/**
+ * Whether a merged list that was cut off can be right: the cut goes by what is shown, so that another
+ * spelling moves others over it. In order, each once and with its count.
+ */
+function areSpelt(after: readonly Count[], all: readonly Count[]): boolean {
+  const known = new Map(all.map(([value, n]): Count => [normalize(value), n]));
+  const names = after.map(([value]) => normalize(value));
+  const inOrder = after.every(([value], at) => {
+    const last = after[at - 1]?.[0];
+    return last === undefined || Buffer.compare(Buffer.from(last), Buffer.from(value)) < 0;
+  });
+  const areTrue = after.every(([, n], at) => known.get(names[at] as string) === n);
+  return inOrder && areTrue && new Set(names).size === names.length && after.length < all.length;
 }
 
 /** Explains a facet, if need be without the keys that are numbers and texts at once. */
