@@ -10,7 +10,7 @@ import { isObj, type Json, type Obj } from '../json.ts';
 import { load, unload } from '../load.ts';
 import type { Arena } from '../run.ts';
 import { type IndexPlan, type Scenario, UID_PREFIX } from '../scenario.ts';
-import type { Call, Reply } from '../server.ts';
+import type { Call, Reply, Server } from '../server.ts';
 
 const WIDE_HITS = 100_000;
 const WIDE_FACETS = 100_000;
@@ -86,25 +86,33 @@ export class Evidence {
   }
 
   /**
-   * Makes an index anew on the reference, from the same writes, asks it once, and removes it. The path
-   * is made by `ask` from the uid of the new index.
+   * Makes an index anew on one of the servers, from the same writes, asks it once, and removes it. The
+   * path is made by `ask` from the uid of the new index.
    */
-  askAnew(uid: string, ask: (uid: string) => Call): Promise<Reply | undefined> {
+  askAnew(
+    side: 'reference' | 'target',
+    uid: string,
+    ask: (uid: string) => Call,
+  ): Promise<Reply | undefined> {
     // one after the other: they share a name
-    const reply = this.turn.then(() => this.askTwin(uid, ask));
+    const reply = this.turn.then(() => this.askTwin(this.arena[side], uid, ask));
     this.turn = reply.catch(() => undefined);
     return reply;
   }
 
-  private async askTwin(uid: string, ask: (uid: string) => Call): Promise<Reply | undefined> {
+  private async askTwin(
+    server: Server,
+    uid: string,
+    ask: (uid: string) => Call,
+  ): Promise<Reply | undefined> {
     const plan = this.plan(uid);
     if (plan === undefined) return undefined;
     const again = { features: this.features, indexes: [{ ...plan, uid: twinUid(uid, 'again') }] };
-    await load(this.arena.reference, again);
+    await load(server, again);
     try {
-      return await this.arena.reference.send(ask(twinUid(uid, 'again')));
+      return await server.send(ask(twinUid(uid, 'again')));
     } finally {
-      await unload(this.arena.reference, again);
+      await unload(server, again);
     }
   }
 

@@ -74,26 +74,30 @@ export function explainFacet(facet: Facet): Verdict {
     // merged facets stand in the order of what is shown
     return facet.isMerged === true ? list.sort(([a], [b]) => (a < b ? -1 : 1)) : list;
   };
-  const isCutMerge = facet.isMerged === true && before.length === after.length;
-  if (same(plain(before), plain(after)) || (isCutMerge && areSpelt(after, all))) {
+  const isSameLength = before.length === after.length;
+  const isMoved =
+    (facet.isCountOrder && sameCounts) ||
+    (facet.isMerged === true && isSameLength && after.length < all.length && isInOrder(after));
+  if (same(plain(before), plain(after)) || (isMoved && areSpelt(after, all))) {
     return { class: 'spelling', why: `another original spelling in ${name}` };
   }
   return { class: 'difference', why: `facet ${name} differs` };
 }
 
-/**
- * Whether a merged list that was cut off can be right: the cut goes by what is shown, so that another
- * spelling moves others over it. In order, each once and with its count.
- */
+/** Whether each value is one of all, in any spelling, once and with its count. */
 function areSpelt(after: readonly Count[], all: readonly Count[]): boolean {
   const known = new Map(all.map(([value, n]): Count => [normalize(value), n]));
   const names = after.map(([value]) => normalize(value));
-  const inOrder = after.every(([value], at) => {
+  const areTrue = after.every(([, n], at) => known.get(names[at] as string) === n);
+  return areTrue && new Set(names).size === names.length;
+}
+
+/** Merged facets stand, and are cut off, in the order of what is shown. */
+function isInOrder(after: readonly Count[]): boolean {
+  return after.every(([value], at) => {
     const last = after[at - 1]?.[0];
     return last === undefined || Buffer.compare(Buffer.from(last), Buffer.from(value)) < 0;
   });
-  const areTrue = after.every(([, n], at) => known.get(names[at] as string) === n);
-  return inOrder && areTrue && new Set(names).size === names.length && after.length < all.length;
 }
 
 /** Explains a facet, if need be without the keys that are numbers and texts at once. */

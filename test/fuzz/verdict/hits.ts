@@ -44,19 +44,24 @@ export async function explainTies(one: SubCase): Promise<Verdict> {
     return no('the page does not continue the pages before it');
   }
   let fault: string | undefined;
+  // hits that look alike are told apart by the whole documents
+  const isAlike = new Set(hits.map(sortedText)).size < hits.length;
+  const whole = isAlike ? await targetHead(wholeDocuments(one), offset + limit) : undefined;
+  if (isAlike && whole?.length !== hits.length) return no('the documents could not be fetched');
+  const told = paired(hits, whole);
   // the first candidates mostly settle it; all of them are many bytes
   for (const size of [3 * (offset + limit) + FIRST_CANDIDATES, ALL_HITS]) {
-    const candidates = await candidatesOf(one, size);
+    const candidates = await candidatesOf(one, size, isAlike);
     if (candidates === undefined) return no('the candidates could not be fetched');
-    fault = faultOf({ candidates, hits, limit: offset + limit });
+    fault = faultOf({ candidates, hits: told, limit: offset + limit });
     if (fault === undefined) {
       return { class: 'ties', why: 'documents of equal rank change places' };
     }
-    if (faultOf(withoutDotted({ candidates, hits, limit: offset + limit })) === undefined) {
+    if (faultOf(withoutDotted({ candidates, hits: told, limit: offset + limit })) === undefined) {
       return { class: 'seen-fields', why: 'a name with dots is formatted by the fields seen' };
     }
     if (isKeyword(one.params)) {
-      const bare = withoutMarks({ candidates, hits, limit: offset + limit });
+      const bare = withoutMarks({ candidates, hits: told, limit: offset + limit });
       if (faultOf(bare) === undefined) {
         return { class: 'vocabulary', why: 'words are marked as a node knows them' };
       }
@@ -67,12 +72,19 @@ export async function explainTies(one: SubCase): Promise<Verdict> {
 }
 
 /** Documents that match, in rank order, with what makes them tie and what makes them distinct. */
-async function candidatesOf(one: SubCase, size: number): Promise<Candidate[] | undefined> {
+async function candidatesOf(
+  one: SubCase,
+  size: number,
+  isAlike: boolean,
+): Promise<Candidate[] | undefined> {
   const base = { ...omit(one.params, [...WINDOW_NAMES, 'distinct']), limit: size };
   const bare = omit(base, FORMAT_NAMES);
   const field = distinctOf(one);
-  const [wide, open] = await Promise.all([
+  const [wide, whole, open] = await Promise.all([
     one.evidence.search('wide', one.uid, base),
+    isAlike
+      ? one.evidence.search('wide', one.uid, omit(bare, ['attributesToRetrieve']))
+      : undefined,
     one.evidence.search('open', one.uid, {
       ...bare,
       showRankingScoreDetails: true,
@@ -84,7 +96,9 @@ async function candidatesOf(one: SubCase, size: number): Promise<Candidate[] | u
   if (hits === undefined || documents === undefined || hits.length !== documents.length) {
     return undefined;
   }
-  return hits.map((hit, at): Candidate => {
+  const texts = whole === undefined ? undefined : hitsOf(whole);
+  if (whole !== undefined && texts?.length !== hits.length) return undefined;
+  return paired(hits, texts).map((hit, at): Candidate => {
     const document = documents[at] as Tree;
     return {
       hit,
@@ -92,6 +106,20 @@ async function candidatesOf(one: SubCase, size: number): Promise<Candidate[] | u
       distinct: field === undefined ? [] : distinctValues(one, document, field.split('.')),
       filed: field === undefined ? [] : valuesAt(document, field.split('.')),
     };
+  });
+}
+
+/** The same search for whole documents, as far as they are shown at all. */
+function wholeDocuments(one: SubCase): SubCase {
+  return { ...one, params: omit(one.params, FORMAT_NAMES) };
+}
+
+/** Each hit with its document, where there is one. */
+function paired(hits: readonly Tree[], documents: readonly Tree[] | undefined): readonly Tree[] {
+  if (documents === undefined) return hits;
+  return hits.map((hit, at) => {
+    const members: [string, Tree][] = hit instanceof Map ? [...hit] : [];
+    return new Map([...members, ['document', documents[at] as Tree]]);
   });
 }
 

@@ -1,7 +1,8 @@
 /**
  * Explains a vector search by the engine itself: it builds its graph of neighbours with random numbers,
  * so two nodes with one history may find other neighbours. Granted only if the reference node disagrees
- * with an index that it built anew from the same writes.
+ * with an index that it built anew from the same writes, or if the gateway agrees with the reference once
+ * the index is built anew on its nodes.
  */
 import { compareReplies } from '../compare.ts';
 import { isObj } from '../json.ts';
@@ -26,13 +27,19 @@ export async function explainUnsteady(one: Case, evidence: Evidence): Promise<Ve
       !/^\/(hits|estimatedTotalHits|totalHits|totalPages|semanticHitCount|facet)/.test(pointer),
   );
   if (isShownOtherwise) return undefined;
+  const ask = (fresh: string): Call => {
+    return { ...request, path: request.path.replace(uid, fresh) };
+  };
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    const again = await evidence.askAnew(uid, (fresh): Call => {
-      return { ...request, path: request.path.replace(uid, fresh) };
-    });
+    const again = await evidence.askAnew('reference', uid, ask);
     if (again === undefined) return undefined;
     if (compareReplies(request, one.reference, again).length > 0) {
       return { class: 'unsteady', why: 'the node disagrees with itself when built anew' };
+    }
+    const target = await evidence.askAnew('target', uid, ask);
+    if (target === undefined) return undefined;
+    if (compareReplies(request, one.reference, target).length === 0) {
+      return { class: 'unsteady', why: 'nodes built anew agree' };
     }
   }
   return undefined;

@@ -12,8 +12,8 @@
  * - `seen-fields`: a member whose name holds dots, which a node formats or not by the fields it has seen.
  * - `several-vectors`: similar documents where some have several vectors for the embedder.
  * - `capped`: similar documents beyond `pagination.maxTotalHits`, which only the route itself passes over.
- * - `unsteady`: a vector search that the node itself answers otherwise when it is built anew from the
- *   same writes: its graph of neighbours is random.
+ * - `unsteady`: a vector search that is answered otherwise when its index is built anew from the same
+ *   writes, by the node itself, or by the gateway and then as by the node: graphs of neighbours are random.
  * - `not-built`: the gateway says that it does not have this route yet.
  * - `difference`: anything else, a bug.
  */

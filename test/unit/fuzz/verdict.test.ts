@@ -111,6 +111,45 @@ verdicts.test('values of equal count may change places in count order only', () 
   assert.is(explainFacet({ ...facet, after: wrong }).class, 'difference');
 });
 
+verdicts.test(
+  'another spelling may come with another order, and in merged facets over the cut',
+  () => {
+    const facet = {
+      name: 'f',
+      before: [
+        ['Team', 3],
+        ['x', 3],
+      ] as const,
+      after: [
+        ['x', 3],
+        ['team', 3],
+      ] as const,
+      all: [
+        ['Team', 3],
+        ['x', 3],
+        ['y', 1],
+      ] as const,
+      isCountOrder: true,
+    };
+    assert.is(explainFacet(facet).class, 'spelling');
+    assert.is(explainFacet({ ...facet, isCountOrder: false }).class, 'difference');
+    const twice = [
+      ['team', 3],
+      ['TEAM', 3],
+    ] as const;
+    assert.is(explainFacet({ ...facet, after: twice }).class, 'difference');
+    const merged = {
+      ...facet,
+      isCountOrder: false,
+      isMerged: true,
+      before: [['Team', 3]] as const,
+    };
+    assert.is(explainFacet({ ...merged, after: [['x', 3]] as const }).class, 'spelling');
+    assert.is(explainFacet({ ...merged, after: [['x', 2]] as const }).class, 'difference');
+    assert.is(explainFacet({ ...merged, after: twice }).class, 'difference');
+  },
+);
+
 verdicts.test('spelling needs equal counts and equal normalized values', () => {
   const facet = {
     name: 'f',
