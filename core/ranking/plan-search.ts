@@ -155,9 +155,11 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
   const facets = wantsFacets ? { facets: body['facets'], ...facetLists(body, index.settings) } : {};
   if (isSplit) {
     const hybrid = { ...(body['hybrid'] as JsonObject), semanticRatio: NEVER_KEYWORDS_ALONE };
+    // How many neighbours a node finds goes by how many it is asked for, be it only to count them.
+    const hitsPerPage = Math.max(1, window.end);
     requests.push({
       purpose: 'union',
-      body: { ...base, ...facets, hybrid, page: 1, hitsPerPage: 1 },
+      body: { ...base, ...facets, hybrid, page: 1, hitsPerPage },
     });
   }
   const { rankingScoreThreshold: _threshold, ...open } = base;

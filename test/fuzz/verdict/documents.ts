@@ -83,19 +83,25 @@ async function candidatesOf(
   const headers = { 'meili-proxy-search': 'true' };
   const [plain, marked] = await Promise.all([
     arena.reference.send({ method: 'POST', path, body }),
-    arena.reference.send({ method: 'POST', path, body, headers }),
+    arena.reference.send({ method: 'POST', path, body: withGeo(body), headers }),
   ]);
   const documents = listAt(plain.tree, 'results');
   const values = listAt(marked.tree, 'results');
   if (plain.status !== 200 || documents.length !== values.length) return undefined;
   const sort = Array.isArray(params['sort']) ? params['sort'].map(String) : [];
   const groups = sortGroups(
-    documents.map((hit, at) => ({ hit, values: sortValuesOf(values[at]) })),
+    values.map((hit) => ({ hit, values: sortValuesOf(hit) })),
     sort,
   );
   return documents.map((hit, at): Candidate => {
     return { hit, rank: groups[at] as string, distinct: [] };
   });
+}
+
+/** The same list with the places of its documents. */
+function withGeo(body: Obj): Obj {
+  const { fields } = body;
+  return Array.isArray(fields) ? { ...body, fields: [...fields, '_geo'] } : body;
 }
 
 function sortValuesOf(document: Tree | undefined): readonly Tree[] {

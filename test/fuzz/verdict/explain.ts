@@ -14,6 +14,7 @@ import { explainFederated } from './federated.ts';
 import { explainTies } from './hits.ts';
 import type { Case } from './judge.ts';
 import { explainFacetSearch, explainSimilar } from './lookups.ts';
+import { explainSeveralVectors } from './several-vectors.ts';
 import { listAt, omit, type SubCase } from './sub-case.ts';
 import { explainTotals } from './totals.ts';
 import { type Verdict, worst } from './verdict.ts';
@@ -94,6 +95,8 @@ async function explainSearch(one: SubCase, mayVocabulary = true): Promise<Verdic
   if (parts.has('facets')) verdicts.push(await explainFacets(one));
   const verdict = worst(verdicts);
   if (verdict.class !== 'difference' || !mayVocabulary) return verdict;
+  const several = await explainSeveralVectors(one);
+  if (several !== undefined) return several;
   const vocabulary = await explainVocabulary(one, judgeControl);
   return vocabulary.class === 'vocabulary'
     ? vocabulary

@@ -1,14 +1,13 @@
 /** Explains other answers to facet search and to the search for similar documents. */
 import { NumberText, type Tree } from '../../stories/lossless.ts';
-import { idOf } from '../history.ts';
-import { isObj, type Json, member, type Obj } from '../json.ts';
+import { isObj, type Json, type Obj } from '../json.ts';
 import type { Arena } from '../run.ts';
-import type { IndexPlan } from '../scenario.ts';
 import { type Candidate, faultOf, isSameList, sortedText } from './arrangement.ts';
 import type { Evidence } from './evidence.ts';
 import { type Count, explainFacet, orderOf } from './facets.ts';
 import { normalize, rankOf } from './hits.ts';
 import type { Case } from './judge.ts';
+import { severalVectors } from './several-vectors.ts';
 import { hitsOf, listAt, omit, windowOf } from './sub-case.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -116,20 +115,6 @@ function textWithoutScore(hit: Tree): string {
 
 function isScored(body: Obj): boolean {
   return body['showRankingScore'] === true || body['showRankingScoreDetails'] === true;
-}
-
-/** Identifiers of documents that had several vectors of an embedder at some time. */
-function severalVectors(plan: IndexPlan | undefined, embedder: string): ReadonlySet<string> {
-  const found = new Set<string>();
-  for (const document of plan?.writes.flatMap(({ documents }) => documents ?? []) ?? []) {
-    const vectors = member(document, '_vectors') ?? null;
-    const own = member(vectors, embedder) ?? null;
-    const embeddings = member(own, 'embeddings') ?? own;
-    if (Array.isArray(embeddings) && embeddings.length > 1 && Array.isArray(embeddings[0])) {
-      found.add(idOf(member(document, plan?.primaryKey ?? '') ?? null));
-    }
-  }
-  return found;
 }
 
 function idAt(hit: Tree): string {

@@ -1,8 +1,8 @@
 /**
  * Which documents of a sorted list are equal to the node: it says of each by what values it was sorted
  * (only where asked as a remote), in words that are not quite what it sorts by. Texts are equal by their
- * first 468 normalized bytes; distances are equal within a metre of the first of their bucket, and of
- * coordinates that are texts no distance is shown.
+ * first 468 normalized bytes; distances are equal within a metre of the first of their bucket. Of
+ * coordinates that are texts none is shown, so all are worked out alike.
  */
 import { NumberText, type Tree, type TreeObject } from '../../stories/lossless.ts';
 import { sortedText } from './arrangement.ts';
@@ -11,7 +11,7 @@ import { normalize } from './hits.ts';
 const MARGIN_METRES = 1;
 const EARTH_RADIUS_METRES = 6_371_000;
 
-/** A document as the list shows it, and what it was sorted by: an object for each entry of the sort. */
+/** A document with its `_geo`, and what it was sorted by: an object for each entry of the sort. */
 export interface SortedDocument {
   readonly hit: Tree;
   readonly values: readonly Tree[];
@@ -51,11 +51,10 @@ function sortedBy(entry: Tree, hit: Tree, target: Point | undefined): string | n
     const value = memberOf(memberOf(entry, 'sort'), 'value');
     return typeof value === 'string' ? `text ${normalize(value)}` : sortedText(entry);
   }
-  const distance = numberOf(memberOf(geo, 'distance'));
-  if (distance !== undefined) return distance;
   const point = memberOf(hit, '_geo');
   const [lat, lng] = [numberOf(memberOf(point, 'lat')), numberOf(memberOf(point, 'lng'))];
-  if (lat === undefined || lng === undefined || target === undefined) return 'no point';
+  const distance = numberOf(memberOf(geo, 'distance'));
+  if (lat === undefined || lng === undefined || target === undefined) return distance ?? 'no point';
   return metresBetween(target, { lat, lng });
 }
 

@@ -30,6 +30,9 @@ export async function explainTotals(one: SubCase): Promise<Verdict> {
   // a hybrid search takes off only what its page came upon, in pages too
   const isHybrid = one.params['hybrid'] !== undefined;
   if (isPage && !(isHybrid && isDistinct)) {
+    if (isDistinct && (await isOtherWithHits(one))) {
+      return { class: 'estimate', why: 'total under distinct where no hits are asked for' };
+    }
     return isDistinct ? explainCountedTies(one) : no('a total counted to the end differs');
   }
   const given = countAt(one.target, isPage ? 'totalHits' : 'estimatedTotalHits');
@@ -65,6 +68,18 @@ export async function explainTotals(one: SubCase): Promise<Verdict> {
     class: 'estimate',
     why: isDistinct ? 'total under distinct' : 'total under a threshold',
   };
+}
+
+/**
+ * Whether the node, where it lists no hits, goes through documents in the order in which they came, and
+ * so counts others than it does by rank; by rank it must count as the gateway does.
+ */
+async function isOtherWithHits(one: SubCase): Promise<boolean> {
+  if (windowOf(one.params, one.evidence.settings(one.uid)).limit > 0) return false;
+  const body = { ...omit(one.params, WINDOW_NAMES), page: 1, hitsPerPage: 1 };
+  const path = `/indexes/${one.uid}/search`;
+  const listed = await one.arena.reference.send({ method: 'POST', path, body });
+  return countAt(listed.tree, 'totalHits') === countAt(one.target, 'totalHits');
 }
 
 /**

@@ -10,7 +10,8 @@
  * - `mixed-key`: a facet value that is a number in one document and a text in another.
  * - `engine`: a page of a sorted list of documents that the node itself does not cut from its own list.
  * - `seen-fields`: a member whose name holds dots, which a node formats or not by the fields it has seen.
- * - `several-vectors`: similar documents where some have several vectors for the embedder.
+ * - `several-vectors`: a search by vector, or for similar documents, where some have several vectors for
+ *   the embedder.
  * - `capped`: similar documents beyond `pagination.maxTotalHits`, which only the route itself passes over.
  * - `unsteady`: a vector search that is answered otherwise when its index is built anew from the same
  *   writes, by the node itself, or by the gateway and then as by the node: graphs of neighbours are random.

@@ -174,6 +174,8 @@ test('under a threshold a hybrid search counts what either half lets in', () => 
   // Nodes must not leave the semantic half out because their own keyword hits are good.
   assert.equal(union?.['hybrid'], { embedder: 'v', semanticRatio: 0.999 });
   assert.is(union?.['rankingScoreThreshold'], 0.5);
+  // How many neighbours they find goes by how many they are asked for.
+  assert.is(union?.['hitsPerPage'], 40);
 });
 
 test('in pages under a threshold a node stops at maxTotalHits, and takes off no more', () => {
