@@ -8,6 +8,7 @@ import { isObj, type Obj } from '../json.ts';
 import { asSearch, type FuzzRequest } from '../requests/request.ts';
 import type { Arena } from '../run.ts';
 import { explainDocuments } from './documents.ts';
+import { isSameButDotted } from './dotted.ts';
 import type { Evidence } from './evidence.ts';
 import { explainFacets } from './facets.ts';
 import { explainFederated } from './federated.ts';
@@ -43,7 +44,7 @@ export async function explain(one: Case, arena: Arena, evidence: Evidence): Prom
       : explainMulti(one, arena, evidence);
   }
   if (/\/documents(\/fetch)?$/.test(request.path)) return explainDocuments(one, arena, evidence);
-  if (request.path.endsWith('/facet-search')) return explainFacetSearch(one, evidence, uid);
+  if (request.path.endsWith('/facet-search')) return explainFacetSearch(one, arena, evidence, uid);
   if (request.path.endsWith('/similar')) return explainSimilar(one, arena, evidence, uid);
   const search = asSearch(request);
   const [reference, target] = [one.reference.tree, one.target.tree];
@@ -90,7 +91,9 @@ async function explainSearch(one: SubCase, mayVocabulary = true): Promise<Verdic
     parts.add(part);
   }
   const verdicts: Verdict[] = [];
-  if (parts.has('hits')) verdicts.push(explainMarks(one) ?? (await explainTies(one)));
+  if (parts.has('hits')) {
+    verdicts.push(explainMarks(one) ?? explainSeenFields(one) ?? (await explainTies(one)));
+  }
   if (parts.has('totals')) verdicts.push(await explainTotals(one));
   if (parts.has('facets')) verdicts.push(await explainFacets(one));
   const verdict = worst(verdicts);
@@ -112,6 +115,13 @@ function explainMarks(one: SubCase): Verdict | undefined {
   const hasWords = typeof q === 'string' && q.trim() !== '';
   return hasWords && inHits.every(({ pointer }) => MARKS.test(pointer))
     ? { class: 'vocabulary', why: 'words are marked as a node knows them' }
+    : undefined;
+}
+
+/** The same hits in the same order; only what a node formats by the fields it has seen differs. */
+function explainSeenFields(one: SubCase): Verdict | undefined {
+  return isSameButDotted(listAt(one.reference, 'hits'), listAt(one.target, 'hits'))
+    ? { class: 'seen-fields', why: 'formatted by the fields seen' }
     : undefined;
 }
 

@@ -1,5 +1,6 @@
 /** Explains other answers to facet search and to the search for similar documents. */
 import { NumberText, type Tree } from '../../stories/lossless.ts';
+import { compareReplies } from '../compare.ts';
 import { isObj, type Json, type Obj } from '../json.ts';
 import type { Arena } from '../run.ts';
 import { type Candidate, faultOf, isSameList, sortedText } from './arrangement.ts';
@@ -8,18 +9,46 @@ import { type Count, explainFacet, orderOf } from './facets.ts';
 import { normalize, rankOf } from './hits.ts';
 import type { Case } from './judge.ts';
 import { severalVectors } from './several-vectors.ts';
-import { hitsOf, listAt, omit, windowOf } from './sub-case.ts';
+import { hitsOf, isKeyword, listAt, omit, windowOf } from './sub-case.ts';
 import type { Verdict } from './verdict.ts';
+import { isVocabularyBound } from './word-limits.ts';
 
 const ALL_HITS = 100_000;
 const LIMIT_DEFAULT = 20;
 
-/** Values of equal count may change places in count order; under distinct counts are estimates. */
+/**
+ * A facet search over words depends on the words a node knows where these decide which documents are
+ * found; without its words it must be right.
+ */
 export async function explainFacetSearch(
   one: Case,
+  arena: Arena,
   evidence: Evidence,
   uid: string,
 ): Promise<Verdict> {
+  const verdict = await explainValues(one, evidence, uid);
+  const { body } = one.request;
+  const plan = evidence.plan(uid);
+  if (verdict.class !== 'difference' || !isObj(body) || plan === undefined) return verdict;
+  if (!arena.freedom.hasSpread || !isKeyword(body)) return verdict;
+  const isBound =
+    body['matchingStrategy'] === 'frequency' || isVocabularyBound(String(body['q']), plan.writes);
+  if (!isBound) return verdict;
+  const request = { ...one.request, body: omit(body, ['q']) };
+  const [reference, target] = await Promise.all([
+    arena.reference.send(request),
+    arena.target.send(request),
+  ]);
+  const differences = compareReplies(request, reference, target);
+  const control: Case = { ...one, request, reference, target, differences };
+  const isRight =
+    differences.length === 0 ||
+    (await explainValues(control, evidence, uid)).class !== 'difference';
+  return isRight ? { class: 'vocabulary', why: 'other documents are found' } : verdict;
+}
+
+/** Values of equal count may change places in count order; under distinct counts are estimates. */
+async function explainValues(one: Case, evidence: Evidence, uid: string): Promise<Verdict> {
   const no = (why: string): Verdict => ({ class: 'difference', why });
   const { body } = one.request;
   if (!isObj(body) || one.differences.some(({ pointer }) => !/^\/facetHits/.test(pointer))) {

@@ -9,7 +9,8 @@
  * - `spelling`: facet values equal after normalization are shown in another original spelling.
  * - `mixed-key`: a facet value that is a number in one document and a text in another.
  * - `engine`: a page of a sorted list of documents that the node itself does not cut from its own list.
- * - `seen-fields`: a member whose name holds dots, which a node formats or not by the fields it has seen.
+ * - `seen-fields`: a member whose name holds dots, or an empty list, which a node formats or not by the
+ *   fields it has seen.
  * - `several-vectors`: a search by vector, or for similar documents, where some have several vectors for
  *   the embedder.
  * - `capped`: similar documents beyond `pagination.maxTotalHits`, which only the route itself passes over.

@@ -7,6 +7,7 @@ import { compareReplies } from '../../fuzz/compare.ts';
 import { isChurned, type Write } from '../../fuzz/history.ts';
 import type { Reply } from '../../fuzz/server.ts';
 import { type Candidate, faultOf } from '../../fuzz/verdict/arrangement.ts';
+import { isSameButDotted } from '../../fuzz/verdict/dotted.ts';
 import { explainFacet } from '../../fuzz/verdict/facets.ts';
 import { valuesAt } from '../../fuzz/verdict/hits.ts';
 import { compareDetails } from '../../fuzz/verdict/own-order.ts';
@@ -109,6 +110,18 @@ verdicts.test('values of equal count may change places in count order only', () 
     ['b', 2],
   ] as const;
   assert.is(explainFacet({ ...facet, after: wrong }).class, 'difference');
+});
+
+verdicts.test('only dotted members and empty lists of what is formatted are passed over', () => {
+  const same = (one: string, other: string) =>
+    isSameButDotted([parseTree(one)], [parseTree(other)]);
+  assert.ok(same('{"id":1,"_formatted":{"a.b":"x"}}', '{"id":1}'));
+  assert.ok(
+    same('{"id":1,"_formatted":{"id":"1","p":[[],[]]}}', '{"id":1,"_formatted":{"id":"1"}}'),
+  );
+  assert.not(same('{"id":1,"_formatted":{"id":"1"}}', '{"id":1}'));
+  assert.not(same('{"id":1,"_formatted":{"p":[0]}}', '{"id":1}'));
+  assert.not(same('{"id":1,"p":[]}', '{"id":1}'));
 });
 
 verdicts.test(
