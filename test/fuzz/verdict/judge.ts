@@ -7,6 +7,7 @@ import type { Difference } from '../compare.ts';
 import type { Arena, Pair } from '../run.ts';
 import type { Evidence } from './evidence.ts';
 import { explain } from './explain.ts';
+import { explainFacetOrder } from './facet-order.ts';
 import { explainUnsteady } from './unsteady.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -28,6 +29,8 @@ export async function judge(one: Case, arena: Arena, evidence: Evidence): Promis
       : { class: 'difference', why: 'internal fields must be refused as miroir_reserved_field' };
   }
   if (differences.length === 0) return { class: 'equal', why: '' };
+  const order = await explainFacetOrder(one, arena);
+  if (order !== undefined) return order;
   const verdict: Verdict = arena.freedom.hasSeveralOwners
     ? await explain(one, arena, evidence)
     : { class: 'difference', why: 'one owner in one copy must answer exactly' };
