@@ -15,6 +15,11 @@ export function inFilter(field: string, values: readonly string[]): string {
   return `${quoteFilterText(field)} IN [${values.map(quoteFilterText).join(', ')}]`;
 }
 
+/** `"field" NOT IN ["a", "b"]`. */
+export function notInFilter(field: string, values: readonly string[]): string {
+  return `${quoteFilterText(field)} NOT IN [${values.map(quoteFilterText).join(', ')}]`;
+}
+
 /** A name or value in double quotes, escaped. */
 export function quoteFilterText(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;

@@ -24,6 +24,7 @@ export {
 } from './federated-plan.ts';
 export { firstIncompatible } from './federated-rules.ts';
 export { refusableFacets, withoutMark } from './filterable.ts';
+export { hitsWanted, ListParts } from './list-parts.ts';
 export { type Marks, marksRequest, readMarks } from './marks.ts';
 export { mergeSearch } from './merge-search.ts';
 export { compareUtf8 } from './normalize.ts';

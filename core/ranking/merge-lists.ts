@@ -4,12 +4,12 @@
  */
 import type { SearchAnswer } from './answer.ts';
 import { RULE_VECTOR } from './details.ts';
-import { DistinctFilter } from './distinct.ts';
+import { DistinctFilter, distinctValues } from './distinct.ts';
 import { rebuildGeoBuckets } from './geo.ts';
 import { HeadMerge, mergeHeads } from './heads.ts';
 import { compareByRules, compareHits, compareVersions, type Hit } from './hits.ts';
-import { CutLists, nextDepth, openPurpose } from './open-distinct.ts';
-import type { SearchPlan } from './plan-search.ts';
+import { CutLists, deepestList, longestList, nextDepth, openPurpose } from './open-distinct.ts';
+import { countsDistinct, type SearchPlan } from './plan-search.ts';
 import type { SearchPurpose } from './types.ts';
 import type { SearchWindow } from './window.ts';
 
@@ -30,8 +30,13 @@ export interface MergedList {
 /** What page mode counts, and how deep nodes' lists are wanted without distinct. */
 export interface DistinctCount {
   readonly count: number;
+  /** There may be less: what nodes did not list may be double between them. */
+  readonly isMost: boolean;
   readonly wantedDepth: number | undefined;
 }
+
+/** If none of so many hits holds several values, none does. */
+const LISTED_MIN = 100;
 
 /** Merges lists of one search. */
 export class ListMerge {
@@ -65,7 +70,7 @@ export class ListMerge {
     if (open.length > 0) {
       const { isShort, list } = this.#take(purpose, open, this.#openDepth);
       const wantedDepth = isShort ? this.#deeper() : undefined;
-      // Cut off by maxTotalHits, they may show less than the lists that nodes made distinct.
+      // Cut off at last, they may show less than the lists that nodes made distinct.
       const isLess = isShort && list.hits.length < closed.list.hits.length;
       if (!isLess || wantedDepth !== undefined) return { ...list, isOpen: true, wantedDepth };
     }
@@ -117,15 +122,15 @@ export class ListMerge {
   /** Whether the total is made of what the hits tell. */
   get #isCounted(): boolean {
     const { hasThreshold, semanticRatio } = this.#plan;
-    return !this.#window.isPaged && !hasThreshold && semanticRatio === undefined;
+    return !countsDistinct(this.#plan) && !hasThreshold && semanticRatio === undefined;
   }
 
-  /** The next depth, unless nodes show no more than they did. */
+  /** The next depth, unless the last one was the deepest. */
   #deeper(): number | undefined {
-    const { hitsTotalMax } = this.#plan;
+    const deepest = deepestList(this.#plan.hitsTotalMax);
     const depth = this.#openDepth;
-    if (depth !== undefined && depth >= hitsTotalMax) return undefined;
-    return Math.min(hitsTotalMax, nextDepth(this.#window, depth));
+    if (depth !== undefined && depth >= deepest) return undefined;
+    return Math.min(deepest, nextDepth(this.#window, depth));
   }
 
   #lists(answers: readonly SearchAnswer[]): readonly (readonly Hit[])[] {
@@ -145,7 +150,10 @@ export class ListMerge {
     const closed = this.#answers('distinct-list');
     if (closed.length === 0) return undefined;
     const open = this.#openAnswers('distinct-list');
-    const isOpen = open.length > 0 && open.every(({ hits, total }) => hits.length >= total);
+    const longest = longestList(this.#plan.hitsTotalMax);
+    const isWhole = ({ hits, total }: SearchAnswer) =>
+      hits.length < longest || hits.length >= total;
+    const isOpen = open.length > 0 && open.every(isWhole);
     const answers = isOpen ? open : closed;
     const hits = mergeHeads(this.#lists(answers), compareHits);
     // However the field was named, a node counts by the values it has filed; and takes off what it comes
@@ -156,10 +164,20 @@ export class ListMerge {
     for (const hit of isOpen ? this.#inOrderOfCount(hits, filter) : hits) {
       filter.accepts(hit);
     }
-    const left = filter.survivors.size + Math.max(0, sumTotals(answers) - hits.length);
+    const unlisted = isOpen ? 0 : Math.max(0, sumTotals(answers) - hits.length);
+    const left = filter.survivors.size + unlisted;
     const count = left - ((isOpen ? shown : filter)?.writtenRejectedCount ?? 0);
-    const isWanted = open.length === 0 && filter.hasLost;
-    return { count, wantedDepth: isWanted ? this.#deeper() : undefined };
+    const isSingle = !filter.hasSeveralValues && !this.#showsSeveralValues(open);
+    // Too few may be listed to say that no document holds several values.
+    const isUnsure = unlisted > 0 && (!isSingle || hits.length < LISTED_MIN);
+    const isWanted = open.length === 0 && (filter.hasLost || isUnsure);
+    const wantedDepth = isWanted ? this.#deeper() : undefined;
+    return { count, isMost: unlisted > 0 && isSingle, wantedDepth };
+  }
+
+  #showsSeveralValues(answers: readonly SearchAnswer[]): boolean {
+    const { distinct = '' } = this.#plan;
+    return answers.some(({ hits }) => hits.some((hit) => distinctValues(hit, distinct).length > 1));
   }
 
   /**
@@ -167,8 +185,8 @@ export class ListMerge {
    * up to the end of the page, whole buckets at a time, and then as they came. The filter gets the first.
    */
   #inOrderOfCount(hits: readonly Hit[], filter: DistinctFilter): Hit[] {
-    const { hasThreshold, hitsTotalMax, isPlaceholder } = this.#plan;
-    const wanted = hasThreshold ? hitsTotalMax : this.#window.end;
+    const { isRankedWhole, isPlaceholder } = this.#plan;
+    const wanted = isRankedWhole ? hits.length : this.#window.end;
     let at = 0;
     while (at < hits.length && filter.survivors.size < wanted) {
       filter.accepts(hits[at] as Hit);

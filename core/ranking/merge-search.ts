@@ -19,7 +19,7 @@ import type { Hit } from './hits.ts';
 import { isKeywordGoodEnough, joinHalves } from './hybrid.ts';
 import { type Marks, versionOf, withMarks } from './marks.ts';
 import { ListMerge, type Purposes, sumTotals } from './merge-lists.ts';
-import type { SearchPlan } from './plan-search.ts';
+import { countsDistinct, type SearchPlan } from './plan-search.ts';
 import { visitLeaves } from './select.ts';
 import type {
   AnswerEnvelope,
@@ -90,8 +90,10 @@ class SearchMerge {
     const found = ranked.hits.slice(this.#window.start, this.#window.end);
     const { shown, unmarked } = this.#mark(found, ranked, envelope.marks);
     const counted = this.#countedAnswers(ranked);
-    const listed = this.#lists.countDistinct(ranked.filter);
-    const total = listed?.count ?? this.#total(ranked, counted);
+    const listed = this.#isEnded(ranked) ? undefined : this.#lists.countDistinct(ranked.filter);
+    const isCounted = listed !== undefined && !listed.isMost;
+    const most = listed?.count ?? Number.POSITIVE_INFINITY;
+    const total = isCounted ? most : Math.min(most, this.#total(ranked, counted));
     const wantedDepth = listed?.wantedDepth ?? ranked.wantedDepth;
     const writer = new ByteWriter(estimateBytes(shown));
     const { projection } = this.#plan;
@@ -219,14 +221,14 @@ class SearchMerge {
 
   /**
    * The answers whose counts hold. With a threshold a full page was filled before the engine came to
-   * what lies below it, so nothing was taken off; in page mode that page is as long as maxTotalHits. Of a
+   * what lies below it, so nothing was taken off; in page mode only a page that ends at maxTotalHits. Of a
    * hybrid search what either half let in counts.
    */
   #countedAnswers(ranked: Ranked): readonly SearchAnswer[] {
     if (!this.#plan.hasThreshold) return ranked.from;
     const isSplit = this.#plan.semanticRatio !== undefined;
     const isExhaustive = this.#window.isPaged
-      ? isSplit || sumTotals(ranked.from) < this.#plan.hitsTotalMax
+      ? isSplit || this.#plan.isRankedWhole || sumTotals(ranked.from) < this.#plan.hitsTotalMax
       : !ranked.isFull;
     if (isExhaustive && ranked.from !== this.#answers('semantic')) return ranked.from;
     const purpose = isExhaustive ? 'union' : isSplit ? 'universe' : 'no-threshold';
@@ -245,23 +247,38 @@ class SearchMerge {
     return sumTotals(totals.length > 0 && !isSplit ? totals : counted);
   }
 
+  /** Whether everything above the threshold is among the hits, as far as one list of hits can tell. */
+  #isEnded({ isFull }: Ranked): boolean {
+    const { hasThreshold, semanticRatio } = this.#plan;
+    return hasThreshold && semanticRatio === undefined && !isFull;
+  }
+
   #distinctTotal(ranked: Ranked, filter: DistinctFilter, counted: readonly SearchAnswer[]): number {
+    // What is left are the hits: all else is below the threshold, or left out for one of them.
+    if (this.#isEnded(ranked)) return ranked.hits.length;
     const values = this.#distinctValues(ranked);
     const counts = this.#distinctCounts(values);
     if (ranked.isOpen === true) {
       const open = this.#answers('open-main');
       const listed = open.flatMap(({ hits }) => hits);
-      return openDistinctTotal(sumTotals(open), counts, { listed, filter });
+      const candidates = sumTotals(this.#plan.hasThreshold ? counted : open);
+      return openDistinctTotal(candidates, counts, { listed, filter });
     }
     // What nodes have left over, without what was left out between them.
     const left = Math.max(0, sumTotals(counted) - filter.rejectedCount);
-    if (values.length === 0 || this.#plan.hasThreshold) return left;
+    if (values.length === 0) return left;
     const candidates = sumTotals(values);
-    const total = this.#window.isPaged
+    const total = this.#isCountedWhole(ranked)
       ? exhaustiveDistinctTotal(candidates, counts)
       : estimatedDistinctTotal(candidates, counts, filter);
     // Documents with several values are counted under each: either figure may take off too much.
-    return filter.hasSeveralValues ? Math.max(total, left) : total;
+    const least = this.#plan.hasThreshold ? sumTotals(ranked.from) - filter.rejectedCount : left;
+    return filter.hasSeveralValues ? Math.max(total, least) : total;
+  }
+
+  /** Whether a node makes all candidates distinct before it counts them: those of vectors it does not. */
+  #isCountedWhole({ from }: Ranked): boolean {
+    return countsDistinct(this.#plan) && from !== this.#answers('semantic');
   }
 
   /** Values of the distinct field among the candidates of the half that is counted. */

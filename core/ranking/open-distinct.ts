@@ -6,6 +6,7 @@
 import { VERSION_FIELD } from '../reserved/index.ts';
 import type { SearchAnswer } from './answer.ts';
 import type { Hit } from './hits.ts';
+import { hitsInReach } from './list-parts.ts';
 import type { SearchPlan } from './plan-search.ts';
 import type { PurposeRequest, SearchPurpose } from './types.ts';
 import type { SearchWindow } from './window.ts';
@@ -31,16 +32,30 @@ export function nextDepth(window: SearchWindow, depth: number | undefined): numb
   return DEPTH_FACTOR * (depth ?? Math.max(window.end, DEPTH_MIN / DEPTH_FACTOR));
 }
 
+/** Lists longer than a node shows at once are read in parts: those for a page down to here, */
+const DEEPEST = 10_000;
+/** and those to be counted if they end before here. */
+const LONGEST = 1_000;
+
+/** The most hits of each node that are looked at for a page, where it shows `hitsTotalMax` at once. */
+export function deepestList(hitsTotalMax: number): number {
+  return hitsInReach(hitsTotalMax, DEEPEST);
+}
+
+/** The most hits of each node that are looked at to be counted. */
+export function longestList(hitsTotalMax: number): number {
+  return hitsInReach(hitsTotalMax, LONGEST);
+}
+
 /** The plan's lists without distinct, `depth` hits each: all differ in their versions. */
 export function openRequests(plan: SearchPlan, depth: number): PurposeRequest[] {
   return plan.requests.flatMap(({ purpose, body }) => {
     const open = OPEN_PURPOSES.get(purpose);
     if (open === undefined) return [];
     const { facets: _facets, ...list } = body;
-    // A list is asked whole, whatever the depth.
-    const isPaged = body['hitsPerPage'] !== undefined;
-    const size =
-      purpose === 'distinct-list' ? {} : isPaged ? { hitsPerPage: depth } : { limit: depth };
+    // What is counted is asked whole, whatever the depth.
+    const count = purpose === 'distinct-list' ? longestList(plan.hitsTotalMax) : depth;
+    const size = body['hitsPerPage'] === undefined ? { limit: count } : { hitsPerPage: count };
     return [{ purpose: open, body: { ...list, distinct: VERSION_FIELD, ...size } }];
   });
 }

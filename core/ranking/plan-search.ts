@@ -41,6 +41,13 @@ export interface SearchPlan {
   readonly hitsTotalMax: number;
   /** Share of the semantic half; undefined unless both halves are asked. */
   readonly semanticRatio: number | undefined;
+  /** Whether nothing but vectors is searched by. */
+  readonly isSemantic: boolean;
+  /**
+   * Whether one node ranks every candidate, and so knows what is above the threshold: in pages, but for
+   * the last that maxTotalHits leaves room for, where it stops at so many.
+   */
+  readonly isRankedWhole: boolean;
   readonly primaryKey: string | null;
   readonly facetRules: FacetRules;
   /** Whether the nodes' facet limits are raised, so that the user's are applied to their answers. */
@@ -78,14 +85,17 @@ export function planSearch(request: SearchRequest): SearchPlan {
   const hybrid = request.isKeywordOnly === true ? NOT_HYBRID : readHybrid(body);
   const projection = searchProjection(body, settings);
   const distinct = readDistinct(body, settings);
+  const hasThreshold = typeof body['rankingScoreThreshold'] === 'number';
   const shape = {
     window,
     projection,
     distinct,
     isDistinctAsked: typeof body['distinct'] === 'string',
     hitsTotalMax,
-    hasThreshold: typeof body['rankingScoreThreshold'] === 'number',
+    hasThreshold,
     semanticRatio: hybrid.kind === 'both' ? hybrid.ratio : undefined,
+    isSemantic: hybrid.kind === 'semantic',
+    isRankedWhole: hasThreshold && window?.isPaged === true && window.end < hitsTotalMax,
     primaryKey: index.primaryKey,
     facetRules: facetRules(settings, body['facets']),
     hasRaisedFacets: index.hasSeveralOwners,
@@ -132,24 +142,19 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
   }
   if (window === undefined) return requests;
   const base = candidateBody(body, index.primaryKey);
+  const { rankingScoreThreshold: _threshold, ...open } = base;
   const isSplit = shape.semanticRatio !== undefined;
   const wantsFacets = isTextArray(body['facets']);
-  if (distinct !== undefined && !shape.hasThreshold && isFilterable(distinct, index.settings)) {
-    const values = { ...base, facets: [distinct], limit: 0 };
+  const isPlain = !isSplit || !shape.hasThreshold;
+  if (distinct !== undefined && isPlain && isFilterable(distinct, index.settings)) {
+    const values = { ...open, facets: [distinct], limit: 0 };
     requests.push({ purpose: 'distinct-values', body: values });
     // A hybrid search for nothing is answered by its keyword half: the semantic half has to be asked.
     if (isSplit) requests.push({ purpose: 'universe-values', body: semanticBody(body, values) });
   }
   // Facets of the distinct field count a document with several values under each of them.
-  if (distinct !== undefined && window.isPaged && !isSplit) {
-    const {
-      facets: _facets,
-      attributesToHighlight: _marks,
-      attributesToCrop: _crops,
-      ...list
-    } = main;
-    const hitsPerPage = readHitsTotalMax(index.settings);
-    requests.push({ purpose: 'distinct-list', body: { ...list, page: 1, hitsPerPage } });
+  if (distinct !== undefined && countsDistinct(shape) && !isSplit) {
+    requests.push({ purpose: 'distinct-list', body: listToCount(main, shape) });
   }
   if (!shape.hasThreshold) return requests;
   const facets = wantsFacets ? { facets: body['facets'], ...facetLists(body, index.settings) } : {};
@@ -162,13 +167,32 @@ function mergeRequests(body: JsonObject, index: RankedIndex, shape: PlanShape): 
       body: { ...base, ...facets, hybrid, page: 1, hitsPerPage },
     });
   }
-  const { rankingScoreThreshold: _threshold, ...open } = base;
   const counted = { ...open, ...facets, limit: 0 };
   if (!isSplit) requests.push({ purpose: 'no-threshold', body: counted });
   else if (!window.isPaged) {
     requests.push({ purpose: 'universe', body: semanticBody(body, counted) });
   }
   return requests;
+}
+
+/** All hits of a node, as long as they are counted as one node does. */
+function listToCount(main: JsonObject, shape: PlanShape): JsonObject {
+  const {
+    facets: _facets,
+    attributesToHighlight: _marks,
+    attributesToCrop: _crops,
+    rankingScoreThreshold,
+    ...list
+  } = main;
+  // Asked for as many hits as it may show, a node would rank no more, and take nothing off behind them.
+  return shape.isRankedWhole
+    ? { ...list, rankingScoreThreshold, page: 1, hitsPerPage: shape.hitsTotalMax - 1 }
+    : { ...list, page: 1, hitsPerPage: shape.hitsTotalMax };
+}
+
+/** Whether one node makes all candidates distinct to count them; of vectors alone it never does. */
+export function countsDistinct(plan: Omit<SearchPlan, 'kind' | 'requests'>): boolean {
+  return plan.window?.isPaged === true && (!plan.isSemantic || plan.isRankedWhole);
 }
 
 /**

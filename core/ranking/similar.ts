@@ -1,6 +1,8 @@
 /**
  * Similar documents over several nodes (contract 1, similar): the document's vector, read from its
- * owner, is searched on every node as a pure semantic search; the document itself is dropped.
+ * owner, is searched on every node as a pure semantic search; the document itself is dropped. A search
+ * shows no more than `pagination.maxTotalHits` at once, which this route does not know: what is planned
+ * here may have to be read in parts (list-parts.ts). Only the total is capped.
  */
 
 import { inFilter } from '../filter/compose.ts';
@@ -11,8 +13,8 @@ import { isRelevancy } from './canonical-rules.ts';
 import { decideNeighbours } from './decisions.ts';
 import { RULE_VECTOR } from './details.ts';
 import { isFilterableByEquality } from './filterable.ts';
-import { HeadMerge } from './heads.ts';
 import { compareHits, compareVersions, type Hit } from './hits.ts';
+import { hitsInReach } from './list-parts.ts';
 import {
   isTextArray,
   nodeLists,
@@ -44,6 +46,7 @@ export interface SimilarPlan {
   /** Text of the document's id. */
   readonly id: string;
   readonly primaryKey: string;
+  /** Most hits of a search, and the largest total: pagination.maxTotalHits. */
   readonly hitsTotalMax: number;
   /** Whether the document itself may be left out by the client's filter. */
   readonly isFiltered: boolean;
@@ -52,6 +55,11 @@ export interface SimilarPlan {
   /** Least similarity of a hit. */
   readonly threshold: number | undefined;
 }
+
+/** Most hits that are read of each node, */
+const HITS_MAX = 10_000;
+/** and where nodes rank by a field first, so that all are ranked anew. */
+const FIELD_FIRST_HITS_MAX = 1000;
 
 /** What planSimilar works from. */
 export interface SimilarRequest {
@@ -66,7 +74,8 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
   const { body, index, vector } = request;
   const { id, embedder, filter } = body;
   const hitsTotalMax = readHitsTotalMax(index.settings);
-  const window = readWindow({ offset: body['offset'], limit: body['limit'] }, hitsTotalMax);
+  const paging = { offset: body['offset'], limit: body['limit'] };
+  const window = readWindow(paging, Number.MAX_SAFE_INTEGER);
   const projection = { ...searchProjection(body, index.settings), isBySimilarity: true };
   // No document is left out for another: an index that is distinct is made so by what all differ in.
   const isDistinct = typeof index.settings['distinctAttribute'] === 'string';
@@ -88,7 +97,9 @@ export function planSimilar(request: SimilarRequest): SimilarPlan {
     showRankingScore: true,
     showRankingScoreDetails: true,
     offset: 0,
-    limit: isFieldFirst ? hitsTotalMax : (window?.end ?? 0) + 1,
+    limit: isFieldFirst
+      ? hitsInReach(hitsTotalMax, FIELD_FIRST_HITS_MAX)
+      : Math.min((window?.end ?? 0) + 1, hitsInReach(hitsTotalMax, HITS_MAX)),
   };
   for (const name of ['retrieveVectors', 'locales'] as const) {
     if (body[name] !== undefined) main[name] = body[name];
@@ -148,15 +159,15 @@ export function mergeSimilar(
 ): MergedAnswer {
   const main = readAnswers(answers.get('main'));
   const window = plan.window as SearchWindow;
-  const lists = main.map((answer) => answer.hits);
-  const heads = plan.isFieldFirst
-    ? new HeadMerge([lists.flat().sort(compareSimilarity)], compareSimilarity)
-    : new HeadMerge(lists, compareHits);
+  // Each part of a list is in order; an approximate search may find nearer ones for a later part.
+  const found = main
+    .flatMap((answer) => answer.hits)
+    .sort(plan.isFieldFirst ? compareSimilarity : compareHits);
   const hits: Hit[] = [];
   let isSelfSeen = false;
   /** Place of the first hit of the window that is not similar enough. */
   let firstBelow: number | undefined;
-  for (let hit = heads.next(); hit !== undefined; hit = heads.next()) {
+  for (const hit of found) {
     if (isDocument(hit, plan)) isSelfSeen = true;
     else if (hits.length < window.end && firstBelow === undefined && hasSimilarity(hit)) {
       if (hits.length >= window.start && isBelow(hit, plan)) firstBelow = hits.length;

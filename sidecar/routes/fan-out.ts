@@ -14,6 +14,7 @@ import type { IndexEntry } from '../../core/topology.ts';
 import type { NodeId } from '../../core/types.ts';
 import { UNCONFIRMED } from '../cluster/node-pools.ts';
 import { type Answered, askNode, isWorthRetrying, outcomeError } from './ask.ts';
+import { askList } from './ask-list.ts';
 import type { RouteContext } from './context.ts';
 import { askCopies, coverFor, newestView, otherCopies, type Said, stillCounts } from './copies.ts';
 import { isCurrent, judgeCoverage } from './coverage.ts';
@@ -37,6 +38,8 @@ export interface FanOutPlan<Purpose extends string> {
   readonly path: string;
   readonly requests: readonly FanOutRequest<Purpose>[];
   readonly covering: CoveringSet;
+  /** Nodes show no more hits at once: longer lists are read in parts. Default: they show all. */
+  readonly hitsMax?: number;
   /** Default: the caller's own key. */
   readonly token?: string;
 }
@@ -189,16 +192,20 @@ async function askRead<Purpose extends string>(
   { read, signal }: { readonly read: ShardRead; readonly signal: AbortSignal },
 ): Promise<Said<Asked>> {
   const isWhole = read.isWhole && isCurrent(context);
-  const askWith = (purpose: Purpose, body: Body): Promise<NodeOutcome> =>
-    askNode(context, read.nodeId, {
-      method: 'POST',
-      path: plan.path,
-      purpose,
-      body: JSON.stringify(isWhole ? body : withShardFilter(body, read.shards)),
-      isOfData: true,
-      signal,
-      ...(plan.token === undefined ? {} : { token: plan.token }),
-    });
+  const askWith = (purpose: Purpose, body: Body): Promise<NodeOutcome> => {
+    const asked = isWhole ? body : withShardFilter(body, read.shards);
+    return askList(asked, plan.hitsMax ?? Number.POSITIVE_INFINITY, (part) =>
+      askNode(context, read.nodeId, {
+        method: 'POST',
+        path: plan.path,
+        purpose,
+        body: JSON.stringify(part),
+        isOfData: true,
+        signal,
+        ...(plan.token === undefined ? {} : { token: plan.token }),
+      }),
+    );
+  };
   const outcomes = await Promise.all(
     plan.requests.map(async ({ purpose, body, instead }) => {
       const outcome = await askWith(purpose, body);

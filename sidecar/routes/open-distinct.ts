@@ -15,7 +15,7 @@ import { type FanOutAnswers, fanOut } from './fan-out.ts';
 import { indexPath } from './missing-index.ts';
 
 /** Each asks for four times as many hits as the one before. */
-const ROUNDS_MAX = 4;
+const ROUNDS_MAX = 5;
 
 /** The search so far, and how its answers are merged. */
 export interface OpenInput {
@@ -47,18 +47,20 @@ export async function openDistinct(context: RouteContext, input: OpenInput): Pro
   let openDepth: number | undefined;
   for (let round = 1; round <= ROUNDS_MAX && merged.wantedDepth !== undefined; round += 1) {
     const depth = merged.wantedDepth;
-    const requests = openRequests(plan, depth);
+    const isNew = ({ purpose }: { readonly purpose: SearchPurpose }) =>
+      purpose !== 'open-list' || !answers.has(purpose);
+    const requests = openRequests(plan, depth).filter(isNew);
     const path = indexPath(entry.uid, 'search');
+    const known = answers;
     const mergeOpen = (open: FanOutAnswers<SearchPurpose>): MergedAnswer =>
-      merge(new Map([...result.answers, ...open]), { openDepth: depth });
-    const found = await fanOut(context, { entry, path, requests, covering }, mergeOpen).catch(
-      () => undefined,
-    );
+      merge(new Map([...known, ...open]), { openDepth: depth });
+    const asked = { entry, path, requests, covering, hitsMax: plan.hitsTotalMax };
+    const found = await fanOut(context, asked, mergeOpen).catch(() => undefined);
     if (found?.kind !== 'answered') break;
     // A shard that fails only now would be a hole that nobody is told of.
     if (found.missing.some((shard) => !result.missing.includes(shard))) break;
     openDepth = depth;
-    answers = new Map([...result.answers, ...found.answers]);
+    answers = new Map([...known, ...found.answers]);
     merged = found.merged;
   }
   return { answers, merged, openDepth };

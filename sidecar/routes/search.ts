@@ -93,10 +93,10 @@ export async function search(context: RouteContext, input: SearchInput): Promise
   const plan = await planMerge(context, { entry, index, body });
   if (plan === undefined) return relayUnread(context, entry, untouched);
   const path = searchPath(context);
-  const { requests } = plan;
+  const { requests, hitsTotalMax: hitsMax } = plan;
   const merge = (answers: FanOutAnswers<SearchPurpose>, learned: Learned = {}): MergedAnswer =>
     mergeSearch(plan, answers, { ...envelope(context, { entry, body, startedAt }), ...learned });
-  const result = await fanOut(context, { entry, path, requests, covering }, merge);
+  const result = await fanOut(context, { entry, path, requests, covering, hitsMax }, merge);
   if (result.kind === 'refused') {
     return relayRefusal(context, entry, { answer: result.answer, untouched });
   }

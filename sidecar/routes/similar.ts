@@ -74,8 +74,9 @@ async function similar(
   const index = await indexForFields(context, entry, namedFields(body, entry.settings));
   const plan = planSimilar({ body, index: { ...index, primaryKey }, vector });
   const path = pathOf(context, 'search');
-  const { requests } = plan;
-  const result = await fanOut(context, { entry, path, requests, covering }, (answers) => {
+  const { requests, hitsTotalMax: hitsMax } = plan;
+  const asked = { entry, path, requests, covering, hitsMax };
+  const result = await fanOut(context, asked, (answers) => {
     const processingTimeMs = Math.floor(performance.now() - startedAt);
     return mergeSimilar(plan, answers, { processingTimeMs, requestUid: newRequestUid(Date.now()) });
   });

@@ -6,6 +6,7 @@
 import type { CoveringSet } from '../../core/placement/index.ts';
 import {
   type JsonObject,
+  readHitsTotalMax,
   readSpellings,
   type SpelledApart,
   type Spellings,
@@ -35,9 +36,17 @@ export async function findSpellings(
   const { entry, covering, body, apart, token } = question;
   const isByAge = isListedByAge(entry, body);
   const path = indexPath(entry.uid, 'search');
+  const hitsMax = readHitsTotalMax(entry.settings);
   for (const isFiltered of [true, false]) {
     const requests = spellingRequests(body, apart, { isByAge, isFiltered });
-    const plan = { entry, path, requests, covering, ...(token === undefined ? {} : { token }) };
+    const plan = {
+      entry,
+      path,
+      requests,
+      covering,
+      hitsMax,
+      ...(token === undefined ? {} : { token }),
+    };
     const result = await fanOut(context, plan, (answers) => readSpellings(apart, answers)).catch(
       () => undefined,
     );

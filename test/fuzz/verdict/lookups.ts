@@ -9,7 +9,7 @@ import { type Count, explainFacet, orderOf } from './facets.ts';
 import { normalize, rankOf } from './hits.ts';
 import type { Case } from './judge.ts';
 import { severalVectors } from './several-vectors.ts';
-import { hitsOf, isKeyword, listAt, omit, windowOf } from './sub-case.ts';
+import { hitsOf, isKeyword, listAt, omit } from './sub-case.ts';
 import type { Verdict } from './verdict.ts';
 import { isVocabularyBound } from './word-limits.ts';
 
@@ -106,13 +106,8 @@ export async function explainSimilar(
   const limit = Number(body['limit'] ?? LIMIT_DEFAULT);
   const page = listAt(one.target.tree, 'hits');
   if (!isSameList(pages.slice(offset, offset + limit), page)) return no('pages do not fit');
-  const cap = windowOf({ limit: ALL_HITS }, evidence.settings(uid)).limit;
-  const isCapped = list.length === cap && hits.length > cap;
-  const fault = faultOf({ candidates, hits: list, limit: isCapped ? cap : ALL_HITS });
+  const fault = faultOf({ candidates, hits: list, limit: ALL_HITS });
   if (fault === undefined) {
-    if (isCapped && offset + limit > cap) {
-      return { class: 'capped', why: 'similar documents beyond pagination.maxTotalHits' };
-    }
     // neighbours of equal distance come as the engine's search comes upon them
     return { class: 'ties', why: 'documents of equal similarity change places' };
   }
@@ -131,8 +126,7 @@ export async function explainSimilar(
   // if it is the document itself, all similarities may be others: then the same documents must be found
   const isOwn = several.has(String(body['id'])) && body['rankingScoreThreshold'] === undefined;
   const isSame = isOwn && !isScored(body) && texts(hits) === texts(list);
-  const singlesLimit = isCapped ? singles.hits.length : ALL_HITS;
-  return isSame || faultOf({ ...singles, limit: singlesLimit }) === undefined
+  return isSame || faultOf({ ...singles, limit: ALL_HITS }) === undefined
     ? { class: 'several-vectors', why: 'documents have several vectors' }
     : no(fault);
 }

@@ -26,10 +26,14 @@ export async function explainTotals(one: SubCase): Promise<Verdict> {
   const isDistinct = distinctOf(one) !== undefined;
   const hasThreshold = one.params['rankingScoreThreshold'] !== undefined;
   if (!isDistinct && !hasThreshold) return no('a total that is no estimate differs');
-  const { isPage } = windowOf(one.params, one.evidence.settings(one.uid));
+  const settings = one.evidence.settings(one.uid);
+  const { isPage, offset, limit } = windowOf(one.params, settings);
+  // there a node stops to rank; what it came upon until then depends on the order
+  const most = windowOf({ limit: Number.MAX_SAFE_INTEGER }, settings).limit;
+  const isStopped = hasThreshold && offset + limit === most;
   // a hybrid search takes off only what its page came upon, in pages too
   const isHybrid = one.params['hybrid'] !== undefined;
-  if (isPage && !(isHybrid && isDistinct)) {
+  if (isPage && !isStopped && !(isHybrid && isDistinct)) {
     if (isDistinct && (await isOtherWithHits(one))) {
       return { class: 'estimate', why: 'total under distinct where no hits are asked for' };
     }

@@ -13,7 +13,6 @@
  *   fields it has seen.
  * - `several-vectors`: a search by vector, or for similar documents, where some have several vectors for
  *   the embedder.
- * - `capped`: similar documents beyond `pagination.maxTotalHits`, which only the route itself passes over.
  * - `field-order`: an error names another of several facets with two orders.
  * - `unsteady`: a vector search that is answered otherwise when its index is built anew from the same
  *   writes, by the node itself, or by the gateway and then as by the node: graphs of neighbours are random.
@@ -30,7 +29,6 @@ export const CLASSES = [
   'engine',
   'seen-fields',
   'several-vectors',
-  'capped',
   'field-order',
   'unsteady',
   'not-built',

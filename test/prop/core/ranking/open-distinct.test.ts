@@ -1,12 +1,15 @@
 /**
- * Goal: distinct by a field that holds lists shows the documents and the page total of one node.
+ * Goal: distinct by a field that holds lists shows the documents and the page total of one node, be it that
+ * nodes show few hits at once.
  * Method: random documents on three nodes. A dumb node keeps, in order, each document of which no value
  * was seen. The gateway's answer, after as many rounds as it wants, against one such node with everything.
  */
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import {
+  hitsWanted,
   type JsonObject,
+  ListParts,
   type MergedAnswer,
   mergeSearch,
   openRequests,
@@ -26,7 +29,7 @@ interface Doc {
 
 const NODES = 3;
 const ROUNDS_MAX = 4;
-const INDEX = { uid: 'i', primaryKey: 'id', settings: {}, hasSeveralOwners: true };
+const MOST_DEFAULT = 1000;
 const documents = fc
   .array(
     fc.uniqueArray(fc.constantFrom(...'abcdefghijklmnopqrstuvwx'), { minLength: 1, maxLength: 3 }),
@@ -56,11 +59,13 @@ function survivors(docs: readonly Doc[]): Doc[] {
   });
 }
 
-/** A node's answer; `distinct` by tags or by what all differ in. */
-function answer(docs: readonly Doc[], body: JsonObject): Buffer {
-  const left = body['distinct'] === 'tags' ? survivors(docs) : docs;
+/** A node's answer with `most` hits at most; `distinct` by tags or by what all differ in. */
+function answer(docs: readonly Doc[], body: JsonObject, most: number): Buffer {
+  const filter = JSON.stringify(body['filter'] ?? []);
+  const wanted = docs.filter((doc) => !filter.includes(doc._miroir_version));
+  const left = body['distinct'] === 'tags' ? survivors(wanted) : wanted;
   const isPaged = body['hitsPerPage'] !== undefined;
-  const count = Number(body[isPaged ? 'hitsPerPage' : 'limit']);
+  const count = Math.min(most, hitsWanted(body));
   return Buffer.from(
     JSON.stringify({
       hits: left.slice(0, count),
@@ -71,18 +76,34 @@ function answer(docs: readonly Doc[], body: JsonObject): Buffer {
   );
 }
 
+/** A node's list, in as many parts as it takes. */
+function list(docs: readonly Doc[], body: JsonObject, most: number): Buffer {
+  if (hitsWanted(body) <= most) return answer(docs, body, most);
+  const parts = new ListParts(body, most);
+  for (let part = parts.next(); part !== undefined; part = parts.next()) {
+    parts.add(answer(docs, part, most));
+  }
+  return Buffer.from(parts.whole());
+}
+
 /** The gateway's answer, and how many rounds without distinct it took. */
-function merged(docs: readonly Doc[], body: JsonObject): { text: JsonObject; rounds: number } {
+function merged(
+  docs: readonly Doc[],
+  body: JsonObject,
+  most = MOST_DEFAULT,
+): { text: JsonObject; rounds: number } {
   const nodes = Array.from({ length: NODES }, (_, node) =>
     docs.filter(({ id }) => (id * 7 + (id >> 2)) % NODES === node),
   );
-  const plan = planSearch({ body, index: INDEX });
+  const settings = { pagination: { maxTotalHits: most } };
+  const index = { uid: 'i', primaryKey: 'id', settings, hasSeveralOwners: true };
+  const plan = planSearch({ body, index });
   const answers = new Map<SearchPurpose, Buffer[]>();
   const ask = (requests: typeof plan.requests) => {
     for (const one of requests) {
       answers.set(
         one.purpose,
-        nodes.map((own) => answer(own, one.body)),
+        nodes.map((own) => list(own, one.body, most)),
       );
     }
   };
@@ -139,6 +160,53 @@ test('pages count the survivors of the whole', () => {
     }),
     { seed, numRuns: 100 },
   );
+});
+
+test('nodes that show few hits at once are asked until nothing can be missing', () => {
+  let few = 0;
+  const most = fc.constantFrom(1, 3, 10, 40);
+  fc.assert(
+    fc.property(documents, most, fc.integer({ min: 1, max: 12 }), (docs, cap, limit) => {
+      const { text, rounds } = merged(docs, { distinct: 'tags', limit }, cap);
+      const all = survivors(docs);
+      const ids = all.slice(0, Math.min(limit, cap)).map(({ id }) => id);
+      assert.equal(idsOf(text), ids);
+      const paged = merged(docs, { distinct: 'tags', hitsPerPage: limit }, cap).text;
+      assert.equal([idsOf(paged), paged['totalHits']], [ids, all.length]);
+      if (rounds > 0 && cap < 40) few += 1;
+    }),
+    { seed, numRuns: 100 },
+  );
+  assert.ok(few > 10, `without distinct: ${few}`);
+});
+
+test('documents of one value are counted once beyond what nodes list, by the counts of values', () => {
+  // One node holds 0 to 499, the other 250 to 749: the same values on both sides.
+  const docs = Array.from({ length: 1000 }, (_, id) => ({
+    id,
+    tags: [`t${id < 500 ? id : id - 250}`],
+    _miroir_version: encodeVersion({ seq: id + 1, position: 0 }),
+  }));
+  const settings = { filterableAttributes: ['tags'], pagination: { maxTotalHits: 100 } };
+  const index = { uid: 'i', primaryKey: 'id', settings, hasSeveralOwners: true };
+  const plan = planSearch({ body: { distinct: 'tags', hitsPerPage: 5 }, index });
+  const answers = new Map<SearchPurpose, Buffer[]>();
+  for (const { purpose, body } of plan.requests) {
+    const nodes = [docs.slice(0, 500), docs.slice(500)].map((own) => {
+      const { hits, ...rest } = JSON.parse(answer(own, body, 100).toString()) as JsonObject;
+      const counts = Object.fromEntries(own.map(({ tags }) => [tags[0], 1]));
+      const facets = body['facets'] === undefined ? {} : { facetDistribution: { tags: counts } };
+      return Buffer.from(JSON.stringify({ hits, ...rest, ...facets }));
+    });
+    answers.set(purpose, nodes);
+  }
+  const { chunks, wantedDepth } = mergeSearch(plan, answers, {
+    processingTimeMs: 0,
+    requestUid: 'x',
+  });
+  assert.is(wantedDepth, undefined);
+  const { totalHits } = JSON.parse(Buffer.concat(chunks).toString()) as JsonObject;
+  assert.is(totalHits, 750);
 });
 
 run();

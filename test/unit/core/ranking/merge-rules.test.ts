@@ -178,11 +178,11 @@ test('under a threshold a hybrid search counts what either half lets in', () => 
   assert.is(union?.['hitsPerPage'], 40);
 });
 
-test('in pages under a threshold a node stops at maxTotalHits, and takes off no more', () => {
+test('in pages under a threshold a node ranks all, and stops at maxTotalHits where a page ends there', () => {
   const settings = { pagination: { maxTotalHits: 3 } };
-  const body = { q: 'a', page: 1, hitsPerPage: 2, rankingScoreThreshold: 0.5 };
-  const plan = planSearch({ body, index: { ...INDEX, settings } });
-  const totalsOf = (counted: readonly number[], open: readonly number[]) => {
+  const totalsOf = (hitsPerPage: number, counted: readonly number[], open: readonly number[]) => {
+    const body = { q: 'a', page: 1, hitsPerPage, rankingScoreThreshold: 0.5 };
+    const plan = planSearch({ body, index: { ...INDEX, settings } });
     const paged = (totalHits: number) =>
       Buffer.from(JSON.stringify({ hits: [], query: 'a', totalHits }));
     const answers = new Map([
@@ -192,9 +192,11 @@ test('in pages under a threshold a node stops at maxTotalHits, and takes off no 
     const { chunks } = mergeSearch(plan, answers, ENVELOPE);
     return (JSON.parse(Buffer.concat(chunks).toString()) as Merged).totalHits;
   };
-  assert.is(totalsOf([1, 1], [10, 20]), 2);
+  assert.is(totalsOf(2, [1, 1], [10, 20]), 2);
+  assert.is(totalsOf(2, [4, 9], [10, 20]), 13);
+  assert.is(totalsOf(3, [1, 1], [10, 20]), 2);
   // Three above the threshold: one node would have stopped there.
-  assert.is(totalsOf([1, 2], [10, 20]), 30);
+  assert.is(totalsOf(3, [1, 2], [10, 20]), 30);
 });
 
 test('nodes that have not seen a nested field show its member as one that has', () => {

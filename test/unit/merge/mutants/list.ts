@@ -16,6 +16,7 @@ const inFile = (name: string, changes: readonly Change[], folder = 'ranking'): M
 const MERGE = 'prop/core/ranking/merge.test.js';
 const RULES = 'unit/core/ranking/merge-rules.test.js';
 const OPEN = 'prop/core/ranking/open-distinct.test.js';
+const PARTS = 'unit/core/ranking/list-parts.test.js';
 const FACETS = 'prop/core/ranking/facets.test.js';
 const SPELLINGS = 'unit/core/ranking/spelling.test.js';
 const FILTERS = 'prop/core/filter/parse.test.js';
@@ -186,6 +187,14 @@ const totals: readonly Mutant[] = [
 ];
 
 const distinct: readonly Mutant[] = [
+  ...inFile('list-parts', [
+    {
+      name: 'a list ends where a node shows no more at once',
+      find: 'const isCut = last.hits.length >= this.#hitsMax;',
+      replace: 'const isCut = false;',
+      by: PARTS,
+    },
+  ]),
   ...inFile('merge-lists', [
     {
       name: 'what a node dropped for a hit that does not survive stays away',
