@@ -1,7 +1,7 @@
 /**
  * What a finished write does to the catalog that readers see. A write that made an index shows it whatever
  * became of its documents, as on a node, where the index exists as soon as its task was processed; one
- * that was cancelled made nothing.
+ * that was cancelled made nothing, unless the lane says otherwise.
  */
 import { mergeSettings } from '../../core/settings/index.ts';
 import { forgetNotes } from '../copies/index.ts';
@@ -13,13 +13,12 @@ export function applyToCatalog(
   intent: Intent,
   outcome: {
     readonly isSuccess: boolean;
-    readonly isCanceled: boolean;
+    readonly isIndexMade: boolean;
     readonly finishedAt: string;
   },
 ): void {
   const index = intent.indexId === null ? undefined : state.indexes.get(intent.indexId);
-  const isMade = intent.createsIndex && !outcome.isCanceled;
-  if (index !== undefined && isMade) show(state, index, intent.indexUid);
+  if (index !== undefined && outcome.isIndexMade) show(state, index, intent.indexUid);
   if (index !== undefined && intent.kind === 'settingsUpdate')
     endSettings(index, intent, outcome.isSuccess);
   if (!outcome.isSuccess && index !== undefined && intent.kind === 'indexDelete') {

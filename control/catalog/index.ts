@@ -1,6 +1,7 @@
 /** The catalog: indexes, their owners and settings, and what writes do to them. */
 
 export {
+  indexNotFound,
   partRefused,
   primaryKeyFixed,
   writeAbandoned,

@@ -16,6 +16,7 @@ import {
   updateTask,
 } from '../tasks/index.ts';
 import { errorOf } from './outcome.ts';
+import { isIndexMade } from './uncreate.ts';
 
 /** Makes the task final. */
 export function finishTask(state: State, open: OpenIntent, now: Now): void {
@@ -39,7 +40,8 @@ export function finishTask(state: State, open: OpenIntent, now: Now): void {
   task.finishedAt = finishedAt;
   if (task.batchUid === null) task.batchUid = batchOf(state, intent);
   updateTask(state, task);
-  applyToCatalog(state, intent, { isSuccess, isCanceled, finishedAt });
+  const outcome = { isSuccess, isIndexMade: isIndexMade(state, intent), finishedAt };
+  applyToCatalog(state, intent, outcome);
   if (isSuccess) {
     for (const swap of intent.swaps) swapGroupNames(state, swap.left, swap.right, intent.seq);
   }

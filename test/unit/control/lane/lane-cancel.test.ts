@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { findBatch, listBatches, listTasks } from '../../../../control/tasks/index.ts';
 import type { TaskQuery } from '../../../../control/tasks/list.ts';
 import { suite } from '../../../kit/suite.ts';
+import { callTasks, cancelOnNodes, sendAddition, statusOf } from './cancel-hand.ts';
 import { addition, granted, Hand } from './lane-hand.ts';
 
 const { test, run } = suite('lane and cancelations');
@@ -196,41 +197,3 @@ test('a swap renames tasks and no batches', () => {
 });
 
 run();
-
-function statusOf(hand: Hand, seq: number): string | undefined {
-  return hand.state.summaries[seq]?.status;
-}
-
-/** Adds a document; it is in the queue of every node, and none has begun. */
-function sendAddition(hand: Hand, uid: string, key: string): number {
-  const { ticket, reply } = hand.begin(addition(uid, key));
-  if (reply === undefined) hand.runSteps();
-  const seq = granted(
-    reply ??
-      hand.effects.flatMap((effect) =>
-        effect.kind === 'beginReply' && effect.ticket === ticket ? [effect.reply] : [],
-      )[0],
-  );
-  hand.report(seq, hand.acks(seq));
-  return seq;
-}
-
-function callTasks(
-  hand: Hand,
-  kind: 'tasksCancel' | 'tasksDelete',
-  filter: Partial<Record<keyof TaskQuery, unknown>>,
-): number {
-  const { reply } = hand.begin({ kind, indexUid: '', body: { matchesNothing: false, filter } });
-  assert.is(reply?.kind, 'settled');
-  return reply?.kind === 'settled' ? reply.seq : -1;
-}
-
-/** Sends the cancelations; nodes cancel what they are told to. How many calls that took. */
-function cancelOnNodes(hand: Hand): number {
-  const calls = hand.runSteps().filter(({ path }) => path.startsWith('/tasks/cancel?uids='));
-  for (const { nodeId, path } of calls) {
-    const uids = (path.split('=')[1] ?? '').split(',').map(Number);
-    hand.endTasks(nodeId, uids, { status: 'canceled' });
-  }
-  return calls.length;
-}
