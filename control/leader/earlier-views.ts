@@ -31,7 +31,10 @@ export function readEarlier(
   };
 }
 
-/** Gives the index of a view as it counts for this leader; 0 if it proves nothing. */
+/**
+ * Gives the index of a view as it counts for this leader; 0 if it proves nothing. What this leader has not
+ * committed nobody has seen, whatever he says: he would count as a reader of every view to come.
+ */
 export function countingViews(options: {
   readonly store: Pick<Store, 'epoch' | 'position'>;
   readonly earlier: EarlierViews;
@@ -40,7 +43,7 @@ export function countingViews(options: {
   const { epoch } = store;
   const lastIndex = store.position.index;
   return (view) => {
-    if (view.epoch === epoch) return Number(view.index);
+    if (view.epoch === epoch) return view.index <= store.position.index ? Number(view.index) : 0;
     const counts = view.epoch < epoch && view.epoch >= earlier.sinceEpoch;
     return counts && view.index <= lastIndex ? Number(view.index) : 0;
   };

@@ -14,7 +14,7 @@ import {
   stopLeading,
 } from './state.ts';
 import type { Entry, ReplicaMessage } from './types.ts';
-import { raise } from './witness.ts';
+import { noteWhole, raise } from './witness.ts';
 
 /** Stands for the index of an entry when nothing that is here counts. */
 const NOTHING = -1;
@@ -45,6 +45,9 @@ export function takeAppend(state: CoreState, from: string, message: Append): voi
     // What is committed under a leader belongs to its cluster, losses that were accepted included.
     state.clusterId = message.clusterId;
   }
+  // An entry of its epoch counts: all that its log begins with does, and this log holds it.
+  const isWhole = message.commitIndex === commitIndex && log.commit.index === commitIndex;
+  if (isWhole && log.commit.epoch === message.epoch) noteWhole(state, message.epoch);
   const isOnDisk = following.matchedIndex <= log.durableIndex;
   if (message.entries.length === 0 || isOnDisk) acknowledge(state);
   else following.isAckOwed = true;

@@ -185,8 +185,12 @@ export interface CoreState {
   askCount: number;
   /** Highest fence that others told of. */
   seenFence: number;
-  /** Highest position that anybody saw committed. */
+  /** Highest position that another replica saw committed. */
   witness: SeenPosition;
+  /** Highest position that callers say they saw, that the log lacks and that may be; when one was last said. */
+  claimed: { readonly seen: SeenPosition; readonly atMs: number } | undefined;
+  /** Since the process began the leader of this epoch found that the log lacks nothing that counts; 0: none. */
+  wholeEpoch: number;
   /** One of them that the log turned out to lack: no leading until it is there. */
   lacking: SeenPosition | undefined;
   /** Kinds of alarms that were raised already. */
@@ -264,6 +268,8 @@ export function newCoreState(options: CoreOptions, persisted: Persisted): CoreSt
     askCount: 0,
     seenFence: 0,
     witness: { clusterId: '', ...NOWHERE },
+    claimed: undefined,
+    wholeEpoch: 0,
     lacking: undefined,
     alarmed: new Set(),
     isDiverged: false,

@@ -15,7 +15,7 @@ import { isEngineFree, readEngine, takeCas, takeRead, tryCas } from './record.ts
 import { type Attempt, type CoreState, isForeign, roleOf, stopLeading } from './state.ts';
 import { adoptLead, considerTakeover, isToLead, takeAsk, takeOrder, takeTell } from './takeover.ts';
 import type { CoreEvent, ReplicaMessage } from './types.ts';
-import { checkCluster, checkEngine, checkLevel, witness } from './witness.ts';
+import { checkCluster, checkEngine, checkLevel, takeClaim, witness } from './witness.ts';
 
 /** Applies one event. What is to be done is collected in `state.effects`. */
 export function step(state: CoreState, event: CoreEvent): void {
@@ -57,7 +57,7 @@ function apply(state: CoreState, event: CoreEvent): void {
       takeStrongRead(state, event.ticket);
       return;
     case 'witnessed':
-      witness(state, event.position);
+      takeClaim(state, event.position);
       return;
     case 'resign':
       startHandover(state, event.successor);

@@ -19,7 +19,7 @@ import {
   stopLeading,
 } from './state.ts';
 import type { ReplicaMessage } from './types.ts';
-import { lacksAny, raise } from './witness.ts';
+import { lackedPosition, raise } from './witness.ts';
 
 /** How long an order to lead stands; after that another one may lead without any loss. */
 export const ORDER_MS = 10_000;
@@ -59,6 +59,7 @@ export function adoptLead(state: CoreState, record: EngineRecord, { kind }: Lead
     // What was seen before does not count in the new generation.
     state.witness = { clusterId: '', ...NOWHERE };
     state.lacking = undefined;
+    state.claimed = undefined;
     state.isDiverged = false;
     state.standDownUntilMs = 0;
   }
@@ -158,14 +159,14 @@ function takeOver(state: CoreState): void {
   const { engine, options, candidacy, nowMs, log } = state;
   const record = engine.known?.record;
   if (record === undefined || candidacy === undefined) return;
-  if (lacksAny(state)) {
+  const lacked = lackedPosition(state);
+  if (lacked !== undefined) {
     // The record as it is now says whether this replica should have it.
     candidacy.lackedAtMs ??= nowMs;
     if (engine.readAtMs <= candidacy.lackedAtMs) engine.isReadWanted = true;
     else {
       const own = { epoch: log.last.epoch, index: log.last.index };
-      const seen = state.lacking ?? state.witness;
-      raise(state, { kind: 'behindWitness', seen, own });
+      raise(state, { kind: 'behindWitness', seen: lacked, own });
       standDown(state);
     }
     return;
@@ -233,7 +234,7 @@ function found(state: CoreState): void {
     ([id, { last }]) => isBehind(last, log.last) || (!isBehind(log.last, last) && options.id < id),
   );
   const mayFound = isAllHeard ? isHighest || isEmpty : isEmpty && isFirst && hasWaited;
-  if (!mayFound || lacksAny(state)) {
+  if (!mayFound || lackedPosition(state) !== undefined) {
     standDown(state);
     return;
   }
@@ -266,7 +267,10 @@ function force(state: CoreState): void {
   const others = record.members.filter(({ id }) => id !== options.id);
   const members = [own, ...others];
   // Callers tell epochs of before from later ones, also where the record is gone that said how far they came.
-  const epoch = Math.max(record.epoch, state.witness.epoch, state.lacking?.epoch ?? 0);
+  const seenEpochs = [state.witness, state.lacking, state.claimed?.seen].map(
+    (seen) => seen?.epoch ?? 0,
+  );
+  const epoch = Math.max(record.epoch, ...seenEpochs);
   // What one replica has must be enough until there are others again.
   const forced = { ...record, clusterId, epoch, members, minIsr: 1 };
   lead(state, forced, [{ id: options.id, storeId: state.storeId }], 'force');

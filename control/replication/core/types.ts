@@ -205,7 +205,7 @@ export type CoreEvent = { readonly nowMs: number } & (
   | { readonly kind: 'propose'; readonly entry: Entry }
   /** Answered by `readConfirmed` or `readRefused`. */
   | { readonly kind: 'read'; readonly ticket: number }
-  /** A caller has seen this position: a leader behind it has lost data and must not lead. */
+  /** A caller says that it has seen this position: a leader behind it has lost data and must not lead. */
   | { readonly kind: 'witnessed'; readonly position: SeenPosition }
   /**
    * Planned handover; answered by `resigned`, at once if this replica does not lead. `successor`, an in-sync

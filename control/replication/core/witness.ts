@@ -1,15 +1,44 @@
 /**
  * Positions that others saw committed. A replica whose log does not hold one has lost data, most likely
  * with a disk that was rolled back under it: it must not lead, and a person has to look.
+ *
+ * Replicas are believed. What callers say may be made up. It counts for a while only, for callers say it with
+ * every call; not if it is further ahead than any log can be; and not if it is of the epoch of a leader that
+ * found this log to hold all that counts: from then on nothing of that epoch counts that this replica has not
+ * acknowledged, or it is not in the in-sync set and may not lead anyhow.
  */
 import { pointAt } from './log.ts';
 import { isBehind } from './position.ts';
 import { type CoreState, isTooOld, stopLeading } from './state.ts';
 import type { Alarm, SeenPosition } from './types.ts';
 
-/** Takes note of a position; a leader that lacks it leads no more. */
+/** What a caller said counts for so long: sidecars say it twice a second. */
+export const CLAIM_MS = 30_000;
+/** More leaders than a replica misses. */
+const EPOCHS_AHEAD_MAX = 1_000_000;
+/** Ten thousand entries a second, for three years. */
+const ENTRIES_AHEAD_MAX = 1e12;
+
+/** A caller says that it has seen this position; a leader that may lack it leads no more. */
+export function takeClaim(state: CoreState, seen: SeenPosition): void {
+  const { leading, claimed, wholeEpoch, nowMs } = state;
+  if (seen.epoch === wholeEpoch || !isPossible(state, seen) || !lacks(state, seen)) return;
+  // Somebody else may have led after us.
+  if (leading !== undefined && seen.epoch > leading.epoch) state.engine.isReadWanted = true;
+  const isHighest = claimed === undefined || isBehind(claimed.seen, seen);
+  state.claimed = { seen: isHighest ? seen : claimed.seen, atMs: nowMs };
+  if (leading !== undefined && seen.epoch <= leading.epoch) stopBehind(state, seen);
+}
+
+/** The leader of the epoch found that this log lacks nothing that counts. */
+export function noteWhole(state: CoreState, epoch: number): void {
+  state.wholeEpoch = epoch;
+  if (state.claimed?.seen.epoch === epoch) state.claimed = undefined;
+}
+
+/** Another replica saw a position; a leader that lacks it leads no more. */
 export function witness(state: CoreState, seen: SeenPosition): void {
-  const { leading, log } = state;
+  const { leading } = state;
   if (seen.index === 0 || !isOfThisCluster(state, seen)) return;
   if (state.witness.clusterId !== seen.clusterId || isBehind(state.witness, seen)) {
     state.witness = seen;
@@ -17,21 +46,30 @@ export function witness(state: CoreState, seen: SeenPosition): void {
   if (leading === undefined) return;
   // Somebody else led after us.
   if (seen.epoch > leading.epoch) state.engine.isReadWanted = true;
-  else if (lacks(state, seen) && leading.phase !== 'stopped') {
-    const own = { epoch: log.last.epoch, index: log.last.index };
-    raise(state, { kind: 'behindWitness', seen, own });
+  else if (lacks(state, seen)) {
     state.lacking = seen;
-    leading.handover = { kind: 'behind', sinceMs: state.nowMs };
-    if (leading.phase === 'open') state.effects.push({ kind: 'close', reason: 'behind' });
-    leading.phase = 'stopped';
+    stopBehind(state, seen);
   }
 }
 
-/** Whether the log lacks something that anybody saw, as far as that is known. */
-export function lacksAny(state: CoreState): boolean {
-  const { lacking } = state;
+function stopBehind(state: CoreState, seen: SeenPosition): void {
+  const { leading, log } = state;
+  if (leading === undefined || leading.phase === 'stopped') return;
+  const own = { epoch: log.last.epoch, index: log.last.index };
+  raise(state, { kind: 'behindWitness', seen, own });
+  leading.handover = { kind: 'behind', sinceMs: state.nowMs };
+  if (leading.phase === 'open') state.effects.push({ kind: 'close', reason: 'behind' });
+  leading.phase = 'stopped';
+}
+
+/** What the log lacks of all that anybody saw, as far as that is known; undefined if nothing. */
+export function lackedPosition(state: CoreState): SeenPosition | undefined {
+  const { lacking, claimed, nowMs } = state;
   if (lacking !== undefined && !lacks(state, lacking)) state.lacking = undefined;
-  return state.lacking !== undefined || lacks(state, state.witness);
+  const isOver = claimed !== undefined && nowMs - claimed.atMs >= CLAIM_MS;
+  if (claimed !== undefined && (isOver || !lacks(state, claimed.seen))) state.claimed = undefined;
+  const told = lacks(state, state.witness) ? state.witness : undefined;
+  return state.lacking ?? state.claimed?.seen ?? told;
 }
 
 /** Whether the log does not hold this entry. */
@@ -41,6 +79,12 @@ function lacks(state: CoreState, seen: SeenPosition): boolean {
   const point = pointAt(state, seen.index);
   // What the log does not reach back to was committed here as well.
   return point !== undefined && point.epoch !== seen.epoch;
+}
+
+/** Whether it can be that somebody saw the position. */
+function isPossible({ engine, log, seenFence }: CoreState, seen: SeenPosition): boolean {
+  const known = Math.max(engine.known?.record.epoch ?? 0, log.fence, log.last.epoch, seenFence);
+  return seen.epoch <= known + EPOCHS_AHEAD_MAX && seen.index <= log.last.index + ENTRIES_AHEAD_MAX;
 }
 
 /** Raises an alarm once. */

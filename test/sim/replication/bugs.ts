@@ -39,6 +39,12 @@ const LEADING: readonly Bug[] = [
       replace: 'return false;',
       isQuick: true,
     },
+    {
+      name: 'claims-believed',
+      hole: 'a replica that lacks nothing does not lead, for a caller says that it saw more',
+      find: 'seen.epoch === wholeEpoch || ',
+      replace: '',
+    },
   ]),
   ...inFile('test/sim/replication/disk.js', [
     {

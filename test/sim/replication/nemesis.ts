@@ -71,6 +71,7 @@ function disturbReplica(world: ReplicaWorld, replica: Replica): void {
     engine.cut.add(replica.id);
     clock.in(random.between(300, 15_000), () => engine.cut.delete(replica.id));
   }
+  if (random.chance(rates.madeUp * 0.02)) claim(world, replica);
   if (random.chance(0.03)) replica.disk.keep();
   if (random.chance(rates.wipe * 0.03) && mayWipe(world, replica)) {
     stop(world, replica);
@@ -85,6 +86,19 @@ function disturbReplica(world: ReplicaWorld, replica: Replica): void {
       world.checker.isTainted = true;
     }
   }
+}
+
+/** A caller says that it has seen what nobody committed. */
+function claim(world: ReplicaWorld, replica: Replica): void {
+  const { random, coverage, checker } = world;
+  const { clusterId, log } = replica.coreState;
+  const epoch = log.last.epoch + random.pick([0, 0, 1, 1e9]);
+  const index = log.last.index + random.pick([1_000, 1e9, 1e14]);
+  coverage.hit(replica.isLeading ? 'made-up claim to a leader' : 'made-up claim to a follower');
+  if (epoch === replica.coreState.wholeEpoch) coverage.hit('made-up claim of a known epoch');
+  world.trace(() => `${replica.id} is told of ${epoch}/${index}`);
+  checker.isClaimMadeUp = true;
+  replica.take({ kind: 'witnessed', position: { clusterId, epoch, index } });
 }
 
 /** The process ends, and starts again later. */

@@ -22,6 +22,7 @@ export const REPLICA_FAULTS = [
   'handover',
   'members',
   'clientLoss',
+  'madeUp',
 ] as const;
 export type ReplicaFault = (typeof REPLICA_FAULTS)[number];
 
