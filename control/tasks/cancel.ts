@@ -92,8 +92,10 @@ function nodeTasksOf(intent: Intent): { readonly nodeId: string; readonly taskUi
 
 /** How far the node tasks are that do the write itself; null for one that was not seen to begin. */
 function mainEnds(intent: Intent): (NodeTask | null)[] {
+  // What is left out on a node is made up for there as the catalog says in the end.
+  const steps = intent.steps.filter((step) => !step.isGround && step.state !== 'skipped');
   return [
-    ...intent.steps.filter((step) => !step.isGround).map((step) => step.task),
+    ...steps.map((step) => step.task),
     ...Object.values(intent.targets).flatMap(({ parts }) =>
       Object.values(parts).map((part) => part.task),
     ),

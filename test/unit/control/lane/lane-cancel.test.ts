@@ -130,6 +130,24 @@ test('a cancelled settings change is not in force', () => {
   assert.equal([index?.settings, index?.pending], [{}, []]);
 });
 
+test('a settings change that is left out on a node that is away is cancelled where it was made', () => {
+  const hand = new Hand('all', { replicationFactor: 2 });
+  hand.create('movies');
+  hand.apply({ kind: 'nodeHealth', nodeId: 'n1', isUp: false, now: hand.now });
+  hand.tick(2_000);
+  hand.begin({ kind: 'settingsUpdate', indexUid: 'movies', body: { stopWords: ['a'] } });
+  assert.equal(
+    hand.runSteps().map(({ nodeId }) => nodeId),
+    ['n2', 'n3'],
+  );
+  callTasks(hand, 'tasksCancel', { types: ['settingsUpdate'] });
+  cancelOnNodes(hand);
+  hand.endAll();
+  assert.is(statusOf(hand, 1), 'canceled');
+  const index = hand.state.entryOf('movies')?.index;
+  assert.equal([index?.settings, index?.pending], [{}, []]);
+});
+
 test('deleted tasks are in no list, their uids are not used again, open ones stay', () => {
   const hand = new Hand(1);
   hand.create('movies');
