@@ -40,7 +40,13 @@ function bodyOf(write: ClientWrite): unknown {
       return { uid: write.indexUid };
     case 'settingsUpdate':
       return { stopWords: [String(write.id)] };
+    case 'tasksCancel':
+      return { matchesNothing: false, filter: filterOf(write.named ?? []) };
     default:
       return null;
   }
+}
+
+function filterOf(named: readonly number[]): Record<string, unknown> {
+  return named.length > 0 ? { uids: named } : { statuses: ['enqueued', 'processing'] };
 }

@@ -3,140 +3,26 @@
  * Letters are those of the test plan: (b) replay on one node, (c) copies equal it, (d) answers, (f) nothing
  * comes back.
  */
-import { applyWrite, type Doc, docText, hasKeys, isSame, KEYS, shardOfText } from './documents.ts';
+import { type Doc, docText, hasKeys, isSame, KEYS, shardOfText } from './documents.ts';
 import type { ReadRecord, WriteRecord } from './history.ts';
+import { FIRST, type ModelIndex, type Replay, type Version } from './replay.ts';
 import type { World } from './world.ts';
-
-/** A state of one document, from a place in the lane on. */
-interface Version {
-  readonly seq: number;
-  readonly doc: Doc | undefined;
-}
-
-/** An index of the one node that everything is compared with. */
-interface ModelIndex {
-  readonly id: string;
-  readonly shardCount: number;
-  readonly docs: Map<string, Doc>;
-  /** By key: every write that touched it and counts, in lane order. */
-  readonly versions: Map<string, Version[]>;
-  readonly settings: string[];
-}
-
-/** What the replay made. */
-export interface Replay {
-  readonly byName: Map<string, ModelIndex>;
-  readonly byId: Map<string, ModelIndex>;
-}
-
-/** Plays all writes that count, one after another. */
-export function replay(world: World): Replay {
-  const made: Replay = { byName: new Map(), byId: new Map() };
-  const seqs = [...world.history.bySeq.keys()].sort((left, right) => left - right);
-  for (const seq of seqs) {
-    const record = world.history.bySeq.get(seq) as WriteRecord;
-    if (record.write.kind.startsWith('documents')) playDocuments(world, made, record, seq);
-    else playIndex(world, made, record);
-  }
-  return made;
-}
-
-function playDocuments(world: World, made: Replay, record: WriteRecord, seq: number): void {
-  const { write, intent } = record;
-  const known = made.byName.get(write.indexUid);
-  if (intent === null || intent.indexId === null) {
-    if (known !== undefined) world.fail('b: order of index steps', `${seq} met no index`);
-    if (record.finalStatus !== 'failed') world.fail('b: a write to no index', `task ${seq}`);
-    return;
-  }
-  if (known?.id !== intent.indexId && !intent.createsIndex) {
-    world.fail('b: order of index steps', `${seq} is for ${intent.indexId}, not ${known?.id}`);
-  }
-  const index = intent.createsIndex
-    ? makeIndex(world, made, write.indexUid, intent.indexId)
-    : known;
-  if (index === undefined) return;
-  for (const { text } of KEYS) {
-    const shard = shardOfText(text, index.shardCount);
-    if (record.outcomes.get(shard) !== 'in' && !record.keptKeys.has(text)) continue;
-    if (hasKeys(write.kind) && !write.keys.includes(text)) continue;
-    const doc = applyWrite(write, seq, text, index.docs.get(text));
-    if (doc === undefined) index.docs.delete(text);
-    else index.docs.set(text, doc);
-    const versions = index.versions.get(text) ?? [FIRST];
-    versions.push({ seq, doc });
-    index.versions.set(text, versions);
-  }
-}
-
-const FIRST: Version = { seq: -1, doc: undefined };
-
-function makeIndex(world: World, made: Replay, uid: string, id: string): ModelIndex {
-  const index: ModelIndex = {
-    id,
-    shardCount: world.profile.shardCount,
-    docs: new Map(),
-    versions: new Map(),
-    settings: [],
-  };
-  made.byName.set(uid, index);
-  made.byId.set(id, index);
-  return index;
-}
-
-function playIndex(world: World, made: Replay, record: WriteRecord): void {
-  const { write, intent, finalStatus } = record;
-  const uid = write.indexUid;
-  const known = made.byName.get(uid);
-  const other = write.otherUid === null ? undefined : made.byName.get(write.otherUid);
-  const isDone = finalStatus === 'succeeded';
-  const expect = (canSucceed: boolean): void => {
-    if (isDone && !canSucceed) {
-      world.fail('b: one node would fail it', `task ${record.seq} ${write.kind} ${uid}`);
-    }
-  };
-  switch (write.kind) {
-    case 'indexCreate':
-      expect(known === undefined);
-      if (intent?.indexId != null && known === undefined) {
-        makeIndex(world, made, uid, intent.indexId);
-      }
-      break;
-    case 'indexDelete':
-      expect(known !== undefined);
-      if (isDone) made.byName.delete(uid);
-      break;
-    case 'indexUpdate':
-      expect(known !== undefined && other === undefined);
-      if (!isDone || known === undefined || write.otherUid === null) break;
-      made.byName.delete(uid);
-      made.byName.set(write.otherUid, known);
-      break;
-    case 'indexSwap':
-      expect(known !== undefined && other !== undefined);
-      if (!isDone || known === undefined || other === undefined || write.otherUid === null) break;
-      made.byName.set(uid, other);
-      made.byName.set(write.otherUid, known);
-      break;
-    default: {
-      const index =
-        known ??
-        (intent?.indexId == null ? undefined : makeIndex(world, made, uid, intent.indexId));
-      if (isDone) index?.settings.push(String(write.id));
-    }
-  }
-}
 
 /** Every write that was acknowledged counts, unless nodes failed it for reasons of their own. */
 export function checkAcknowledged(world: World): void {
   for (const record of world.history.bySeq.values()) {
     if (record.finalStatus === null) world.fail('g: a task never ended', `task ${record.seq}`);
     if (!record.isAcknowledged || record.write.isBad || record.intent?.error != null) continue;
+    if (record.finalStatus === 'canceled') continue;
     // One that failed at once had no shards.
     for (const [shard, outcome] of record.outcomes) {
       if (outcome === 'in') continue;
       if (record.failedShards.has(shard)) {
         world.coverage.hit('limit: acknowledged, then failed by the nodes');
+        continue;
+      }
+      if (wasCancelAsked(record)) {
+        world.coverage.hit('limit: acknowledged, then cancelled in part');
         continue;
       }
       const { indexId } = record.intent ?? {};
@@ -153,6 +39,10 @@ export function checkAcknowledged(world: World): void {
       );
     }
   }
+}
+
+function wasCancelAsked({ intent }: WriteRecord): boolean {
+  return (intent?.canceledBy ?? null) !== null;
 }
 
 function touchedKeys(record: WriteRecord, shard: number, shardCount: number): string[] {
@@ -271,7 +161,8 @@ function revokedKeys(world: World): RevokedKeys {
     if (indexId == null) continue;
     for (const [shard, outcome] of record.outcomes) {
       if (outcome === 'in') continue;
-      if (record.isAcknowledged && !record.failedShards.has(shard)) continue;
+      const isUndone = record.failedShards.has(shard) || wasCancelAsked(record);
+      if (record.isAcknowledged && !isUndone) continue;
       for (const node of world.nodes) {
         if (!record.appliedOn.has(`${shard} ${node.id}`)) continue;
         world.coverage.hit('limit: seen before it failed');

@@ -88,6 +88,8 @@ export interface ClientWrite {
   readonly isBad: boolean;
   /** Documents per part. */
   readonly partSize: number;
+  /** Of a cancelation: the tasks it names; none: all that are not over. */
+  readonly named?: readonly number[];
 }
 
 const COLORS = ['red', 'green', 'blue'];

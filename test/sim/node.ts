@@ -55,7 +55,7 @@ export interface ModelTask {
   readonly work: TaskWork;
   /** It arrived after its send was accounted for, or after the reading by which it was, or again. */
   isLate: boolean;
-  status: 'enqueued' | 'processing' | 'succeeded' | 'failed';
+  status: 'enqueued' | 'processing' | 'succeeded' | 'failed' | 'canceled';
   errorCode: string | null;
   /** When it ended. */
   endedAtMs: number;
@@ -90,6 +90,8 @@ export class ModelNode {
   tasks: ModelTask[] = [];
   applied = 0;
   indexes = new Map<string, NodeIndex>();
+  /** A task was cancelled here. */
+  onCancel: (task: ModelTask) => void = () => {};
   #snapshot: Snapshot | undefined;
 
   constructor(id: string, group: number) {
@@ -114,17 +116,24 @@ export class ModelNode {
   }
 
   get hasWork(): boolean {
-    return this.applied < this.tasks.length;
+    return this.next !== undefined;
+  }
+
+  /** What it works on next: cancelations come before all else. */
+  get next(): ModelTask | undefined {
+    while (isEnded(this.tasks[this.applied])) this.applied += 1;
+    const waiting = this.tasks.slice(this.applied);
+    const cancelation = waiting.find((task) => task.type === CANCELATION && !isEnded(task));
+    return cancelation ?? waiting[0];
   }
 
   /** Works off one task; `failure` makes it fail for the node's own reasons. */
   work(nowMs: number, failure: string | null): ModelTask | undefined {
-    const task = this.tasks[this.applied];
+    const task = this.next;
     if (task === undefined) return undefined;
-    this.applied += 1;
+    task.endedAtMs = nowMs;
     task.errorCode = failure ?? this.#apply(task);
     task.status = task.errorCode === null ? 'succeeded' : 'failed';
-    task.endedAtMs = nowMs;
     return task;
   }
 
@@ -175,11 +184,8 @@ export class ModelNode {
       this.marker = work.marker;
       return null;
     }
-    const index = this.indexes.get(indexUid);
-    if (index === undefined) {
-      // Documents make their index on a node; deletions and edits need it.
-      return 'index_not_found';
-    }
+    const index = this.indexes.get(indexUid) ?? this.#makeFor(task);
+    if (index === undefined) return 'index_not_found';
     if (work.kind === 'fix') {
       for (const [key, doc] of work.puts) index.docs.set(key, doc);
       for (const key of work.deletes) index.docs.delete(key);
@@ -192,6 +198,28 @@ export class ModelNode {
       else index.docs.set(key, doc);
     }
     return null;
+  }
+
+  /** Documents make their index on a node; deletions and edits need it. */
+  #makeFor({ work, indexUid }: ModelTask): NodeIndex | undefined {
+    const isAddition =
+      work.kind === 'fix'
+        ? work.puts.size > 0
+        : work.kind === 'write' && ADDITIONS.includes(work.write.kind);
+    if (!isAddition) return undefined;
+    const index = { identity: '', settings: [], docs: new Map<string, Doc>() };
+    this.indexes.set(indexUid, index);
+    return index;
+  }
+
+  #cancel(uids: readonly number[], nowMs: number): void {
+    for (const uid of uids) {
+      const task = this.tasks[uid];
+      if (task?.status !== 'enqueued') continue;
+      task.status = 'canceled';
+      task.endedAtMs = nowMs;
+      this.onCancel(task);
+    }
   }
 
   #applyStep(task: ModelTask, work: Extract<TaskWork, { kind: 'step' }>): string | null {
@@ -207,14 +235,20 @@ export class ModelNode {
         this.indexes.set(uid, { identity: work.identity, settings: [], docs: new Map() });
         return null;
       case 'settingsUpdate':
-        if (index === undefined) return 'index_not_found';
-        index.settings.push(work.label);
+        if (index === undefined) {
+          // Settings make their index as well.
+          const { identity, label } = work;
+          this.indexes.set(uid, { identity, settings: [label], docs: new Map() });
+        } else index.settings.push(work.label);
         return null;
       case 'indexDeletion':
         if (index === undefined) return 'index_not_found';
         this.indexes.delete(uid);
         return null;
       case 'snapshotCreation':
+        return null;
+      case CANCELATION:
+        this.#cancel((work.body as { uids: number[] }).uids, task.endedAtMs);
         return null;
       case 'indexUpdate':
         return this.#rename(uid, (work.body as { uid?: string } | null)?.uid ?? uid);
@@ -254,6 +288,13 @@ export class ModelNode {
     }
     return null;
   }
+}
+
+const CANCELATION = 'taskCancelation';
+const ADDITIONS: readonly string[] = ['documentsReplace', 'documentsUpdate'];
+
+function isEnded(task: ModelTask | undefined): boolean {
+  return task !== undefined && task.status !== 'enqueued';
 }
 
 function copyIndexes(indexes: ReadonlyMap<string, NodeIndex>): Map<string, NodeIndex> {

@@ -258,7 +258,7 @@ export class ModelPerformer implements Performer {
     if (this.#isClosed || intent === undefined || place === undefined || found === undefined)
       return;
     const node = this.#world.node(nodeId);
-    const body: unknown = found.body < 0 ? null : JSON.parse(intent.bodies[found.body] ?? 'null');
+    const body = bodyOf(intent, found);
     const floor = intent.floors[nodeId] ?? -1;
     network.call<ModelTask>({
       node,
@@ -272,7 +272,7 @@ export class ModelPerformer implements Performer {
               !known.has(task.uid) &&
               task.type === found.taskType &&
               task.indexUid === (found.taskIndexUid ?? '') &&
-              (found.taskType !== 'indexSwap' ||
+              (!TOLD_BY_BODY.includes(found.taskType) ||
                 (task.work.kind === 'step' &&
                   JSON.stringify(task.work.body) === JSON.stringify(body))),
           );
@@ -321,6 +321,15 @@ export class ModelPerformer implements Performer {
   #submit(make: Parameters<World['control']['submit']>[0]): void {
     if (!this.#isClosed) this.#world.control.submit(make, this.#life);
   }
+}
+
+/** Calls of one kind that are told apart by what they carry. */
+const TOLD_BY_BODY: readonly string[] = ['indexSwap', 'taskCancelation'];
+
+function bodyOf(intent: Intent, { body, path, taskType }: Intent['steps'][number]): unknown {
+  if (taskType === 'taskCancelation')
+    return { uids: (path.split('=')[1] ?? '').split(',').map(Number) };
+  return body < 0 ? null : JSON.parse(intent.bodies[body] ?? 'null');
 }
 
 /** Id of the index that a call means by a name. */

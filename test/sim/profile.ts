@@ -3,7 +3,7 @@
  * seed knows a random part of the faults only, since rare things need the absence of others to be reached.
  */
 import { KEYS } from './documents.ts';
-import type { Random } from './random.ts';
+import { Random } from './random.ts';
 
 /** Faults by name; the rate of each is in [0, 1], 0 for a seed that does not know it. */
 export const FAULTS = [
@@ -59,10 +59,12 @@ export interface Profile {
   readonly partSize: number;
   /** How many of the world's documents are written. */
   readonly keyCount: number;
+  /** How often tasks are cancelled, in [0, 1]. */
+  readonly cancels: number;
 }
 
 /** Draws what a seed is about. */
-export function drawProfile(random: Random, turns: number): Profile {
+export function drawProfile(random: Random, turns: number): Omit<Profile, 'cancels'> {
   const rates = Object.fromEntries(
     FAULTS.map((fault) => [fault, random.chance(0.4) ? random.next() : 0]),
   ) as FaultRates;
@@ -88,6 +90,14 @@ export function drawProfile(random: Random, turns: number): Profile {
     keyCount: random.chance(0.2) ? 2 : KEYS.length,
   };
 }
+
+/** How often tasks are cancelled. Drawn apart: a seed that knows no cancelations has the life it had without. */
+export function drawCancels(seed: number): number {
+  const random = new Random(seed + CANCELS_APART);
+  return random.chance(0.25) ? random.next() : 0;
+}
+
+const CANCELS_APART = 0x5eed;
 
 /** Everything works from here on. */
 export function heal(rates: FaultRates): void {

@@ -78,7 +78,7 @@ function nodeTask(task: ModelTask): NodeTask {
   const count = work.kind === 'write' ? work.keys.length : 0;
   return {
     uid,
-    status: task.status === 'failed' ? 'failed' : 'succeeded',
+    status: task.status === 'failed' || task.status === 'canceled' ? task.status : 'succeeded',
     batchUid: uid,
     startedAt: ENDED_AT,
     finishedAt: ENDED_AT,

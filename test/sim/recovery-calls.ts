@@ -11,6 +11,7 @@ import type {
 import { type Doc, docText, isSame, KEYS, keyOf, keyOfHash, shardOfText } from './documents.ts';
 import { MendCalls, type Submit } from './mend-calls.ts';
 import type { ModelNode, TaskWork } from './node.ts';
+import { isAccountedFor } from './out-of-order.ts';
 import type { World } from './world.ts';
 
 type EffectOf<Kind> = Extract<RecoveryEffect, { kind: Kind }>;
@@ -230,7 +231,7 @@ export class RecoveryCalls {
             tag: `${tag}.${part}.rc`,
             seq,
             work,
-            isLate: isRepeated || this.#world.isAccountedFor(seq, node.id),
+            isLate: isRepeated || isAccountedFor(this.#world, seq, node.id),
           }).uid;
         },
         done: (outcome) => {

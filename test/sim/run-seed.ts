@@ -1,9 +1,10 @@
 /** Plays one seed: load under faults, then everything heals and must come to rest, then the checks. */
-import { checkAcknowledged, checkCopies, checkReads, replay } from './check.ts';
+import { checkAcknowledged, checkCopies, checkReads } from './check.ts';
 import type { Coverage } from './coverage.ts';
 import { type ClientWrite, drawDocumentWrite } from './documents.ts';
 import { disturb } from './nemesis.ts';
 import { readIndex } from './reader.ts';
+import { replay } from './replay.ts';
 import { World } from './world.ts';
 
 /** Made-up time in which a healed world must have come to rest. */
@@ -157,7 +158,8 @@ class Clients {
 
   write(): void {
     const { random, sidecars } = this.#world;
-    random.pick(sidecars).write(this.#draw(), () => {});
+    const write = this.#draw();
+    random.pick(sidecars).write(write, () => this.#regret(write));
   }
 
   /** Writes one after another. */
@@ -192,12 +194,13 @@ class Clients {
   }
 
   #draw(): ClientWrite {
-    const { random, profile, rates } = this.#world;
+    const { random, profile, rates, isHealed } = this.#world;
     const id = this.#nextId;
     this.#nextId += 1;
     const indexUid = random.pick(profile.indexUids);
     const { partSize, keyCount } = profile;
     const write = drawDocumentWrite(random, { id, indexUid, partSize, keyCount });
+    if (!isHealed && random.chance(profile.cancels * 0.15)) return this.#cancelation(write);
     if (!random.chance(rates.indexSteps * 0.12)) {
       return { ...write, isBad: rates.badWrite > 0 && random.chance(rates.badWrite * 0.1) };
     }
@@ -209,7 +212,12 @@ class Clients {
       'indexSwap',
       'indexUpdate',
     ] as const);
-    const others = profile.indexUids.filter((uid) => uid !== indexUid);
+    return this.#indexStep(write, kind);
+  }
+
+  #indexStep(write: ClientWrite, kind: ClientWrite['kind']): ClientWrite {
+    const { random, profile } = this.#world;
+    const others = profile.indexUids.filter((uid) => uid !== write.indexUid);
     return {
       ...write,
       kind,
@@ -219,5 +227,29 @@ class Clients {
       isBad: false,
       otherUid: others.length === 0 ? 'c' : random.pick(others),
     };
+  }
+
+  /** Some cancel what they have just asked for, others rely on it. */
+  #regret({ id, indexUid }: ClientWrite): void {
+    const { random, profile, isHealed, history, sidecars } = this.#world;
+    if (isHealed || profile.cancels === 0) return;
+    const { seq = null, intent = null } = history.writes.get(id) ?? {};
+    const isFirst = intent?.createsIndex === true;
+    if (seq === null || !random.chance(profile.cancels * (isFirst ? 0.9 : 0.4))) return;
+    if (isFirst && random.chance(0.5)) {
+      const kind = random.pick(['indexUpdate', 'indexSwap', 'indexDelete'] as const);
+      const write = this.#indexStep({ ...this.#draw(), indexUid }, kind);
+      random.pick(sidecars).write(write, () => {});
+    }
+    random.pick(sidecars).write(this.#cancelation(this.#draw(), [seq]), () => {});
+  }
+
+  /** Of some tasks that are not over, or of all. */
+  #cancelation(write: ClientWrite, wanted?: readonly number[]): ClientWrite {
+    const { random, control } = this.#world;
+    const open = [...control.state.open.values()].filter(({ intent }) => intent.internal === null);
+    const seqs = open.map(({ intent }) => intent.seq);
+    const named = wanted ?? (random.chance(0.3) ? [] : random.some(seqs, random.between(1, 3)));
+    return { ...write, kind: 'tasksCancel', keys: [], fields: [], isBad: false, named };
   }
 }

@@ -17,8 +17,9 @@ import { rollBackSoon } from './nemesis.ts';
 import { Network } from './network.ts';
 import { newCluster } from './new-cluster.ts';
 import { ModelNode, type ModelTask, type TaskRequest } from './node.ts';
+import { noteCanceled, noteLate, noteTail } from './out-of-order.ts';
 import { ModelPerformer } from './performer.ts';
-import { drawProfile, type FaultRates, heal, type Profile } from './profile.ts';
+import { drawCancels, drawProfile, type FaultRates, heal, type Profile } from './profile.ts';
 import { Random } from './random.ts';
 import { StatusOrder, Violation } from './rules.ts';
 import { SidecarHost } from './sidecar-host.ts';
@@ -79,13 +80,16 @@ export class World {
     this.random = new Random(seed);
     this.coverage = options.coverage;
     this.#isTraced = options.isTraced;
-    this.profile = drawProfile(this.random, options.turns);
+    this.profile = { ...drawProfile(this.random, options.turns), cancels: drawCancels(seed) };
     this.rates = { ...this.profile.rates };
     const { clock, random, rates, coverage, profile } = this;
     this.network = new Network({ clock, random, rates, coverage });
     this.nodes = profile.nodeGroups.map((group, at) => new ModelNode(`n${at}`, group));
     this.#nodesById = new Map(this.nodes.map((node) => [node.id, node]));
-    for (const node of this.nodes) node.marker = '0';
+    for (const node of this.nodes) {
+      node.marker = '0';
+      node.onCancel = (task) => noteCanceled(this, node, task);
+    }
     this.control = new ControlHost(this, {
       ...newCluster(this.nodes, profile),
       makePerformer: (host) => new ModelPerformer(this, host.life, host.state.open.keys()),
@@ -192,14 +196,6 @@ export class World {
     return places;
   }
 
-  /** Whether control counts this send as surely not arrived, or knows nothing of it. */
-  isAccountedFor(seq: number, nodeId: string): boolean {
-    const open = this.control.state.open.get(seq);
-    if (open === undefined) return true;
-    const target = open.intent.targets[nodeId];
-    return target === undefined || ['none', 'refused', 'partial'].includes(target.state);
-  }
-
   /** Whether the index itself is being changed, or was by something the view does not hold. */
   isIndexChanging(uid: string, viewIndex: number): boolean {
     if ((this.control.state.barriersByName.get(uid)?.size ?? 0) > 0) return true;
@@ -253,7 +249,7 @@ export class World {
   afterStep(event: MachineEvent): void {
     const { state } = this.control;
     checkPermissions(this, state.effects);
-    if (event.kind === 'nodeTail') this.#noteLate(event.reading);
+    if (event.kind === 'nodeTail') noteLate(this, event.reading);
     if (event.kind !== 'begin' || state.nextSeq === this.#nextSeq) return;
     const { sidecarId, requestNumber } = event.input;
     const writeId = this.#writeOfCaller.get(`${sidecarId} ${requestNumber}`);
@@ -291,7 +287,7 @@ export class World {
       if (effect.kind === 'taskFinished') this.#onFinal(effect, index);
       else if (effect.kind === 'copyChanged') this.#keptParts.noteChange(effect);
     }
-    for (const event of events) if (event.kind === 'nodeTail') this.#onTail(event.reading, index);
+    for (const event of events) if (event.kind === 'nodeTail') noteTail(this, event.reading, index);
   }
 
   /** Watchers hear of a commit. */
@@ -332,47 +328,8 @@ export class World {
     for (const name of record.intent?.names ?? []) this.#indexChanges.set(name, index);
   }
 
-  /** Whether control knows the task as one of a write that is not over. */
-  #isPart(nodeId: string, { uid, seq }: ModelTask): boolean {
-    const target = this.control.state.open.get(seq)?.intent.targets[nodeId];
-    return Object.values(target?.parts ?? {}).some((part) => part.uid === uid);
-  }
-
-  /** What came between a reading and what control makes of it, by which its send never arrived, is late. */
-  #noteLate({ nodeId, highestUid }: NodeReading): void {
-    for (const task of this.node(nodeId).tasks.slice(highestUid + 1)) {
-      const { work, seq } = task;
-      if (task.isLate || (work.kind !== 'write' && work.kind !== 'fix')) continue;
-      if (this.#isPart(nodeId, task) || !this.isAccountedFor(seq, nodeId)) continue;
-      this.coverage.hit('request came between a reading and what it led to');
-      this.trace(() => `task ${task.uid} of ${seq} on ${nodeId} is LATE: the reading was before`);
-      task.isLate = true;
-      if (task.status !== 'succeeded') continue;
-      for (const { indexId, shard } of task.touched) this.hazards.add(nodeId, indexId, shard, task);
-    }
-  }
-
-  #onTail(reading: NodeReading, index: number): void {
-    const shown = this.hazards.seen(reading.nodeId, this.readAt.get(reading) ?? 0, index);
-    for (const task of shown) {
-      if (!task.isLate || task.status !== 'succeeded') continue;
-      // It came when its send was to be accounted for, and was in time all the same.
-      if (this.#isPart(reading.nodeId, task)) continue;
-      this.coverage.hit('late request seen by the tail');
-      for (const place of task.touched) {
-        const copies = this.copiesOf(place.indexId).filter((copy) => copy.shard === place.shard);
-        const own = copies.find((copy) => copy.nodeId === reading.nodeId);
-        const isRead = own?.state === 'in-sync' || own?.state === 'held';
-        const others = copies.filter((copy) => copy !== own && copy.state === 'in-sync');
-        if (!isRead || others.length > 0) continue;
-        this.coverage.hit('limit: late request on the last in-sync copy');
-        for (const key of place.keys) this.hazards.taint(place.indexId, key);
-      }
-    }
-  }
-
   #work(node: ModelNode): void {
-    const next = node.tasks[node.applied];
+    const { next } = node;
     if (next === undefined) return;
     const isOwnFailure =
       next.work.kind !== 'step' && this.random.chance(this.rates.taskFailure * 0.06);

@@ -21,6 +21,7 @@ import type { ClientWrite } from './documents.ts';
 import { loseData } from './nemesis.ts';
 import type { Call } from './network.ts';
 import type { ModelNode, TaskRequest } from './node.ts';
+import { isAccountedFor } from './out-of-order.ts';
 import type { SidecarHost } from './sidecar-host.ts';
 import type { World } from './world.ts';
 
@@ -290,7 +291,7 @@ export class WriteSession {
       tag: `${grant.tag}.${part}`,
       seq: grant.seq,
       work: { kind: 'write', write: this.write, seq: grant.seq, keys },
-      isLate: isRepeated || this.#world.isAccountedFor(grant.seq, node.id),
+      isLate: isRepeated || isAccountedFor(this.#world, grant.seq, node.id),
     };
     return this.#world.enqueue(node, request).uid;
   }

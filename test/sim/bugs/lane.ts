@@ -337,5 +337,43 @@ const READINGS: readonly Bug[] = [
   ]),
 ];
 
+/** Writes that are cancelled, and the indexes they were to make. */
+const CANCELATIONS: readonly Bug[] = [
+  ...inFile('control/tasks/cancel.js', [
+    {
+      name: 'left-out-not-cancelled',
+      hole: 'a settings change counts although every node that got it cancelled it',
+      find: "&& step.state !== 'skipped'",
+      replace: '',
+    },
+  ]),
+  ...inFile('control/lane/uncreate.js', [
+    {
+      name: 'making-not-handed-on',
+      hole: 'the index of a cancelled write is made by nobody though later writes were planned on it',
+      find: 'passOn(state, next);',
+      replace: '{}',
+    },
+    {
+      name: 'unmade-under-a-rename',
+      hole: 'an index that nobody made takes part in a rename and is not shown',
+      find: 'return next !== undefined && isRenaming(next);',
+      replace: 'return false;',
+    },
+    {
+      name: 'unmade-stays',
+      hole: 'the index of a cancelled write stays on the nodes',
+      find: 'if (next === undefined) return remove(state, intent, index);',
+      replace: 'if (next === undefined) return false;',
+    },
+  ]),
+];
+
 /** All of them. */
-export const LANE_BUGS: readonly Bug[] = [...ORDER, ...OUTCOMES, ...ANSWERS, ...READINGS];
+export const LANE_BUGS: readonly Bug[] = [
+  ...ORDER,
+  ...OUTCOMES,
+  ...ANSWERS,
+  ...READINGS,
+  ...CANCELATIONS,
+];
