@@ -7,10 +7,14 @@
 import { printTree, type Tree } from '../../stories/lossless.ts';
 import { isEqualTree } from '../compare.ts';
 
-/** A document that a search may list. */
-export interface Candidate {
+/** Whatever may be listed. */
+export interface Listed {
   /** The hit as a client sees it. */
   readonly hit: Tree;
+}
+
+/** A document that a search may list. */
+export interface Candidate extends Listed {
   /** Equal for documents that are equal under every ranking rule. */
   readonly rank: string;
   /** Values of the distinct field; empty: never left out. */
@@ -23,19 +27,22 @@ export interface Candidate {
 }
 
 /** What is asked of a list. */
-export interface Arrangement {
-  readonly candidates: readonly Candidate[];
+export interface Lists<One extends Listed> {
+  readonly candidates: readonly One[];
   /** All hits from the first on. */
   readonly hits: readonly Tree[];
   /** How many were asked for. */
   readonly limit: number;
 }
 
+/** A list of one search. */
+export type Arrangement = Lists<Candidate>;
+
 /** The same with something taken out of every hit. */
-export function stripped(
-  { candidates, hits, limit }: Arrangement,
+export function stripped<One extends Listed>(
+  { candidates, hits, limit }: Lists<One>,
   strip: (hit: Tree) => Tree,
-): Arrangement {
+): Lists<One> {
   return {
     candidates: candidates.map((candidate) => ({ ...candidate, hit: strip(candidate.hit) })),
     hits: hits.map(strip),

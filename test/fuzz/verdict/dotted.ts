@@ -5,10 +5,10 @@
  * compared without these, and without nothing else.
  */
 import type { Tree } from '../../stories/lossless.ts';
-import { type Arrangement, isSameList, stripped } from './arrangement.ts';
+import { isSameList, type Listed, type Lists, stripped } from './arrangement.ts';
 
 /** The arrangement with such members taken out of `_formatted` everywhere. */
-export function withoutDotted(arrangement: Arrangement): Arrangement {
+export function withoutDotted<One extends Listed>(arrangement: Lists<One>): Lists<One> {
   return stripped(arrangement, strip);
 }
 

@@ -61,8 +61,11 @@ export class Evidence {
     return this.arena.reference.send({ method: 'POST', path: full, body });
   }
 
-  /** A multi-search over twins; the answer names the indexes themselves. */
-  async multiSearch(twin: 'wide' | 'open', body: Obj): Promise<Reply> {
+  /**
+   * A multi-search over twins; the answer names the indexes themselves. As a remote the node tells of each
+   * hit by what it is ranked.
+   */
+  async multiSearch(twin: 'wide' | 'open', body: Obj, isRemote = false): Promise<Reply> {
     this.twins ??= this.make();
     await this.twins;
     const uids = this.plans.map(({ uid }) => [uid, twinUid(uid, twin)] as const);
@@ -80,6 +83,7 @@ export class Evidence {
       method: 'POST',
       path: '/multi-search',
       body: { federation, queries },
+      ...(isRemote ? { headers: { 'meili-proxy-search': 'true' } } : {}),
     });
     const text = uids.reduce((all, [uid, other]) => all.replaceAll(other, uid), reply.text);
     return { ...reply, text, tree: parseTree(text) };
@@ -121,6 +125,7 @@ export class Evidence {
     if (this.twins === undefined) return;
     const indexes = await this.twins.catch(() => []);
     await unload(this.arena.reference, { features: {}, indexes });
+    await this.answerRemotes(false);
     this.twins = undefined;
   }
 
@@ -130,7 +135,14 @@ export class Evidence {
       { ...plan, uid: twinUid(plan.uid, 'open'), settings: widen(plan.settings, true) },
     ]);
     await load(this.arena.reference, { features: this.features, indexes });
+    await this.answerRemotes(true);
     return indexes;
+  }
+
+  /** A node answers others only with this feature, which changes nothing else where no others are named. */
+  private async answerRemotes(isOn: boolean): Promise<void> {
+    const path = '/experimental-features';
+    await this.arena.reference.send({ method: 'PATCH', path, body: { network: isOn } });
   }
 }
 

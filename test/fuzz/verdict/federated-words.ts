@@ -118,7 +118,9 @@ function orderFault(hits: readonly Tree[]): string | undefined {
     }
     last.set(position, hit);
     const previous = hits[at - 1];
-    if (previous === undefined || !isByWords(previous) || !isByWords(hit)) continue;
+    // scores of one query are not always of one measure: they follow rule by rule
+    if (previous === undefined || positionOf(previous) === position) continue;
+    if (!isByWords(previous) || !isByWords(hit)) continue;
     if (weightedScore(hit) > weightedScore(previous) + 1e-9) {
       return `hit ${at} has a better weighted score than the hit above it`;
     }

@@ -1,13 +1,13 @@
 /**
  * Explains federated answers part by part. Hits tie if they come from one query and all their details
- * and weighted scores are equal; the candidates are those of twins without distinct and caps, the list
- * must be a right arrangement of them. Totals and facets have the same reasons as in a plain search.
+ * and weighted scores are equal; the candidates are what each query finds in twins without distinct and
+ * caps, the list must be a right arrangement of them. Totals and facets have the same reasons as in a plain search.
  * Words are judged apart (federated-words.ts).
  */
-import { printTree, type Tree, type TreeObject } from '../../stories/lossless.ts';
-import { isObj, type Json, type Obj } from '../json.ts';
+import type { Tree, TreeObject } from '../../stories/lossless.ts';
+import { isObj, type Obj } from '../json.ts';
 import type { Arena } from '../run.ts';
-import { type Candidate, faultOf, isSameList, sortedText } from './arrangement.ts';
+import { isSameList, sortedText } from './arrangement.ts';
 import { withoutDotted } from './dotted.ts';
 import type { Evidence } from './evidence.ts';
 import {
@@ -18,16 +18,23 @@ import {
   mapAt,
   orderOf,
 } from './facets.ts';
+import {
+  type Candidates,
+  federatedCandidates,
+  hitsMaxOf,
+  targetHits,
+} from './federated-candidates.ts';
 import { type Federated, positionOf } from './federated-case.ts';
 import { explainFederatedWords } from './federated-words.ts';
-import { rankOf, valuesAt } from './hits.ts';
+import { areApartByGroups } from './group-scores.ts';
 import type { Case } from './judge.ts';
-import { countAt, listAt, omit, WINDOW_NAMES, windowOf } from './sub-case.ts';
+import { withoutMarks } from './marks.ts';
+import { type Pair, pairFaultOf } from './pairs.ts';
+import { countAt, isKeyword, listAt, omit, WINDOW_NAMES, windowOf } from './sub-case.ts';
 import { type Verdict, worst } from './verdict.ts';
 
 const ALL_HITS = 1000;
 const ALL_VALUES = 100_000;
-const PATH = '/multi-search';
 
 const no = (why: string): Verdict => ({ class: 'difference', why });
 
@@ -71,41 +78,44 @@ async function explainParts(search: Federated): Promise<Verdict> {
 }
 
 async function explainHits(search: Federated): Promise<Verdict> {
-  const { one, arena, evidence, federation, queries } = search;
-  if (!queries.some((query) => evidence.isChurned(String(query['indexUid'])))) {
-    return no('out of order, though no document was replaced');
-  }
-  const candidates = await candidatesOf(search);
-  if (candidates === undefined) return no('the candidates could not be fetched');
-  const ask = { federation: wholeOf(federation), queries: [...queries] };
-  const whole = await arena.target.send({ method: 'POST', path: PATH, body: ask });
-  const list = listAt(whole.tree, 'hits');
+  const { one, federation } = search;
+  const candidates = await federatedCandidates(search);
+  const list = await targetHits(search, wholeOf(federation));
+  if (candidates === undefined || list === undefined) return no('the hits could not be fetched');
   const { offset, limit } = windowOf(federation, {});
   const page = listAt(one.target.tree, 'hits');
-  if (!isSameList(list.slice(offset, offset + limit), page)) return no('pages do not fit');
-  // an index ends at its maxTotalHits: then what is behind the last hit is not looked at
-  const isCapped = isCappedBy(search, candidates);
-  const arrangement = {
-    candidates: withoutCapped(search, candidates, list),
-    hits: list,
-    limit: isCapped ? list.length : ALL_HITS,
-  };
-  const fault = faultOf(arrangement);
-  if (fault === undefined) return { class: 'ties', why: 'federated hits of equal rank' };
-  return faultOf(withoutDotted(arrangement)) === undefined
-    ? { class: 'seen-fields', why: 'a name with dots is formatted by the fields seen' }
-    : no(`federated: ${fault}`);
+  if (!isSameList(list.hits.slice(offset, offset + limit), page)) return no('pages do not fit');
+  return explainList(search, candidates, list.told);
 }
 
-function isCappedBy({ queries, evidence }: Federated, candidates: readonly Candidate[]): boolean {
-  const least = Math.min(
-    ...queries.map((query) => {
-      const pagination = evidence.settings(String(query['indexUid']))['pagination'];
-      const cap = isObj(pagination) ? pagination['maxTotalHits'] : undefined;
-      return typeof cap === 'number' ? cap : ALL_HITS;
-    }),
-  );
-  return candidates.length >= least;
+/** A reason for a list that need not be a node's own. */
+function explainList(
+  search: Federated,
+  { pairs, weights }: Candidates,
+  hits: readonly Tree[],
+): Verdict {
+  const { candidates, isCapped } = withoutCapped(search, pairs, hits);
+  // an index ends at its maxTotalHits: then what is behind the last hit is not looked at
+  const lists = { candidates, hits, limit: isCapped ? hits.length : ALL_HITS };
+  const fault = pairFaultOf(lists);
+  if (fault === undefined) return { class: 'ties', why: 'federated hits of equal rank' };
+  if (pairFaultOf(withoutDotted(lists)) === undefined) {
+    return { class: 'seen-fields', why: 'a name with dots is formatted by the fields seen' };
+  }
+  const isOfWords = (hit: Tree) => isKeyword(search.queries[positionOf(hit)] ?? {});
+  if (pairFaultOf(withoutMarks(lists, isOfWords)) === undefined) {
+    return { class: 'vocabulary', why: 'words are marked as a node knows them' };
+  }
+  if (pairFaultOf(lists, { lists: true }) === undefined) {
+    return {
+      class: 'lists',
+      why: 'left out for one that the whole leaves out, by a list of values',
+    };
+  }
+  const isFree = pairFaultOf(lists, { queries: true }) === undefined;
+  return isFree && areApartByGroups(lists, weights)
+    ? { class: 'group-scores', why: 'scores of parts of the rules order hits of two queries' }
+    : no(`federated: ${fault}`);
 }
 
 /**
@@ -114,27 +124,23 @@ function isCappedBy({ queries, evidence }: Federated, candidates: readonly Candi
  */
 function withoutCapped(
   { queries, evidence }: Federated,
-  candidates: readonly Candidate[],
-  list: readonly Tree[],
-): readonly Candidate[] {
-  const listed = new Set(list.map(sortedText));
-  const left = new Set<Candidate>();
+  pairs: readonly Pair[],
+  hits: readonly Tree[],
+): { readonly candidates: readonly Pair[]; readonly isCapped: boolean } {
+  const shown = new Set(hits.map(sortedText));
+  const left = new Set<Pair>();
+  let isCapped = false;
   for (const uid of new Set(queries.map((query) => String(query['indexUid'])))) {
-    const own = candidates.filter(({ hit }) => indexOf(hit) === uid);
-    const shown = own.filter(({ hit }) => listed.has(sortedText(hit)));
-    if (shown.length < windowOf({ limit: ALL_HITS }, evidence.settings(uid)).limit) continue;
-    const last = shown.at(-1)?.rank;
-    const from = own.findIndex(({ rank }) => rank === last);
-    for (const candidate of own.slice(from)) {
-      if (!listed.has(sortedText(candidate.hit))) left.add(candidate);
+    const own = pairs.filter(({ query }) => queries[query]?.['indexUid'] === uid);
+    const listed = own.filter(({ hit }) => shown.has(sortedText(hit)));
+    if (listed.length < hitsMaxOf(evidence.settings(uid))) continue;
+    isCapped = true;
+    const last = listed.at(-1)?.group ?? 0;
+    for (const pair of own) {
+      if (pair.group >= last && !shown.has(sortedText(pair.hit))) left.add(pair);
     }
   }
-  return candidates.filter((candidate) => !left.has(candidate));
-}
-
-function indexOf(hit: Tree): string {
-  const mark = hit instanceof Map ? hit.get('_federation') : undefined;
-  return mark instanceof Map ? String(mark.get('indexUid')) : '';
+  return { candidates: pairs.filter((pair) => !left.has(pair)), isCapped };
 }
 
 function wholeOf(federation: Obj): Obj {
@@ -142,48 +148,6 @@ function wholeOf(federation: Obj): Obj {
     ...omit(federation, [...WINDOW_NAMES, 'facetsByIndex', 'mergeFacets']),
     limit: ALL_HITS,
   };
-}
-
-/** All documents that a query finds, in the reference's order, before distinct leaves any out. */
-async function candidatesOf(search: Federated): Promise<Candidate[] | undefined> {
-  const { evidence, federation, queries, distinct } = search;
-  const isWhole = federation['distinct'] !== undefined;
-  const free = omit(wholeOf(federation), ['distinct']);
-  const plain = queries.map((query) => omit(query, ['distinct']));
-  const open = queries.map((query, at): Json => {
-    const field = distinct[at];
-    return {
-      ...omit(query, ['distinct', 'attributesToHighlight', 'attributesToCrop']),
-      showRankingScoreDetails: true,
-      attributesToRetrieve: field === undefined ? [] : [field.split('.')[0] as string, field],
-    };
-  });
-  const [wide, ranked] = await Promise.all([
-    evidence.multiSearch('wide', { federation: free, queries: plain }),
-    evidence.multiSearch('open', { federation: free, queries: open }),
-  ]);
-  const hits = listAt(wide.tree, 'hits');
-  const documents = listAt(ranked.tree, 'hits');
-  if (wide.status !== 200 || hits.length !== documents.length) return undefined;
-  return hits.map((hit, at): Candidate => {
-    const document = documents[at] as Tree;
-    const position = positionOf(hit);
-    const field = distinct[position];
-    // over a federation a node compares values as they are written, an empty text too
-    const values = field === undefined ? [] : valuesAt(document, field.split('.'), isWhole);
-    const scope = isWhole ? '' : `${position} `;
-    return {
-      hit,
-      rank: federatedRank(document),
-      distinct: values.map((value) => scope + value),
-    };
-  });
-}
-
-/** Query, weighted score and details. */
-function federatedRank(hit: Tree): string {
-  const mark = hit instanceof Map ? hit.get('_federation') : undefined;
-  return `${mark === undefined ? '' : printTree(mark)} ${rankOf(hit)} ${sortedText(null)}`;
 }
 
 /** A total may be off where the engine estimates it, and never beyond what there is. */

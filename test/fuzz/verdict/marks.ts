@@ -3,13 +3,16 @@
  * nodes are compared without them where only they tell two hits apart.
  */
 import type { Tree } from '../../stories/lossless.ts';
-import { type Arrangement, stripped } from './arrangement.ts';
+import { type Listed, type Lists, stripped } from './arrangement.ts';
 
 const MARKS = new Set(['_formatted', '_matchesPosition']);
 
-/** The arrangement without marks. */
-export function withoutMarks(arrangement: Arrangement): Arrangement {
-  return stripped(arrangement, strip);
+/** The arrangement without the marks of hits of which a query with words is the finder. */
+export function withoutMarks<One extends Listed>(
+  arrangement: Lists<One>,
+  isOfWords: (hit: Tree) => boolean = () => true,
+): Lists<One> {
+  return stripped(arrangement, (hit) => (isOfWords(hit) ? strip(hit) : hit));
 }
 
 function strip(hit: Tree): Tree {

@@ -14,6 +14,9 @@
  * - `several-vectors`: a search by vector, or for similar documents, where some have several vectors for
  *   the embedder.
  * - `field-order`: an error names another of several facets with two orders.
+ * - `lists`: a federation that is distinct by a field with several values, where a node left a document out
+ *   for one that the whole leaves out.
+ * - `group-scores`: hits of two queries of a federation whose rules have a sort between those of words.
  * - `unsteady`: a vector search that is answered otherwise when its index is built anew from the same
  *   writes, by the node itself, or by the gateway and then as by the node: graphs of neighbours are random.
  * - `not-built`: the gateway says that it does not have this route yet.
@@ -30,6 +33,8 @@ export const CLASSES = [
   'seen-fields',
   'several-vectors',
   'field-order',
+  'lists',
+  'group-scores',
   'unsteady',
   'not-built',
   'difference',
