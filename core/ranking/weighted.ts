@@ -1,10 +1,11 @@
 /**
  * Weighted score values: how hits compare that were ranked by different queries, or by the two halves of
- * a hybrid search (contract 4.2). Score details show ratios only, so where a sort stands between ranks
- * the score of each group is worked out from them.
+ * a hybrid search (contract 4.2). Score details show ratios only, so where other rules stand between ranks
+ * the score of each group is worked out from them (group-steps.ts).
  */
 import { compareSameKind } from './compare.ts';
 import { RULE_GEO, RULE_RANK, RULE_SKIPPED, RULE_SORT, RULE_VECTOR, type Rule } from './details.ts';
+import { rankScore, stepsOfRanks } from './group-steps.ts';
 import type { Hit } from './hits.ts';
 
 /** A weighted score, or a rule whose value is compared as it is. */
@@ -12,47 +13,44 @@ export type WeightedValue = number | Rule;
 
 /** The values by which hits of different queries compare: consecutive ranks make one score. */
 export function weightedValues(hit: Hit, weight: number): WeightedValue[] {
-  const values: WeightedValue[] = [];
-  const isOneGroup = !hit.rules.some((rule) => rule.kind === RULE_SORT || rule.kind === RULE_GEO);
-  let group: Rule[] = [];
-  const closeGroup = () => {
-    if (group.length > 0) values.push((isOneGroup ? hit.score : groupScore(group)) * weight);
-    group = [];
-  };
-  for (const rule of hit.rules) {
-    if (rule.kind === RULE_RANK || rule.kind === RULE_SKIPPED) {
-      group.push(rule);
-    } else if (rule.kind === RULE_VECTOR) {
-      closeGroup();
-      values.push(Math.max(0, rule.first) * weight);
-    } else if (rule.kind === RULE_SORT || rule.kind === RULE_GEO) {
-      closeGroup();
-      values.push(rule);
+  const groups = groupsOf(hit.rules);
+  const ranks = groups.filter((group) => Array.isArray(group));
+  const steps = ranks.length > 1 ? (stepsOfRanks(hit) ?? ranks.flat().map(leastSteps)) : [];
+  let first = 0;
+  return groups.map((group) => {
+    if (!Array.isArray(group)) {
+      return group.kind === RULE_VECTOR ? Math.max(0, group.first) * weight : group;
     }
-  }
-  closeGroup();
-  return values;
+    if (ranks.length === 1) return hit.score * weight;
+    const own = steps.slice(first, first + group.length);
+    first += group.length;
+    return rankScore(group, own) * weight;
+  });
 }
 
-/** Score of consecutive ranks: each refines the one before within one of its steps. */
-function groupScore(rules: readonly Rule[]): number {
-  let score = 1;
-  let step = 1;
+/** Consecutive ranks, and the other rules that count. */
+function groupsOf(rules: readonly Rule[]): (Rule[] | Rule)[] {
+  const groups: (Rule[] | Rule)[] = [];
   for (const rule of rules) {
-    const own = rule.kind === RULE_SKIPPED ? 0 : rule.score;
-    score -= (1 - own) * step;
-    step /= rule.max > 0 ? rule.max : stepsOf(own);
+    const last = groups.at(-1);
+    if (rule.kind === RULE_SORT || rule.kind === RULE_GEO || rule.kind === RULE_VECTOR) {
+      groups.push(rule);
+    } else if (rule.kind === RULE_RANK || rule.kind === RULE_SKIPPED) {
+      if (Array.isArray(last)) last.push(rule);
+      else groups.push([rule]);
+    }
   }
-  return score;
+  return groups;
 }
 
 const STEPS_MAX = 2000;
 
-/** The denominator behind a ratio, which score details do not show. */
-function stepsOf(ratio: number): number {
-  if (ratio >= 1 || ratio <= 0) return 1;
+/** The least denominator behind a ratio. */
+function leastSteps({ max, score }: Rule): number {
+  if (max > 0) return max;
+  if (score >= 1 || score <= 0) return 1;
   for (let steps = 2; steps <= STEPS_MAX; steps += 1) {
-    const rank = ratio * steps;
+    const rank = score * steps;
     if (Math.abs(rank - Math.round(rank)) < 1e-9) return steps;
   }
   return STEPS_MAX;

@@ -101,4 +101,57 @@ test('groups score as the engine multiplies them out', () => {
   );
 });
 
+/** Rules as a query of so many words has them, the last searchable attribute being of that weight. */
+const shaped = fc
+  .record({ words: upTo(6), weight: fc.integer({ min: 0, max: 9 }) })
+  .chain(({ words, weight }) => {
+    const ratio = (name: string, max: number) =>
+      upTo(max).map((rank): Ruling => {
+        return { name, ranks: [{ rank, max }], shown: { score: rank / max } };
+      });
+    const matching = fc.integer({ min: words, max: 6 }).map((max): Ruling => {
+      const shown = { matchingWords: words, maxMatchingWords: max, score: words / max };
+      return { name: 'words', ranks: [{ rank: words, max }], shown };
+    });
+    const exact = fc.integer({ min: 0, max: words }).map((count): Ruling => {
+      const ranks = [
+        { rank: 1, max: 3 },
+        { rank: count + 1, max: words + 1 },
+      ];
+      const counts = { matchingWords: count, maxMatchingWords: words };
+      const shown = { matchType: 'noExactMatch', ...counts, score: scoreOf(ranks) };
+      return { name: 'exactness', ranks, shown };
+    });
+    const proximity = ratio('proximity', 1 + 3 * (words - 1));
+    const attribute = ratio('attributeRank', 1 + weight * words);
+    const position = ratio('wordPosition', 1 + 10 * words);
+    return fc.tuple(matching, typo, proximity, attribute, position, exact);
+  });
+
+test('ratios of 1 hide no steps where the score of all ranks tells them', () => {
+  fc.assert(
+    fc.property(shaped, fc.integer({ min: 1, max: 5 }), (rulings, cut) => {
+      const sort = { name: 'year:asc', ranks: [], shown: { value: 3 } };
+      const all = [...rulings.slice(0, cut), sort, ...rulings.slice(cut)];
+      const hit = {
+        _rankingScore: scoreOf(all.flatMap(({ ranks }) => ranks)),
+        _rankingScoreDetails: Object.fromEntries(
+          all.map(({ name, shown }, order) => [name, { order, ...shown }] as const),
+        ),
+      };
+      const [read] = readHits(Buffer.from(JSON.stringify([hit])), 0, 0);
+      assert.ok(read);
+      const [first, , second] = weightedValues(read, 1);
+      for (const [own, got] of [
+        [rulings.slice(0, cut), first],
+        [rulings.slice(cut), second],
+      ] as const) {
+        const score = scoreOf(own.flatMap(({ ranks }) => ranks));
+        assert.ok(Math.abs((got as number) - score) < 1e-9, `${got}, not ${score}`);
+      }
+    }),
+    { seed, numRuns: 2000 },
+  );
+});
+
 run();
