@@ -39,7 +39,8 @@ export function mergeFederated(
   const shown = ranking.hits.slice(window.start, window.end);
   const counted = read.reduce((sum, answer) => sum + answer.total, 0);
   const rejectedCount = counting.rejectedInIndex.length + counting.rejected.length;
-  const total = Math.max(0, counted - rejectedCount);
+  // What one query leaves out may stand there by another.
+  const total = Math.max(ranking.hits.length, counted - rejectedCount);
   const writer = new ByteWriter(
     1024 + shown.reduce((sum, { hit }) => sum + hit.end - hit.start, 0),
   );

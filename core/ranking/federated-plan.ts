@@ -152,7 +152,8 @@ function facetFields(federation: JsonObject, index: RankedIndex): readonly strin
 /**
  * What a node is asked of one index, with an internal filter where it holds more of it than it is asked
  * for. One request for each index, as a node too ranks each index by itself first. Where nodes would
- * refuse to compare the queries, each goes by itself, and all together without a rank to be counted.
+ * refuse to compare the queries, each goes by itself, and all together without a rank to be counted; also
+ * where what one leaves out may come in by another.
  */
 export function federatedRequests(
   plan: FederatedPlan,
@@ -171,7 +172,9 @@ export function federatedRequests(
     );
   }
   const federation = nodeFederation(plan, index);
-  if (positions.length < 2 || !areApartOnNodes(plan, index)) {
+  const isRankedApart = areApartOnNodes(plan, index);
+  const isApart = isRankedApart || (index.hasSeveralOwners && isDistinctApart(plan, positions));
+  if (positions.length < 2 || !isApart) {
     return [{ indexUid, positions, part: 'whole', body: { federation, queries } }];
   }
   const { facetsByIndex: _facets, ...own } = federation;
@@ -188,9 +191,22 @@ export function federatedRequests(
       indexUid,
       positions,
       part: 'counts',
-      body: { federation: { ...federation, ...counted }, queries: withoutRank(queries) },
+      body: {
+        federation: { ...federation, ...counted },
+        queries: isRankedApart ? withoutRank(queries) : queries,
+      },
     },
   ];
+}
+
+/**
+ * Whether a query lists one document for each value where the federation need not: a document that it leaves
+ * out here, for one of another node, may come in by another query, and its node shows it by one only.
+ */
+function isDistinctApart(plan: FederatedPlan, positions: readonly number[]): boolean {
+  return (
+    plan.distinct === undefined && positions.some((at) => isDistinctQuery(plan, plan.queries[at]))
+  );
 }
 
 function isDistinctQuery(plan: FederatedPlan, query: FederatedQuery | undefined): boolean {

@@ -71,11 +71,42 @@ test('queries go by themselves where the last rule of nodes would order them ami
   assert.equal(parts([{ sort: ['n:asc'] }, {}], { distinct: 'n' }), APART);
   assert.equal(parts([{ q: 'x', sort: ['n:asc'] }, { q: 'x' }]), APART);
   assert.equal(parts([{ q: 'x' }, { q: 'y' }]), ['whole']);
+  // What the first leaves out for another node's document may come in by the second.
+  assert.equal(parts([{ q: 'x', distinct: 'n' }, { q: 'y' }]), APART);
+  assert.equal(parts([{ q: 'x', distinct: 'n' }, { q: 'y' }], { distinct: 'n' }), ['whole']);
+  assert.equal(parts([{ q: 'x', distinct: 'n' }]), ['whole']);
   const counts = partsOf([{ q: 'x', matchingStrategy: 'all' }, {}]).at(-1)?.body['queries'];
   assert.equal(
     (counts as Record<string, unknown>[]).map((query) => query['matchingStrategy']),
     ['all', 'all'],
   );
+});
+
+test('a total is not below what is listed: what one query leaves out may stand there by another', () => {
+  const settings = { distinctAttribute: 'g' };
+  const indexes = new Map([
+    ['a', { uid: 'a', primaryKey: 'id', settings, hasSeveralOwners: true }],
+  ]);
+  const queries = [{ indexUid: 'a' }, { indexUid: 'a', distinct: 'id' }];
+  const plan = planFederated({ body: { queries, federation: {} }, indexes });
+  assert.ok(plan);
+  const told = (id: number, position: number, part: 'hits' | 'counts') => {
+    const { body } = answer('a', id, {}, 1);
+    const text = body.toString().replace('"id":', `"g":1,"_miroir_version":"${id}","id":`);
+    const positions = part === 'hits' ? [position] : [0, 1];
+    return { body: Buffer.from(text), request: { indexUid: 'a', positions, part } };
+  };
+  const { chunks } = mergeFederated(
+    plan,
+    [1, 2].flatMap((id) => [told(id, 0, 'hits'), told(id, 1, 'hits'), told(id, 0, 'counts')]),
+    ENVELOPE,
+  );
+  const { hits, estimatedTotalHits } = JSON.parse(Buffer.concat(chunks).toString()) as {
+    hits: object[];
+    estimatedTotalHits: number;
+  };
+  assert.is(hits.length, 2);
+  assert.is(estimatedTotalHits, 2);
 });
 
 test('a query formats all its hits as soon as one node has seen a field to be highlighted', () => {
