@@ -150,7 +150,8 @@ export function estimatedDistinctTotal(
 ): number {
   const { survivorValueCount, writtenRejectedCount } = filter;
   let total = candidateCount + survivorValueCount + filter.rejectedOverlap() - writtenRejectedCount;
-  for (const value of filter.seen) total -= counts.get(value) ?? 0;
+  // A text that reads as a number may be missing among the texts; its survivor is there all the same.
+  for (const value of filter.seen) total -= counts.get(value) ?? 1;
   return atLeastOne(candidateCount, total);
 }
 

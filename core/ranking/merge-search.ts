@@ -322,7 +322,9 @@ class SearchMerge {
     if (!holders.some((answer) => answer.distributionAt >= 0)) return undefined;
     const table = new FacetTable();
     for (const answer of holders) table.add(answer.bytes, answer.distributionAt, answer.statsAt);
-    this.#countDistinctFacet(table, ranked);
+    // Under a threshold nodes took off what lies below it: then what they list is all there is.
+    const areOwn = this.#plan.hasThreshold && holders === ranked.from;
+    this.#countDistinctFacet(table, ranked, areOwn ? [] : this.#distinctValues(ranked));
     return table;
   }
 
@@ -334,15 +336,17 @@ class SearchMerge {
     table.writeStats(writer);
   }
 
-  /** The facet of the distinct field itself: a value that was seen counts once. */
-  #countDistinctFacet(table: FacetTable, ranked: Ranked): void {
+  /**
+   * The facet of the distinct field itself: a value that was seen counts once. `values`: those of all
+   * candidates; none where what nodes list of the field is right but for values of several.
+   */
+  #countDistinctFacet(table: FacetTable, ranked: Ranked, values: readonly SearchAnswer[]): void {
     const { distinct } = this.#plan;
-    const values = this.#distinctValues(ranked);
-    if (distinct === undefined || ranked.filter === undefined || values.length === 0) return;
+    if (distinct === undefined || ranked.filter === undefined) return;
     if (!table.fields.has(distinct)) return;
     const full = new FacetTable();
     for (const answer of values) full.add(answer.bytes, answer.distributionAt, answer.statsAt);
-    const field = full.fields.get(distinct);
+    const field = (values.length === 0 ? table : full).fields.get(distinct);
     if (field === undefined) return;
     for (const [key, value] of field.numbers) this.#countOnce(value, `n${key}`, ranked.filter);
     for (const [key, value] of field.texts) this.#countOnce(value, `s${key}`, ranked.filter);

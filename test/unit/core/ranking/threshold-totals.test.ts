@@ -40,7 +40,12 @@ function totalOf(
   body: JsonObject,
   said: Partial<Record<SearchPurpose, readonly Said[]>>,
   most = 1000,
-): { total: number; bodies: ReadonlyMap<SearchPurpose, JsonObject> } {
+): {
+  readonly total: number;
+  readonly bodies: ReadonlyMap<SearchPurpose, JsonObject>;
+  /** Of the distinct field. */
+  readonly facet: JsonObject | undefined;
+} {
   const settings = { filterableAttributes: ['g'], pagination: { maxTotalHits: most } };
   const index = { uid: 'i', primaryKey: 'id', settings, hasSeveralOwners: true };
   const plan = planSearch({ body, index });
@@ -55,8 +60,9 @@ function totalOf(
     );
   }
   const { chunks } = mergeSearch(plan, answers, { processingTimeMs: 0, requestUid: 'x' });
-  const merged = JSON.parse(Buffer.concat(chunks).toString()) as Record<string, number>;
-  return { total: merged['totalHits'] ?? merged['estimatedTotalHits'] ?? -1, bodies };
+  const merged = JSON.parse(Buffer.concat(chunks).toString());
+  const facet = merged.facetDistribution?.g;
+  return { total: merged.totalHits ?? merged.estimatedTotalHits ?? -1, bodies, facet };
 }
 
 test('of vectors a page is counted as a window: distinct for what it came upon alone', () => {
@@ -78,6 +84,21 @@ test('of vectors a page is counted as a window: distinct for what it came upon a
   }
 });
 
+test('a value that no count names is that of one document at least', () => {
+  const { total } = totalOf(
+    { distinct: 'g', limit: 5 },
+    {
+      main: [
+        { groups: ['a', '5'], total: 2 },
+        { groups: [], total: 0 },
+      ],
+      // Beside numbers, 5 is taken for one of them.
+      'distinct-values': [{ total: 2, counts: { a: 1 } }, { total: 0 }],
+    },
+  );
+  assert.is(total, 2);
+});
+
 test('what did not fill its window under a threshold is all there is', () => {
   const { total } = totalOf(
     { q: 'x', distinct: 'g', limit: 5, rankingScoreThreshold: 0.5 },
@@ -91,6 +112,26 @@ test('what did not fill its window under a threshold is all there is', () => {
     },
   );
   assert.is(total, 3);
+});
+
+test('values of documents below the threshold are not listed in the facet of the distinct field', () => {
+  const counted = [{ total: 50, counts: { a: 9, d: 41 } }, { total: 50 }];
+  const body = { q: 'x', distinct: 'g', facets: ['g'], rankingScoreThreshold: 0.5 };
+  const lists = [
+    { groups: ['a', 'b'], total: 2, counts: { a: 1, b: 1 } },
+    { groups: ['a', 'c'], total: 2, counts: { a: 1, c: 1 } },
+  ];
+  const said = {
+    main: lists,
+    'distinct-list': lists,
+    'distinct-values': counted,
+    'no-threshold': counted,
+  };
+  const expected = { a: 1, b: 1, c: 1 };
+  assert.equal(totalOf({ ...body, limit: 5 }, said).facet, expected);
+  assert.equal(totalOf({ ...body, hitsPerPage: 5 }, said).facet, expected);
+  // A full page was filled before any node came to what lies below.
+  assert.equal(totalOf({ ...body, limit: 3 }, said).facet, { a: 1, d: 41 });
 });
 
 test('what filled its window under a threshold is counted as without one', () => {
