@@ -114,19 +114,30 @@ export async function explainSimilar(
   // the node compares first vector with first, second with second; the gateway takes the nearest
   const several = severalVectors(evidence.plan(uid), String(body['embedder']));
   if (several.size === 0) return no(fault);
+  // above a threshold by one pair of vectors, below it by another: all documents, whatever they score
+  const free = omit(bare, ['rankingScoreThreshold']);
+  const [allWide, allOpen] = await Promise.all([
+    evidence.post('wide', uid, '/similar', free),
+    evidence.post('open', uid, '/similar', free),
+  ]);
+  const [all, named] = [hitsOf(allWide), hitsOf(allOpen)];
+  if (all === undefined || all.length !== named?.length) return no('no hits');
   // what is hidden shows on the open twin alone; the rest of the document tells which one it is
-  const places = candidates.filter((_, at) => several.has(idAt(ranked[at] ?? null)));
-  const known = new Set(places.map(({ hit }) => textWithoutScore(hit)));
+  const places = all.filter((_, at) => several.has(idAt(named[at] ?? null)));
+  const known = new Set(places.map(textWithoutScore));
   const isSingle = (hit: Tree) => !known.has(textWithoutScore(hit));
   const singles = {
     candidates: candidates.filter(({ hit }) => isSingle(hit)),
     hits: list.filter(isSingle),
+    limit: ALL_HITS,
   };
-  const texts = (trees: readonly Tree[]) => trees.map(sortedText).sort().join();
-  // if it is the document itself, all similarities may be others: then the same documents must be found
-  const isOwn = several.has(String(body['id'])) && body['rankingScoreThreshold'] === undefined;
-  const isSame = isOwn && !isScored(body) && texts(hits) === texts(list);
-  return isSame || faultOf({ ...singles, limit: ALL_HITS }) === undefined
+  // if it is the document itself, all similarities may be others: then only such documents may be found
+  const isOwn = several.has(String(body['id']));
+  const texts = new Set(all.map(textWithoutScore));
+  const areFound = list.every((hit) => texts.has(textWithoutScore(hit)));
+  const isBound = body['rankingScoreThreshold'] !== undefined;
+  const isSame = isOwn && areFound && (isBound || list.length === all.length);
+  return isSame || faultOf(singles) === undefined
     ? { class: 'several-vectors', why: 'documents have several vectors' }
     : no(fault);
 }
@@ -134,10 +145,6 @@ export async function explainSimilar(
 function textWithoutScore(hit: Tree): string {
   if (!(hit instanceof Map)) return '';
   return sortedText(new Map([...hit].filter(([name]) => !name.startsWith('_rankingScore'))));
-}
-
-function isScored(body: Obj): boolean {
-  return body['showRankingScore'] === true || body['showRankingScoreDetails'] === true;
 }
 
 function idAt(hit: Tree): string {
