@@ -5,8 +5,8 @@ import { hasSeveralOwners } from './index-record.ts';
 
 /** Steps with the bodies they point into. */
 export interface StepPlan {
-  readonly steps: Step[];
-  readonly bodies: string[];
+  readonly steps: readonly Step[];
+  readonly bodies: readonly string[];
 }
 
 /** Collects steps; equal bodies are kept once. */

@@ -109,7 +109,8 @@ function makeIntent(
     tasks: plan.tasks,
     canceledBy: null,
     bodies: plan.ground.bodies,
-    steps: plan.ground.steps,
+    // More may be added, and plans without any share one.
+    steps: [...plan.ground.steps],
     targets: Object.fromEntries(
       [...plan.targets].map(([nodeId, shards]) => [nodeId, newTarget(shards)]),
     ),

@@ -61,6 +61,23 @@ test('the making of an index is handed on until somebody makes it, over a change
   }
 });
 
+test('what removes the index is sent by nobody else', () => {
+  const hand = new Hand('all');
+  hand.create('cars');
+  const first = sendAddition(hand, 'movies', '1');
+  const second = sendAddition(hand, 'movies', '2');
+  callTasks(hand, 'tasksCancel', { uids: [first, second] });
+  cancelOnNodes(hand);
+  hand.endAll();
+  hand.runSteps();
+  hand.endAll();
+  assert.is(statusOf(hand, second), 'canceled');
+  const other = sendAddition(hand, 'cars', '1');
+  assert.equal(hand.state.open.get(other)?.intent.steps, []);
+  hand.endAll();
+  assert.is(statusOf(hand, other), 'succeeded');
+});
+
 test('an index whose first write is cancelled stays, empty, for what changes its name', () => {
   const bodies = {
     indexSwap: [{ indexes: ['movies', 'other'] }],
