@@ -64,7 +64,8 @@ testUnless(
     await endsBy(async () => {
       // Pages that are free are used before the file grows.
       for (let at = 0; at < 200; at += 1) await write();
-    }, /File too large/);
+      // A write of several pages of which the first ones fit is short, which LMDB calls an error of the disk.
+    }, /File too large|Input\/output error/);
     await everythingIsThere();
   },
   LIMIT_MS,
@@ -80,7 +81,12 @@ async function write(): Promise<void> {
   acknowledged.push(await cluster.sidecar.write('movies', documents));
 }
 
-/** Control ends while these writes are under way, saying why in its log, unless the limit's signal ended it. */
+/**
+ * Control ends while these writes are under way, saying why, unless the limit's signal ended it.
+ *
+ * lmdb 3.5.6 describes a write that the disk refused in a buffer that may be too short for the text. The
+ * allocator may abort the process for it before control can say a word; what LMDB itself said is there first.
+ */
 async function endsBy(writes: () => Promise<void>, words: RegExp): Promise<void> {
   const { child } = cluster.control;
   const end = new Promise<number | string>((resolve) => {
@@ -91,11 +97,13 @@ async function endsBy(writes: () => Promise<void>, words: RegExp): Promise<void>
     () => 'lost',
   );
   const how = await end;
-  // After a write that failed, LMDB's own end of the process may be rough.
-  assert.ok([1, 'SIGABRT', 'SIGSEGV', 'SIGXFSZ'].includes(how), `${how}`);
-  if (how !== 'SIGXFSZ') {
-    assert.match(cluster.control.stderr(), words);
-    assert.match(cluster.control.stderr(), /have come apart; ending/);
+  const said = cluster.control.stderr();
+  if (how === 1) {
+    assert.match(said, words);
+    assert.match(said, /have come apart; ending/);
+  } else if (how !== 'SIGXFSZ') {
+    assert.ok(how === 'SIGABRT' || how === 'SIGSEGV', `${how}`);
+    assert.match(said, new RegExp(`^Write error: (${words.source}) position`, 'm'));
   }
   assert.is(await lost, 'lost');
 }
