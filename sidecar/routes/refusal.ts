@@ -70,7 +70,10 @@ export function relayClean(
   return relay(context, { ...answer, body: cleanError(answer.body, entry.settings) });
 }
 
-/** The refusal of some owner node; undefined if none answers or the question is fine by it. */
+/**
+ * The refusal of some owner node; undefined if none has one. A node that has no use for a part of a filter
+ * does not look at it, and may be fine with what another refuses.
+ */
 export async function askOwner(
   context: RouteContext,
   entry: IndexEntry,
@@ -79,7 +82,7 @@ export async function askOwner(
   for (const nodeId of readableNodes(context, entry)) {
     const outcome = await askNode(context, nodeId, question);
     if (outcome.kind !== 'answered' || outcome.status === 503) continue;
-    return outcome.status >= 400 ? outcome : undefined;
+    if (outcome.status >= 400) return outcome;
   }
   return undefined;
 }

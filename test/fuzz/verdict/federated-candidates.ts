@@ -163,6 +163,7 @@ const NOT_OWN = new Set([
   '_rankingScore',
   '_rankingScoreDetails',
   '_geoDistance',
+  '_vectors',
 ]);
 
 function memberOf(tree: Tree | undefined, name: string): Tree | undefined {
