@@ -2,7 +2,7 @@
  * Nodes that are away (rule 14 of docs/protocol.md). After a while their copies with unfinished writes count
  * no more, if another copy does, so that no task waits for a dead node; and calls of control to them are
  * left out where every shard has a copy elsewhere: what the index missed there is noted and made up for
- * before any copy on it is filled.
+ * before any copy on it is filled. A cancelation is left out there once all that it is about has ended.
  */
 import {
   type CopyPlace,
@@ -14,7 +14,8 @@ import {
   resultOf,
   shardsOn,
 } from '../copies/index.ts';
-import type { IndexRecord, Intent, OpenIntent, State } from '../state/index.ts';
+import type { IndexRecord, Intent, OpenIntent, State, Step } from '../state/index.ts';
+import { awaitsOthers } from '../tasks/index.ts';
 
 /** A node that does not answer for this long is not waited for. */
 export const AWAY_MS = 5_000;
@@ -39,7 +40,11 @@ export function passAway(state: State): number[] {
     if (!isAway(state, nodeId, AWAY_MS)) continue;
     for (const open of state.open.values()) {
       if (open.intent.internal !== null) continue;
-      const isMoved = [skipSteps(state, open.intent, nodeId), dropCopies(state, open, nodeId)];
+      const isMoved = [
+        skipSteps(state, open.intent, nodeId),
+        skipCancelation(state, open.intent, nodeId),
+        dropCopies(state, open, nodeId),
+      ];
       if (isMoved.includes(true)) moved.push(open.intent.seq);
     }
   }
@@ -72,9 +77,7 @@ export function skipSteps(state: State, intent: Intent, nodeId: string): boolean
     intent.kind === 'settingsUpdate' || intent.kind === 'indexCreate' || intent.createsIndex;
   const index = state.indexes.get(intent.indexId ?? '');
   if (!isSkippable || index === undefined) return false;
-  const steps = intent.steps.filter(
-    (step) => step.nodeId === nodeId && (step.state === 'unsent' || isQueued(step)),
-  );
+  const steps = unfinishedOn(intent, nodeId);
   if (steps.length === 0 || !isCoveredWithout(state, index, nodeId)) return false;
   for (const step of steps) step.state = 'skipped';
   const need = intent.createsIndex || index.needs[nodeId] === 'rebuild' ? 'rebuild' : 'settings';
@@ -90,7 +93,26 @@ export function skipSteps(state: State, intent: Intent, nodeId: string): boolean
   return true;
 }
 
-function isQueued(step: Intent['steps'][number]): boolean {
+/**
+ * A write that ended without the node left a copy there that counts no more, so it does not matter which of
+ * its tasks the node still does. One that waits for the node may yet be cancelled on it.
+ */
+function skipCancelation(state: State, intent: Intent, nodeId: string): boolean {
+  if (intent.kind !== 'tasksCancel' || awaitsOthers(state, intent)) return false;
+  const steps = unfinishedOn(intent, nodeId);
+  if (steps.length === 0) return false;
+  for (const step of steps) step.state = 'skipped';
+  state.touchIntent(intent);
+  return true;
+}
+
+function unfinishedOn(intent: Intent, nodeId: string): Step[] {
+  return intent.steps.filter(
+    (step) => step.nodeId === nodeId && (step.state === 'unsent' || isQueued(step)),
+  );
+}
+
+function isQueued(step: Step): boolean {
   return step.state === 'enqueued' && (step.task === null || step.task.status === 'processing');
 }
 

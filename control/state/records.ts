@@ -86,7 +86,8 @@ export interface Step {
   readonly tolerates: readonly string[];
   /**
    * `refused`: the node answered with an error at once. `skipped`: the node is away, every shard has an
-   * in-sync copy elsewhere, and the index on it is brought up to date before it is used again.
+   * in-sync copy elsewhere, and the index on it is brought up to date before it is used again; or it is a
+   * cancelation of what has ended by now.
    */
   state: 'unsent' | 'enqueued' | 'refused' | 'skipped';
   uid: number | null;

@@ -52,13 +52,15 @@ export function planCancelation(state: State, body: unknown, seq: number): Cance
   return { choice: { matchedCount: matched.length, uids }, nodeTasks };
 }
 
-/** Whether all of a write that a cancelation was sent for was cancelled on its nodes. */
+/** Whether all of a write that is over was cancelled, on the nodes that a cancelation of it was sent to. */
 export function isCancelled(intent: Intent): boolean {
   if ((intent.canceledBy ?? null) === null) return false;
-  const ends = mainEnds(intent);
+  const [steps, parts] = [stepEnds(intent), partEnds(intent)];
+  if (![...steps, ...parts].some(isCanceledEnd)) return false;
   // A settings change that some nodes had made already was taken back there.
-  const isEnough = intent.isUndone ? ends.some(isCanceledEnd) : ends.every(isCanceledEnd);
-  return ends.length > 0 && isEnough;
+  if (intent.isUndone) return true;
+  // A part of a write that is over has no end where its node is away: the copy there counts no more.
+  return steps.every(isCanceledEnd) && parts.every((end) => end === null || isCanceledEnd(end));
 }
 
 /** The chosen tasks that are not over: the cancelation ends after them. */
@@ -77,7 +79,12 @@ function mayBeCancelled(intent: Intent): boolean {
   if (intent.steps.some((step) => step.state === 'unsent')) return false;
   const targets = Object.values(intent.targets);
   if (targets.some(({ state }) => state === 'pending' || state === 'unknown')) return false;
-  return nodeTasksOf(intent).length > 0 && mainEnds(intent).every((task) => task === null);
+  return hasNotBegun(intent);
+}
+
+function hasNotBegun(intent: Intent): boolean {
+  const ends = [...stepEnds(intent), ...partEnds(intent)];
+  return nodeTasksOf(intent).length > 0 && ends.every((task) => task === null);
 }
 
 function nodeTasksOf(intent: Intent): { readonly nodeId: string; readonly taskUid: number }[] {
@@ -90,16 +97,18 @@ function nodeTasksOf(intent: Intent): { readonly nodeId: string; readonly taskUi
   return [...ofSteps, ...ofTargets];
 }
 
-/** How far the node tasks are that do the write itself; null for one that was not seen to begin. */
-function mainEnds(intent: Intent): (NodeTask | null)[] {
+/** How far control's own calls are that do the write itself; null for one that was not seen to begin. */
+function stepEnds(intent: Intent): (NodeTask | null)[] {
   // What is left out on a node is made up for there as the catalog says in the end.
   const steps = intent.steps.filter((step) => !step.isGround && step.state !== 'skipped');
-  return [
-    ...steps.map((step) => step.task),
-    ...Object.values(intent.targets).flatMap(({ parts }) =>
-      Object.values(parts).map((part) => part.task),
-    ),
-  ];
+  return steps.map((step) => step.task);
+}
+
+/** The same of the parts that a sidecar sent. */
+function partEnds(intent: Intent): (NodeTask | null)[] {
+  return Object.values(intent.targets).flatMap(({ parts }) =>
+    Object.values(parts).map((part) => part.task),
+  );
 }
 
 function isCanceledEnd(task: NodeTask | null): boolean {

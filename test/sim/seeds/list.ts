@@ -121,4 +121,12 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found:
       'a request on the open connection of a sidecar that stood still came after the reading by which it never would, and was taken for one in time',
   },
+  {
+    seed: 303,
+    found: 'a settings change that one node never got, and all others cancelled, was in force',
+  },
+  {
+    seed: 971,
+    found: 'calls that a cancelled first write added to its plan were added to every other write',
+  },
 ];

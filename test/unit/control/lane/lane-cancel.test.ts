@@ -7,7 +7,14 @@ import * as assert from 'uvu/assert';
 import { findBatch, listBatches, listTasks } from '../../../../control/tasks/index.ts';
 import type { TaskQuery } from '../../../../control/tasks/list.ts';
 import { suite } from '../../../kit/suite.ts';
-import { callTasks, cancelOnNodes, sendAddition, statusOf } from './cancel-hand.ts';
+import {
+  callTasks,
+  cancelOnNodes,
+  endWhere,
+  sendAddition,
+  sendDeletion,
+  statusOf,
+} from './cancel-hand.ts';
 import { addition, granted, Hand } from './lane-hand.ts';
 
 const { test, run } = suite('lane and cancelations');
@@ -146,6 +153,36 @@ test('a settings change that is left out on a node that is away is cancelled whe
   assert.is(statusOf(hand, 1), 'canceled');
   const index = hand.state.entryOf('movies')?.index;
   assert.equal([index?.settings, index?.pending], [{}, []]);
+});
+
+test('a cancelation does not wait for a node that is away, once all that it is about has ended', () => {
+  const hand = new Hand('all', { replicationFactor: 2 });
+  hand.create('movies');
+  const seq = sendDeletion(hand, 'movies');
+  const cancel = callTasks(hand, 'tasksCancel', { uids: [seq] });
+  hand.runSteps();
+  hand.apply({ kind: 'nodeHealth', nodeId: 'n1', isUp: false, now: hand.now });
+  endWhere(hand, 'canceled', (nodeId) => nodeId !== 'n1');
+  assert.equal([statusOf(hand, seq), statusOf(hand, cancel)], ['processing', 'processing']);
+  hand.tick(6_000);
+  assert.is(statusOf(hand, seq), 'canceled', 'the copies on the node count no more');
+  hand.tick(1_000);
+  assert.is(statusOf(hand, cancel), 'succeeded');
+  assert.not.ok(hand.state.open.has(cancel));
+});
+
+test('a cancelation waits with a write that waits for a node that is away', () => {
+  const hand = new Hand('all');
+  hand.create('movies');
+  const seq = sendDeletion(hand, 'movies');
+  const cancel = callTasks(hand, 'tasksCancel', { uids: [seq] });
+  hand.apply({ kind: 'nodeHealth', nodeId: 'n1', isUp: false, now: hand.now });
+  hand.tick(60_000);
+  assert.is(statusOf(hand, cancel), 'enqueued');
+  hand.apply({ kind: 'nodeHealth', nodeId: 'n1', isUp: true, now: hand.now });
+  cancelOnNodes(hand);
+  hand.endAll();
+  assert.equal([statusOf(hand, seq), statusOf(hand, cancel)], ['canceled', 'succeeded']);
 });
 
 test('deleted tasks are in no list, their uids are not used again, open ones stay', () => {
