@@ -5,7 +5,8 @@
  */
 import { composeFilter } from '../filter/compose.ts';
 import { VERSION_FIELD } from '../reserved/index.ts';
-import { areApartOnNodes, rankedBy } from './federated-rules.ts';
+import { VERSION_RANKING_RULE } from '../settings/shape.ts';
+import { areApartOnNodes, isSortedFirst, rankedBy } from './federated-rules.ts';
 import { refusableFacets } from './filterable.ts';
 import {
   isTextArray,
@@ -193,7 +194,7 @@ export function federatedRequests(
       part: 'counts',
       body: {
         federation: { ...federation, ...counted },
-        queries: isRankedApart ? withoutRank(queries) : queries,
+        queries: isRankedApart ? withoutRank(index, queries) : queries,
       },
     },
   ];
@@ -217,12 +218,15 @@ function isDistinctQuery(plan: FederatedPlan, query: FederatedQuery | undefined)
 const WORDLESS = '\u2290';
 
 /** The queries as they are counted: the same documents, ranked by rules that all of them share. */
-function withoutRank(queries: readonly JsonObject[]): JsonObject[] {
+function withoutRank(index: RankedIndex, queries: readonly JsonObject[]): JsonObject[] {
   const words = queries.find((body) => rankedBy(body) === 'keyword');
+  // A query of which all words must match has no `words`: a sort that is common to all comes first, if it may.
+  const common = isSortedFirst(index) ? { sort: [VERSION_RANKING_RULE] } : {};
   return queries.map(({ sort: _sort, ...rest }) => {
-    if (words === undefined || rankedBy(rest) !== 'placeholder') return rest;
+    const query = { ...rest, ...common };
+    if (words === undefined || rankedBy(rest) !== 'placeholder') return query;
     // Of nothing all words match, by whatever strategy; but the rules depend on it.
-    return { ...rest, q: WORDLESS, matchingStrategy: words['matchingStrategy'] ?? 'last' };
+    return { ...query, q: WORDLESS, matchingStrategy: words['matchingStrategy'] ?? 'last' };
   });
 }
 

@@ -3,7 +3,7 @@
  * that nodes have: where several nodes share an index, their rules end with an order of writes.
  */
 import { DEFAULT_RANKING_RULES, VERSION_RANKING_RULE } from '../settings/shape.ts';
-import type { RankedBy, SortRule } from './canonical-rules.ts';
+import { isRelevancy, type RankedBy, type SortRule } from './canonical-rules.ts';
 import {
   areOfUnequalLength,
   findIncompatible,
@@ -59,6 +59,15 @@ export function areApartOnNodes(plan: FederatedPlan, index: RankedIndex): boolea
   return rules.length > 1 && rules.every((one) => one.rules.rankedBy === 'placeholder');
 }
 
+/** Whether what a query sorts by ranks before its words. */
+export function isSortedFirst({ settings }: RankedIndex): boolean {
+  return criteriaOf(settings).find((rule) => rule === 'sort' || isRelevancy(rule)) === 'sort';
+}
+
+function criteriaOf({ rankingRules }: JsonObject): readonly string[] {
+  return isTextArray(rankingRules) ? rankingRules : DEFAULT_RANKING_RULES;
+}
+
 /** Undefined if `sort` cannot be read: a node refuses it. */
 function placedRules(
   index: RankedIndex,
@@ -69,12 +78,11 @@ function placedRules(
   const given = body['sort'] ?? undefined;
   const sort = given === undefined ? undefined : readSort(given);
   if (given !== undefined && sort === undefined) return undefined;
-  const criteria = index.settings['rankingRules'];
   return {
     position,
     indexUid: index.uid,
     rules: {
-      criteria: isTextArray(criteria) ? criteria : DEFAULT_RANKING_RULES,
+      criteria: criteriaOf(index.settings),
       sort,
       matchesAll: body['matchingStrategy'] === 'all',
       rankedBy: rankedBy(body),

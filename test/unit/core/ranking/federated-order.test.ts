@@ -82,6 +82,27 @@ test('queries go by themselves where the last rule of nodes would order them ami
   );
 });
 
+test('queries of which some have no rule for words are counted by a sort that all share', () => {
+  const settings = { rankingRules: ['n:asc', 'sort', 'words'] };
+  const index = { uid: 'a', primaryKey: 'id', settings, hasSeveralOwners: true };
+  const queries = [
+    { indexUid: 'a', q: 'x', sort: ['n:desc'] },
+    { indexUid: 'a', q: 'y', matchingStrategy: 'all' },
+    { indexUid: 'a' },
+  ];
+  const plan = planFederated({
+    body: { queries, federation: {} },
+    indexes: new Map([['a', index]]),
+  });
+  assert.ok(plan);
+  const counts = federatedRequests(plan, index).at(-1);
+  assert.ok(counts?.part === 'counts');
+  assert.equal(
+    (counts.body['queries'] as Record<string, unknown>[]).map(({ sort }) => sort),
+    Array(3).fill(['_miroir_version:asc']),
+  );
+});
+
 test('a total is not below what is listed: what one query leaves out may stand there by another', () => {
   const settings = { distinctAttribute: 'g' };
   const indexes = new Map([
