@@ -76,9 +76,17 @@ export class ListMerge {
     }
     const { filter } = closed.list;
     // Nor can totals be told from the counts of values, where documents hold several.
-    const isInexact = filter?.hasLost === true || (this.#isCounted && filter?.hasSeveralValues);
+    const isInexact =
+      filter?.hasLost === true ||
+      (this.#isCounted && filter?.hasSeveralValues) ||
+      (filter?.hasTwins && this.#answers(purpose).some((answer) => this.#isShort(answer)));
     const wantedDepth = open.length === 0 && isInexact ? this.#deeper() : undefined;
     return { ...closed.list, isOpen: false, wantedDepth };
+  }
+
+  /** Whether a node showed fewer hits than the page has: it has no more, or left some out. */
+  #isShort({ hits }: SearchAnswer): boolean {
+    return hits.length < this.#window.end;
   }
 
   /** `isShort`: a list that was cut off at `depth` hits ended before there were enough. */
@@ -170,7 +178,7 @@ export class ListMerge {
     const isSingle = !filter.hasSeveralValues && !this.#showsSeveralValues(open);
     // Too few may be listed to say that no document holds several values.
     const isUnsure = unlisted > 0 && (!isSingle || hits.length < LISTED_MIN);
-    const isWanted = open.length === 0 && (filter.hasLost || isUnsure);
+    const isWanted = open.length === 0 && (filter.hasLost || filter.hasTwins || isUnsure);
     const wantedDepth = isWanted ? this.#deeper() : undefined;
     return { count, isMost: unlisted > 0 && isSingle, wantedDepth };
   }

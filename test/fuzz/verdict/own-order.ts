@@ -3,7 +3,9 @@
  * comparisons. Where the details do not tell (hidden fields, distances inside a bucket) hits count as
  * equal, so this finds only hits that are surely in the wrong order.
  */
+
 import { NumberText, type Tree, type TreeObject } from '../../stories/lossless.ts';
+import { isEqualTree } from '../compare.ts';
 
 /** Rules that weigh the words of the query. */
 export const KEYWORD_RULES: ReadonlySet<string> = new Set([
@@ -66,6 +68,7 @@ function byValue(name: string, a: TreeObject, b: TreeObject): number | undefined
   if (one === undefined || other === undefined || name.startsWith('<hidden')) return undefined;
   const rank = (tree: Tree) => (tree === null ? 2 : tree instanceof NumberText ? 0 : 1);
   if (rank(one) !== rank(other)) return rank(one) - rank(other);
+  if (one instanceof Map || other instanceof Map) return isEqualTree(one, other) ? 0 : undefined;
   const sign = name.endsWith(':desc') ? -1 : 1;
   if (one instanceof NumberText && other instanceof NumberText) {
     return sign * (Number(one.text) - Number(other.text));

@@ -149,6 +149,21 @@ test('empty texts are equal where the request names the distinct field, and not 
   assert.equal(ids(JSON.parse(Buffer.concat(chunks).toString())), [1, 2, 3]);
 });
 
+test('equals that a node left out of its own list take their places in the page', () => {
+  const of = (id: number, g: string) => hit(id, [['p:asc', { value: id }]], { g });
+  const [one, twin, ...others] = [of(1, ''), of(2, ''), of(3, 'x'), of(4, 'y'), of(5, 'z')];
+  const plan = planSearch({ body: { sort: ['p:asc'], distinct: 'g', limit: 3 }, index: INDEX });
+  const closed: [SearchPurpose, Buffer[]] = ['main', [answer([one]), answer(others)]];
+  const unsure = mergeSearch(plan, new Map([closed]), ENVELOPE);
+  const openDepth = unsure.wantedDepth;
+  assert.ok(openDepth !== undefined, 'a node left out something, or has no more');
+  const open: typeof closed = ['open-main', [answer([one, twin]), answer(others)]];
+  const merged = mergeSearch(plan, new Map([closed, open]), { ...ENVELOPE, openDepth });
+  assert.equal(ids(JSON.parse(Buffer.concat(merged.chunks).toString())), [1, 3]);
+  const full: typeof closed = ['main', [answer([one, of(6, 'v'), of(7, 'w')]), answer(others)]];
+  assert.is(mergeSearch(plan, new Map([full]), ENVELOPE).wantedDepth, undefined);
+});
+
 test('under a threshold a hybrid search counts what either half lets in', () => {
   const half = (id: number, score: number) =>
     hit(id, [['words', { matchingWords: 1, maxMatchingWords: 1, score }]], {
