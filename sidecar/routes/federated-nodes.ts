@@ -89,7 +89,7 @@ interface AnsweredPart extends Part {
 type AskedPart =
   | AnsweredPart
   | MissingPart
-  | { readonly kind: 'refused'; readonly refusal: FederatedRefusal };
+  | { readonly kind: 'refused'; readonly refusals: readonly FederatedRefusal[] };
 
 /** Times that a shard's copies are asked: once more after a failure. */
 const ROUNDS_MAX = 2;
@@ -118,7 +118,7 @@ export async function askFederation<Merged>(
     const parts = (await Promise.all(asks)).flat();
     const refused = parts.filter((part) => part.kind === 'refused');
     if (refused.length > 0) {
-      return { kind: 'refused', refusals: refused.map(({ refusal }) => refusal) };
+      return { kind: 'refused', refusals: refused.flatMap(({ refusals }) => refusals) };
     }
     const all = [...answered, ...parts.filter((part) => part.kind === 'answered')];
     const understood = readAll(all, (read) => merge(read.flatMap(({ answers }) => answers)));
@@ -229,6 +229,8 @@ async function askPart(
     ),
   );
   const answers: FederatedAnswer[] = [];
+  // Several requests stand for one of the client's: any of their refusals may be the first one.
+  const refusals: FederatedRefusal[] = [];
   let last: NodeOutcome = { kind: 'aborted' };
   for (const [at, request] of requests.entries()) {
     const outcome = outcomes[at];
@@ -239,11 +241,10 @@ async function askPart(
       const error = outcomeError(outcome);
       return { answer: { ...part, kind: 'missing', error, isUnconfirmed }, outcome };
     }
-    if (outcome.status !== 200) {
-      return { answer: { kind: 'refused', refusal: { answer: outcome, request } }, outcome };
-    }
-    answers.push({ body: outcome.body, request });
+    if (outcome.status === 200) answers.push({ body: outcome.body, request });
+    else refusals.push({ answer: outcome, request });
   }
+  if (refusals.length > 0) return { answer: { kind: 'refused', refusals }, outcome: last };
   if (!stillCounts(context, entryOf(asking, uid), read)) {
     const error = outcomeError(undefined);
     return { answer: { ...part, kind: 'missing', error, isUnconfirmed: true }, outcome: last };

@@ -9,6 +9,7 @@ import { errorBody, MiroirError } from '../../core/errors.ts';
 import { decodeObject } from '../../core/json/slice.ts';
 import type { CoveringSet } from '../../core/placement/index.ts';
 import {
+  type FederatedNodeRequest,
   type FederatedPlan,
   firstIncompatible,
   firstRefusal,
@@ -39,7 +40,7 @@ import { askFederation, type FederatedRefusal, federatedTargets } from './federa
 import { coveringFor } from './index-plan.ts';
 import { evenQueries } from './known-fields.ts';
 import { indexForFields } from './nested-fields.ts';
-import { askOwner } from './refusal.ts';
+import { askOwner, withAllNames } from './refusal.ts';
 import { bytesReply, type HeaderPair, jsonReply } from './reply.ts';
 import { refuseReservedNames } from './reserved-names.ts';
 import { findIndex, indexNotFound, refuseReservedUid } from './uid.ts';
@@ -243,23 +244,26 @@ async function refuse(
   }
   const [answer, refusal] = [answers[first ?? 0], found.refusals[first ?? 0]];
   assert(answer !== undefined && refusal !== undefined, 'a refused search has a refusal');
-  return relay(context, (await askAgain(context, plan, refusal, found)) ?? answer);
+  const { request } = refusal;
+  const entry = found.entries.get(request.indexUid);
+  if (entry === undefined) return relay(context, answer);
+  const body = JSON.stringify(withFilters(request, found.asked));
+  const question = { method: 'POST', path: '/multi-search', body } as const;
+  const again = found.asked === undefined ? undefined : await askOwner(context, entry, question);
+  const named = await withAllNames(context, entry, again ?? refusal.answer, question);
+  return relay(context, inClientsWords(plan, { answer: named, request }));
 }
 
-/** The refusal of the client's own queries, where nodes had been asked others. */
-async function askAgain(
-  context: RouteContext,
-  plan: FederatedPlan,
-  { request }: FederatedRefusal,
-  { asked, entries }: Refusals,
-): Promise<Answered | undefined> {
-  const entry = entries.get(request.indexUid);
-  if (asked === undefined || entry === undefined) return undefined;
-  const queries = request.positions.map((position) => asked[position]);
-  const federation = request.body['federation'];
-  const body = JSON.stringify({ federation, queries });
-  const answer = await askOwner(context, entry, { method: 'POST', path: '/multi-search', body });
-  return answer === undefined ? undefined : inClientsWords(plan, { answer, request });
+/** What a node was asked, with the client's own filters where nodes had been given others. */
+function withFilters(
+  { body, positions }: FederatedNodeRequest,
+  asked: readonly JsonObject[] | undefined,
+): JsonObject {
+  if (asked === undefined) return body;
+  const queries = (body['queries'] as JsonObject[]).map((query, at) => {
+    return { ...query, filter: asked[positions[at] ?? at]?.['filter'] };
+  });
+  return { ...body, queries };
 }
 
 interface Refused {

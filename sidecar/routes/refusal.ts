@@ -26,7 +26,7 @@ export async function relayRefusal(
 const SEARCHABLE = /^(.*Available searchable attributes are: `)([^`]*)(`.*)$/s;
 
 /** Some refusals name the fields that a node has seen: put together from all nodes of the index. */
-async function withAllNames(
+export async function withAllNames(
   context: RouteContext,
   entry: IndexEntry,
   answer: Answered,

@@ -43,7 +43,7 @@ export function describe(request: FuzzRequest): string {
  * Undefined if it is not a well-formed search of one index.
  */
 export function asSearch(request: FuzzRequest): { uid: string; params: Obj } | undefined {
-  const match = /^\/indexes\/([^/]+)\/search$/.exec(request.path);
+  const match = /^\/indexes\/([^/]+)\/search\/?$/.exec(request.path);
   if (match === null) return undefined;
   const uid = match[1] as string;
   if (request.method === 'POST') {

@@ -85,12 +85,17 @@ async function explainMulti(one: Case, arena: Arena, evidence: Evidence): Promis
 /** One search: a reason for each part, or vocabulary for all of them. */
 async function explainSearch(one: SubCase, mayVocabulary = true): Promise<Verdict> {
   const parts = new Set<string>();
+  const verdicts: Verdict[] = [];
   for (const { pointer } of one.differences) {
+    if (pointer === '/semanticHitCount') {
+      // how many hits are of either half follows from what the words find
+      verdicts.push(no(`${pointer} differs`));
+      continue;
+    }
     const part = PARTS.find(([pattern]) => pattern.test(pointer))?.[1];
     if (part === undefined) return no(`${pointer} differs`);
     parts.add(part);
   }
-  const verdicts: Verdict[] = [];
   if (parts.has('hits')) {
     verdicts.push(explainMarks(one) ?? explainSeenFields(one) ?? (await explainTies(one)));
   }

@@ -33,7 +33,7 @@ export async function explainFacets(one: SubCase): Promise<Verdict> {
       isCountOrder: orderOf(one.evidence.settings(one.uid), name, one.params['facets']) === 'count',
     };
     const plan = one.evidence.plan(one.uid);
-    return explainOrMixed(facet, plan, isDistinct ? explainSurvivors : explainFacet);
+    return explainOrMixed(facet, [plan], isDistinct ? explainSurvivors : explainFacet);
   });
   const stats = one.differences.some(({ pointer }) => pointer.startsWith('/facetStats'));
   if (stats && !isDistinct) return no('other facet statistics');
@@ -103,12 +103,12 @@ function isInOrder(after: readonly Count[]): boolean {
 /** Explains a facet, if need be without the keys that are numbers and texts at once. */
 export function explainOrMixed(
   facet: Facet,
-  plan: IndexPlan | undefined,
+  plans: readonly (IndexPlan | undefined)[],
   explain: (facet: Facet) => Verdict,
 ): Verdict {
   const whole = explain(facet);
   if (whole.class !== 'difference') return whole;
-  const mixed = mixedKeys(plan, facet.name);
+  const mixed = mixedKeys(plans, facet.name);
   if (mixed.size === 0) return whole;
   const rest = (counts: readonly Count[]) => counts.filter(([key]) => !mixed.has(key));
   const { before, after, all } = facet;

@@ -177,18 +177,19 @@ async function explainAllFacets(search: Federated): Promise<Verdict> {
     federation: {
       ...omit(federation, [...WINDOW_NAMES, 'distinct']),
       ...(isMerged ? { mergeFacets: { maxValuesPerFacet: ALL_VALUES } } : {}),
-      limit: 1,
+      // what is listed would be distinct by the settings
+      limit: 0,
     },
     queries: queries.map((query) => omit(query, ['distinct', 'rankingScoreThreshold'])),
   });
   const trees = [one.reference.tree, one.target.tree, free.tree];
-  const [uid] = queries.map((query) => String(query['indexUid']));
-  if (isMerged)
+  if (isMerged) {
     return explainTables(
       search,
-      uid ?? '',
+      [...new Set(queries.map((query) => String(query['indexUid'])))],
       trees.map((tree) => mapAt(tree, 'facetDistribution')),
     );
+  }
   const indexes = trees.map((tree) => mapAt(tree, 'facetsByIndex'));
   const names = [...(indexes[0]?.keys() ?? [])];
   if (names.join() !== [...(indexes[1]?.keys() ?? [])].join()) return no('facets of other indexes');
@@ -196,7 +197,7 @@ async function explainAllFacets(search: Federated): Promise<Verdict> {
     names.map((name) =>
       explainTables(
         search,
-        name,
+        [name],
         indexes.map((index) => mapAt(index?.get(name), 'distribution')),
       ),
     ),
@@ -205,7 +206,7 @@ async function explainAllFacets(search: Federated): Promise<Verdict> {
 
 function explainTables(
   { evidence, distinct, queries, federation }: Federated,
-  uid: string,
+  uids: readonly string[],
   [before, after, all]: readonly (TreeObject | undefined)[],
 ): Verdict {
   if (before === undefined || after === undefined || all === undefined) return no('no facets');
@@ -221,13 +222,13 @@ function explainTables(
         before: countsOf(before.get(name)),
         after: countsOf(after.get(name)),
         all: countsOf(all.get(name)),
-        isCountOrder: orderOf(evidence.settings(uid), name) === 'count',
+        isCountOrder: uids.some((uid) => orderOf(evidence.settings(uid), name) === 'count'),
         isMerged: isObj(federation['mergeFacets']),
       };
-      const plan = evidence.plan(uid);
-      const exact = explainOrMixed(facet, plan, explainFacet);
+      const plans = uids.map((uid) => evidence.plan(uid));
+      const exact = explainOrMixed(facet, plans, explainFacet);
       const isOff = exact.class === 'difference' && isEstimate;
-      return isOff ? explainOrMixed(facet, plan, explainSurvivors) : exact;
+      return isOff ? explainOrMixed(facet, plans, explainSurvivors) : exact;
     }),
   );
 }

@@ -6,6 +6,7 @@
 import { NumberText, printTree, type Tree } from '../../stories/lossless.ts';
 import { type Candidate, faultOf, isSameList, sortedText } from './arrangement.ts';
 import { withoutDotted } from './dotted.ts';
+import { withoutGeoLeaders } from './geo-leaders.ts';
 import { withoutMarks } from './marks.ts';
 import {
   distinctOf,
@@ -53,16 +54,16 @@ export async function explainTies(one: SubCase): Promise<Verdict> {
   for (const size of [3 * (offset + limit) + FIRST_CANDIDATES, ALL_HITS]) {
     const candidates = await candidatesOf(one, size, isAlike);
     if (candidates === undefined) return no('the candidates could not be fetched');
-    fault = faultOf({ candidates, hits: told, limit: offset + limit });
-    if (fault === undefined) {
+    const lists = { candidates, hits: told, limit: offset + limit };
+    fault = faultOf(lists);
+    if (fault === undefined || faultOf(withoutGeoLeaders(lists)) === undefined) {
       return { class: 'ties', why: 'documents of equal rank change places' };
     }
-    if (faultOf(withoutDotted({ candidates, hits: told, limit: offset + limit })) === undefined) {
+    if (faultOf(withoutDotted(lists)) === undefined) {
       return { class: 'seen-fields', why: 'a name with dots is formatted by the fields seen' };
     }
     if (isKeyword(one.params)) {
-      const bare = withoutMarks({ candidates, hits: told, limit: offset + limit });
-      if (faultOf(bare) === undefined) {
+      if (faultOf(withoutMarks(lists)) === undefined) {
         return { class: 'vocabulary', why: 'words are marked as a node knows them' };
       }
     }

@@ -9,7 +9,7 @@ import { type Count, explainFacet, orderOf } from './facets.ts';
 import { normalize, rankOf } from './hits.ts';
 import type { Case } from './judge.ts';
 import { severalVectors } from './several-vectors.ts';
-import { hitsOf, isKeyword, listAt, omit } from './sub-case.ts';
+import { countAt, hitsOf, isKeyword, listAt, omit } from './sub-case.ts';
 import type { Verdict } from './verdict.ts';
 import { isVocabularyBound } from './word-limits.ts';
 
@@ -83,7 +83,13 @@ export async function explainSimilar(
 ): Promise<Verdict> {
   const no = (why: string): Verdict => ({ class: 'difference', why });
   const body = similarParams(one);
-  if (body === undefined || one.differences.some(({ pointer }) => !/^\/hits/.test(pointer))) {
+  if (body === undefined) return no('not a search for similar documents');
+  const several = severalVectors(evidence.plan(uid), String(body['embedder']));
+  const isBound = body['rankingScoreThreshold'] !== undefined;
+  // what is above a threshold is counted, and similarities of several vectors may be others
+  const isOtherCount = several.size > 0 && isBound;
+  const explained = isOtherCount ? /^\/(hits|estimatedTotalHits)/ : /^\/hits/;
+  if (one.differences.some(({ pointer }) => !explained.test(pointer))) {
     return no('more than hits differs');
   }
   const base = { ...omit(body, ['offset', 'limit']), limit: ALL_HITS };
@@ -112,7 +118,6 @@ export async function explainSimilar(
     return { class: 'ties', why: 'documents of equal similarity change places' };
   }
   // the node compares first vector with first, second with second; the gateway takes the nearest
-  const several = severalVectors(evidence.plan(uid), String(body['embedder']));
   if (several.size === 0) return no(fault);
   // above a threshold by one pair of vectors, below it by another: all documents, whatever they score
   const free = omit(bare, ['rankingScoreThreshold']);
@@ -122,6 +127,12 @@ export async function explainSimilar(
   ]);
   const [all, named] = [hitsOf(allWide), hitsOf(allOpen)];
   if (all === undefined || all.length !== named?.length) return no('no hits');
+  // an estimate: what lies below the threshold and behind the page is not looked at
+  if (one.differences.some(({ pointer }) => !pointer.startsWith('/hits'))) {
+    const total = countAt(one.target.tree, 'estimatedTotalHits') ?? -1;
+    const high = countAt(allWide.tree, 'estimatedTotalHits') ?? 0;
+    if (total < list.length || total > high) return no(`total ${total} of ${list.length} hits`);
+  }
   // what is hidden shows on the open twin alone; the rest of the document tells which one it is
   const places = all.filter((_, at) => several.has(idAt(named[at] ?? null)));
   const known = new Set(places.map(textWithoutScore));
@@ -135,7 +146,6 @@ export async function explainSimilar(
   const isOwn = several.has(String(body['id']));
   const texts = new Set(all.map(textWithoutScore));
   const areFound = list.every((hit) => texts.has(textWithoutScore(hit)));
-  const isBound = body['rankingScoreThreshold'] !== undefined;
   const isSame = isOwn && areFound && (isBound || list.length === all.length);
   return isSame || faultOf(singles) === undefined
     ? { class: 'several-vectors', why: 'documents have several vectors' }

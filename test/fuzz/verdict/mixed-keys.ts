@@ -7,12 +7,15 @@ import { NumberText, parseTree, type Tree } from '../../stories/lossless.ts';
 import { encode } from '../json.ts';
 import type { IndexPlan } from '../scenario.ts';
 
-/** Keys of a facet that stand for numbers and texts, over all documents ever written. */
-export function mixedKeys(plan: IndexPlan | undefined, facet: string): ReadonlySet<string> {
+/** Keys of a facet that stand for numbers and texts, over all documents ever written to these indexes. */
+export function mixedKeys(
+  plans: readonly (IndexPlan | undefined)[],
+  facet: string,
+): ReadonlySet<string> {
   const numbers = new Set<string>();
   const texts = new Set<string>();
   const path = facet.split('.');
-  for (const write of plan?.writes ?? []) {
+  for (const write of plans.flatMap((plan) => plan?.writes ?? [])) {
     for (const document of write.documents ?? []) {
       for (const value of rawValues(parseTree(encode(document)), path)) {
         if (value instanceof NumberText) numbers.add(shownNumber(value));

@@ -11,7 +11,16 @@ import type { Tree } from '../../stories/lossless.ts';
 import type { Reply } from '../server.ts';
 import { sortedText } from './arrangement.ts';
 import { compareDetails, KEYWORD_RULES, ruleNames } from './own-order.ts';
-import { hitsOf, isKeyword, omit, type SubCase, WINDOW_NAMES, windowOf } from './sub-case.ts';
+import {
+  countAt,
+  hitsOf,
+  isKeyword,
+  listAt,
+  omit,
+  type SubCase,
+  WINDOW_NAMES,
+  windowOf,
+} from './sub-case.ts';
 import type { Verdict } from './verdict.ts';
 import { isVocabularyBound } from './word-limits.ts';
 
@@ -75,8 +84,15 @@ function weigh(one: SubCase, before: Reply, after: Reply): Verdict {
     if (other !== undefined) return no(`${other} differs for one document`);
   }
   if (!isSameSet && !canChangeSets(one)) return no('other documents are found');
-  if (isSameSet && !scoresDiffer) return no('all scores are the same');
+  // what a node shows of a long list may be the same, and what it counts another
+  const mayBeOther = isCut(after) && canChangeSets(one);
+  if (isSameSet && !scoresDiffer && !mayBeOther) return no('all scores are the same');
   return { class: 'vocabulary', why: isSameSet ? 'scores differ' : 'other documents are found' };
+}
+
+/** Whether there are more hits than are shown. */
+function isCut({ tree }: Reply): boolean {
+  return listAt(tree, 'hits').length < (countAt(tree, 'estimatedTotalHits') ?? 0);
 }
 
 /** A rule beyond those that weigh words whose value differs. */
