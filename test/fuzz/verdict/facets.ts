@@ -64,7 +64,8 @@ export function explainFacet(facet: Facet): Verdict {
   const sameCounts =
     before.length === after.length && before.every(([, n], i) => after[i]?.[1] === n);
   const known = new Map(all);
-  const areTrue = after.every(([value, n]) => known.get(value) === n);
+  const own = new Map(before);
+  const areTrue = [own, known].some((counts) => after.every(([v, n]) => counts.get(v) === n));
   const areOnce = new Set(after.map(([value]) => value)).size === after.length;
   if (facet.isCountOrder && sameCounts && areTrue && areOnce) {
     return { class: 'ties', why: `values of equal count in ${name}` };
@@ -120,7 +121,11 @@ export function explainOrMixed(
 
 /** Explains a facet counted over the survivors of distinct: no count above that of all documents. */
 export function explainSurvivors(facet: Facet): Verdict {
-  const known = new Map(facet.all.map(([value, n]): Count => [normalize(value), n]));
+  const known = new Map<string, number>();
+  // merged facets of several indexes may list a value in several spellings
+  for (const [value, n] of facet.all) {
+    known.set(normalize(value), n + (known.get(normalize(value)) ?? 0));
+  }
   const wrong = facet.after.find(([value, n]) => n < 1 || n > (known.get(normalize(value)) ?? 0));
   return wrong === undefined
     ? { class: 'estimate', why: `facet ${facet.name} under distinct` }

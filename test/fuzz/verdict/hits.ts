@@ -9,6 +9,7 @@ import { withoutDotted } from './dotted.ts';
 import { withoutGeoLeaders } from './geo-leaders.ts';
 import { withoutMarks } from './marks.ts';
 import {
+  countAt,
   distinctOf,
   hitsOf,
   isKeyword,
@@ -31,8 +32,9 @@ const FORMAT_NAMES = [
 ];
 
 /** Grants `ties`, or says why not. */
-export async function explainTies(one: SubCase): Promise<Verdict> {
+export async function explainTies(search: SubCase): Promise<Verdict> {
   const no = (why: string): Verdict => ({ class: 'difference', why });
+  const one = asKeyword(search);
   if (!one.evidence.isChurned(one.uid)) {
     return no('tied documents out of the order in which they arrived, though none was replaced');
   }
@@ -70,6 +72,15 @@ export async function explainTies(one: SubCase): Promise<Verdict> {
     if (candidates.length < size) break;
   }
   return no(fault ?? 'no fault');
+}
+
+/** A hybrid search that shows hits by words alone: of a longer list the other half is a part. */
+function asKeyword(one: SubCase): SubCase {
+  const isOfWords = [one.reference, one.target].every(
+    (answer) => countAt(answer, 'semanticHitCount') === 0,
+  );
+  if (one.params['hybrid'] === undefined || !isOfWords) return one;
+  return { ...one, params: omit(one.params, ['hybrid', 'vector']) };
 }
 
 /** Documents that match, in rank order, with what makes them tie and what makes them distinct. */
