@@ -3,15 +3,7 @@
  * a node that is no target, or the same part twice. The copies it touches may hold what is in no order with
  * the rest, so they count no more and its documents are written anew.
  */
-import {
-  asMissed,
-  type CopyPlace,
-  copiesOf,
-  demote,
-  type MissedWrite,
-  rememberLate,
-  shardsOn,
-} from '../copies/index.ts';
+import { asMissed, demote, type MissedWrite, shardsOn } from '../copies/index.ts';
 import {
   type IndexRecord,
   markOf,
@@ -20,6 +12,7 @@ import {
   type TailTask,
 } from '../state/index.ts';
 import { expectTask } from './lost-data.ts';
+import { noteTouchedLast } from './touched-last.ts';
 
 /** A late task. */
 export interface LateTask {
@@ -61,28 +54,12 @@ function takeOut(state: State, late: LateTask, index: IndexRecord): void {
     const reason = `a task of write ${tag.seq} came late`;
     const copy = { index, shard, nodeId };
     if (demote(state, copy, { to: 'behind', reason, missed })) continue;
-    rememberLate(state, copy, missed);
-    noteElsewhere(state, copy, missed);
+    noteTouchedLast(state, copy, { missed, reason: `a task came late to ${nodeId}` });
     lastCount += 1;
   }
   if (lastCount === 0) return;
   const words = `a task came late to ${nodeId}, which holds the last copy of ${lastCount} shards in sync`;
   state.emit({ kind: 'alarm', words, seq: tag.seq });
-}
-
-/** Copies that are filled from the last one, or will be, have to be told of what came late to it. */
-function noteElsewhere(
-  state: State,
-  { index, shard, nodeId }: CopyPlace,
-  missed: MissedWrite,
-): void {
-  for (const other of copiesOf(index, shard)) {
-    const copy = { index, shard, nodeId: other.nodeId };
-    if (other.nodeId === nodeId || (other.state !== 'behind' && other.state !== 'filling'))
-      continue;
-    const reason = `a task came late to ${nodeId}`;
-    demote(state, copy, { to: 'behind', reason, missed });
-  }
 }
 
 /** Where names are being exchanged it depends on the node's queue which index the task meets: all of them. */

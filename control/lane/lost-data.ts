@@ -15,8 +15,11 @@ import {
 } from '../state/index.ts';
 import { doubtIndexes, excuseStep } from './excuse.ts';
 import { lostError } from './outcome.ts';
+import { noteTouchedLast } from './touched-last.ts';
 
 const MARKER_RETRY_MS = 5_000;
+/** From the first document on. */
+const EVERYTHING = { seq: 0, hashes: null } as const;
 const ROLLED_BACK = 'its node was rolled back';
 
 /** Whether the reading shows that the node is not what it was. */
@@ -128,7 +131,10 @@ function loseCopies(
   for (const shard of shardsOn(index, nodeId)) {
     const copy = { index, shard, nodeId };
     if (demote(state, copy, { to: 'behind', reason, missed: null })) noteEverything(state, copy);
-    else isAll = false;
+    else {
+      isAll = false;
+      noteTouchedLast(state, copy, { missed: EVERYTHING, reason: `of the last copy: ${reason}` });
+    }
   }
   if (isAll) {
     index.needs = { ...index.needs, [nodeId]: 'rebuild' };
