@@ -1,4 +1,5 @@
 /** What goes wrong from outside: processes that die, stall or come back as they were, as a seed's rates say. */
+import type { OpenIntent } from '../../control/state/index.ts';
 import type { ModelNode } from './node.ts';
 import { readIndex } from './reader.ts';
 import type { World } from './world.ts';
@@ -142,6 +143,9 @@ function mayLoseData(world: World, node: ModelNode): boolean {
   if (nodes.some((other) => !other.isUp || other.stalledUntilMs > clock.nowMs)) return false;
   // What a node fails alone is known later: until then nobody can say which copy is whole.
   if (world.rates.taskFailure > 0 && control.state.open.size > 0) return false;
+  // So it is with what it cancels alone, and what nobody has asked to cancel yet may be asked soon.
+  const isLive = ({ intent }: OpenIntent): boolean => intent.internal === null && !intent.isFinal;
+  if (world.profile.cancels > 0 && [...control.state.open.values()].some(isLive)) return false;
   for (const open of control.state.open.values()) {
     // Its client was answered, every node has it, and the report is on its way: that is the time to lose it.
     if (world.answeredFirst.has(open.intent.seq) && open.intent.phase === 'granted') continue;

@@ -86,7 +86,7 @@ export class ModelPerformer implements Performer {
 
   close(): void {
     this.#isClosed = true;
-    this.#recovery.mending.isClosed = true;
+    this.#recovery.close();
   }
 
   #hasOutstanding(node: ModelNode): boolean {

@@ -10,6 +10,7 @@ import type {
 } from '../../control/state/index.ts';
 import { type Doc, docText, isSame, KEYS, keyOf, keyOfHash, shardOfText } from './documents.ts';
 import { MendCalls, type Submit } from './mend-calls.ts';
+import type { Call } from './network.ts';
 import type { ModelNode, TaskWork } from './node.ts';
 import { isAccountedFor } from './out-of-order.ts';
 import type { World } from './world.ts';
@@ -28,6 +29,8 @@ export class RecoveryCalls {
   readonly #world: World;
   readonly #submit: Submit;
   readonly #kept = new Map<number, Kept>();
+  /** Pages on their way. */
+  readonly #pages = new Set<Call>();
   /** Its calls to nodes, and what is done to whole indexes. */
   readonly mending: MendCalls;
 
@@ -35,6 +38,12 @@ export class RecoveryCalls {
     this.#world = world;
     this.#submit = submit;
     this.mending = new MendCalls(world, submit);
+  }
+
+  /** The process died; pages that it sent may arrive still. */
+  close(): void {
+    this.mending.isClosed = true;
+    for (const page of this.#pages) page.orphan();
   }
 
   /** False if the effect is not one of recovery's. */
@@ -219,7 +228,7 @@ export class RecoveryCalls {
       }
       const type =
         work.kind === 'fix' && work.puts.size > 0 ? 'documentAdditionOrUpdate' : 'documentDeletion';
-      this.#world.network.call<number | undefined>({
+      const page = this.#world.network.call<number | undefined>({
         node,
         isWrite: true,
         perform: (isRepeated) => {
@@ -235,7 +244,7 @@ export class RecoveryCalls {
           }).uid;
         },
         done: (outcome) => {
-          if (this.mending.isClosed) return;
+          this.#pages.delete(page);
           const common = { nodeId: node.id, part, partCount: parts.length };
           if (outcome.kind === 'answered' && outcome.answer !== undefined) {
             results.push({ ...common, outcome: { kind: 'enqueued', uid: outcome.answer } });
@@ -255,6 +264,7 @@ export class RecoveryCalls {
           report();
         },
       });
+      this.#pages.add(page);
     };
     next(0);
   }

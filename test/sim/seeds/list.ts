@@ -129,4 +129,14 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     seed: 971,
     found: 'calls that a cancelled first write added to its plan were added to every other write',
   },
+  {
+    seed: 17269,
+    found:
+      'a page of recovery whose control had died was on its way when the world was taken to be at rest: it came late, and nobody had read of it yet',
+  },
+  {
+    seed: 17367,
+    found:
+      'a copy that had missed one cancelled write was filled by that one document from the last copy, whose node had been rolled back meanwhile: two faults at once, but also a hole, as nothing else of the copies was compared before the end',
+  },
 ];
