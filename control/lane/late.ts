@@ -11,6 +11,7 @@ import {
   type State,
   type TailTask,
 } from '../state/index.ts';
+import { doubtIndexes } from './excuse.ts';
 import { expectTask } from './lost-data.ts';
 import { noteTouchedLast } from './touched-last.ts';
 
@@ -27,6 +28,7 @@ export interface LateTask {
 export function takeLateTask(state: State, late: LateTask): void {
   const { nodeId, found, tag } = late;
   expectTask(state, found.uid, { seq: tag.seq, nodeId, step: null, part: null }, markOf(found));
+  doubtName(state, nodeId);
   const indexes = indexesOf(state, late);
   if (indexes.length === 0) {
     const words = `a task of a write that is over came late to ${nodeId}, for an index that is gone`;
@@ -34,6 +36,16 @@ export function takeLateTask(state: State, late: LateTask): void {
     return;
   }
   for (const index of indexes) takeOut(state, late, index);
+}
+
+/**
+ * Documents make their index on a node: one that was deleted, has another name by now, or is kept on other
+ * nodes. What is there once the task has ended is looked through; where names are being removed already, that
+ * follows by itself, and their removal must not be forgotten.
+ */
+function doubtName(state: State, nodeId: string): void {
+  const node = state.cluster.nodes.find(({ id }) => id === nodeId);
+  if (node !== undefined && !Array.isArray(node.leftovers)) doubtIndexes(state, node);
 }
 
 function takeOut(state: State, late: LateTask, index: IndexRecord): void {

@@ -143,7 +143,8 @@ export class World {
     }
     const task = node.enqueue(request, this.clock.nowMs);
     this.trace(
-      () => `${node.id} takes ${task.uid} ${task.type} of ${task.seq}${task.isLate ? ' LATE' : ''}`,
+      () =>
+        `${node.id} takes ${task.uid} ${task.type} ${task.indexUid} of ${task.seq}${task.isLate ? ' LATE' : ''}`,
     );
     if (task.isLate) this.coverage.hit('late request taken by a node');
     this.workLater(node);
@@ -336,7 +337,10 @@ export class World {
     next.touched = touchedBy(node, next, this.profile.shardCount);
     const task = node.work(this.clock.nowMs, isOwnFailure ? 'no_space_left_on_device' : null);
     if (task === undefined) return;
-    this.trace(() => `${node.id} ends ${task.uid} of ${task.seq}: ${task.errorCode ?? 'ok'}`);
+    this.trace(
+      () =>
+        `${node.id} ends ${task.uid} ${task.indexUid} of ${task.seq}: ${task.errorCode ?? 'ok'}`,
+    );
     const record = this.history.bySeq.get(task.seq);
     // A copy has applied a write when all its parts have: one that fails fails it on all its shards.
     if (isOwnFailure)

@@ -139,4 +139,17 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found:
       'a copy that had missed one cancelled write was filled by that one document from the last copy, whose node had been rolled back meanwhile: two faults at once, but also a hole, as nothing else of the copies was compared before the end',
   },
+  {
+    seed: 2346,
+    found: 'documents that came late made an index on a node that holds no copy of it by now',
+  },
+  {
+    seed: 11855,
+    found: 'documents that came late made an index that was deleted: nobody removed it',
+  },
+  {
+    seed: 15764,
+    found:
+      'a node lost its data while another was still to cancel what it alone had: two faults were made and one was meant',
+  },
 ];
