@@ -21,7 +21,7 @@ export {
   hold,
   release,
 } from './demote.ts';
-export { hasLateTasks, rememberLate, takeLate } from './late-on-last.ts';
+export { hasLateTasks, isLate, rememberLate, takeLate } from './late-on-last.ts';
 export {
   abandonFill,
   asMissed,

@@ -3,7 +3,7 @@
  * copy that was only suspect counts again, that one is untouched and the other gives way. A copy that is
  * filled meanwhile takes over what the last one holds, so nothing is left to be remembered.
  */
-import type { State } from '../state/index.ts';
+import type { State, TaskReference } from '../state/index.ts';
 import { type CopyPlace, copiesOf, copyKey } from './copy.ts';
 import { type MissedWrite, note } from './notes.ts';
 
@@ -45,8 +45,13 @@ export function noteLate(state: State, copy: CopyPlace): void {
 
 /** Whether a node may still work on a task that came late. */
 export function hasLateTasks(state: State, nodeId: string): boolean {
-  for (const { step, part } of state.outstanding.get(nodeId)?.values() ?? []) {
-    if (step === null && part === null) return true;
+  for (const reference of state.outstanding.get(nodeId)?.values() ?? []) {
+    if (isLate(reference)) return true;
   }
   return false;
+}
+
+/** Whether a task came late: it is only waited for. */
+export function isLate({ step, part }: Pick<TaskReference, 'step' | 'part'>): boolean {
+  return step === null && part === null;
 }

@@ -3,10 +3,11 @@
  * a node that is no target, or the same part twice. The copies it touches may hold what is in no order with
  * the rest, so they count no more and its documents are written anew.
  */
-import { asMissed, demote, type MissedWrite, shardsOn } from '../copies/index.ts';
+import { asMissed, demote, isLate, type MissedWrite, shardsOn } from '../copies/index.ts';
 import {
   type IndexRecord,
   markOf,
+  type NodeRecord,
   type OpenIntent,
   type State,
   type TailTask,
@@ -28,7 +29,12 @@ export interface LateTask {
 export function takeLateTask(state: State, late: LateTask): void {
   const { nodeId, found, tag } = late;
   expectTask(state, found.uid, { seq: tag.seq, nodeId, step: null, part: null }, markOf(found));
-  doubtName(state, nodeId);
+  const node = state.cluster.nodes.find(({ id }) => id === nodeId);
+  if (node !== undefined) {
+    doubtNames(state, node);
+    node.lateUids = [...(node.lateUids ?? []), found.uid];
+    state.touchCluster();
+  }
   const indexes = indexesOf(state, late);
   if (indexes.length === 0) {
     const words = `a task of a write that is over came late to ${nodeId}, for an index that is gone`;
@@ -43,9 +49,22 @@ export function takeLateTask(state: State, late: LateTask): void {
  * nodes. What is there once the task has ended is looked through; where names are being removed already, that
  * follows by itself, and their removal must not be forgotten.
  */
-function doubtName(state: State, nodeId: string): void {
-  const node = state.cluster.nodes.find(({ id }) => id === nodeId);
-  if (node !== undefined && !Array.isArray(node.leftovers)) doubtIndexes(state, node);
+function doubtNames(state: State, node: NodeRecord): void {
+  if (!Array.isArray(node.leftovers)) doubtIndexes(state, node);
+}
+
+/** Late tasks are kept with their node, so that the next leader waits for them as well, until they have ended. */
+export function forgetEndedLate(state: State, node: NodeRecord): void {
+  if (node.lateUids === undefined) return;
+  const ofNode = state.outstanding.get(node.id);
+  const left = node.lateUids.filter((uid) => {
+    const reference = ofNode?.get(uid);
+    return reference !== undefined && isLate(reference);
+  });
+  if (left.length === node.lateUids.length) return;
+  if (left.length > 0) node.lateUids = left;
+  else delete node.lateUids;
+  state.touchCluster();
 }
 
 function takeOut(state: State, late: LateTask, index: IndexRecord): void {

@@ -22,7 +22,7 @@ import { closeUnknowns } from './closing.ts';
 import { doubtFound, excuseStep } from './excuse.ts';
 import { noteFailure } from './finality.ts';
 import { batchOf } from './finish.ts';
-import { takeLateTask } from './late.ts';
+import { forgetEndedLate, takeLateTask } from './late.ts';
 import { dropLostTasks, hasLostData, loseData, restoreMarker } from './lost-data.ts';
 import { progress } from './progress.ts';
 import { addPart, isWhole } from './report.ts';
@@ -45,6 +45,7 @@ export function nodeTail(state: State, event: Extract<MachineEvent, { kind: 'nod
     if (seq !== undefined) moved.add(seq);
   }
   for (const seq of dropLostTasks(state, reading.nodeId, reading.missingUids)) moved.add(seq);
+  forgetEndedLate(state, node);
   noteSeen(state, node, reading);
   for (const seq of closeUnknowns(state, reading)) moved.add(seq);
   for (const seq of moved) noteBeginning(state, seq);

@@ -125,7 +125,10 @@ export function loadState(
   const stored = views === undefined ? undefined : decodeJson<StoredViews>(views);
   takeUpViews(state, stored, { epoch, previousEpoch });
   loadIntents(store, state, options.now);
-  for (const node of cluster.nodes) if (node.isDoubted) state.recovery.doubted.add(node.id);
+  for (const node of cluster.nodes) {
+    if (node.isDoubted) state.recovery.doubted.add(node.id);
+    for (const uid of node.lateUids ?? []) expectLate(state, node.id, uid);
+  }
   loadJobs(store, state, options.now);
   return state;
 }
@@ -278,6 +281,10 @@ function expectTasks(state: State, intent: Intent): void {
       state.expectTask(uid, reference, ANY_MARK);
     }
   }
+}
+
+function expectLate(state: State, nodeId: string, uid: number): void {
+  state.expectTask(uid, { seq: Number.NaN, nodeId, step: null, part: null }, ANY_MARK);
 }
 
 /** Calls that were under way when the last leader ended. */

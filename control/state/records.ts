@@ -315,6 +315,8 @@ export interface NodeRecord {
    * known which these are. `open`: none but some whose names are just being given or taken. Absent: none.
    */
   leftovers?: 'unlisted' | 'open' | readonly string[];
+  /** Its tasks that came late and are not known to have ended; absent: none. */
+  lateUids?: readonly number[];
   /** Highest task uid known; -1 before the first. */
   lastTaskUid: number;
   /** Of that task: its tag, or when it was enqueued; `*` if neither is known. */

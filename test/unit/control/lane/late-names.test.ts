@@ -87,4 +87,16 @@ test('a list of before the late task says nothing; names that are being removed 
   assert.equal(recordOf(hand, 'n2')?.leftovers, ['movies']);
 });
 
+test('the next leader waits for the late task as well', () => {
+  const { hand, seq } = deleted();
+  const uid = comeLate(hand, 'n2', seq);
+  hand.takeOver();
+  hand.read('n2', []);
+  assert.equal(listings(hand), [], 'it is not there yet');
+  hand.endTasks('n2', [uid], { status: 'succeeded' });
+  assert.is(recordOf(hand, 'n2')?.lateUids, undefined);
+  answer(hand, listings(hand), ['movies']);
+  assert.equal(recordOf(hand, 'n2')?.leftovers, ['movies']);
+});
+
 run();
