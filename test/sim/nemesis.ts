@@ -63,6 +63,21 @@ export function loseDataUnseen(world: World, node: ModelNode): void {
   clock.in(0.1, () => loseData(world, node, how));
 }
 
+/**
+ * A node was just read. What is still on its way to it may come before control knows what was read, and takes
+ * it as told by that that it never will.
+ */
+export function hurryUnseen(world: World, node: ModelNode, startedAtMs: number): void {
+  const { random, clock, network, control } = world;
+  if (!network.hasStrays(node)) return;
+  const isDecided = [...control.state.unknownSends].some((seq) => {
+    const open = control.state.open.get(seq);
+    const isUnknown = open?.intent.targets[node.id]?.state === 'unknown';
+    return isUnknown && startedAtMs >= (open.closedAtMs ?? Number.POSITIVE_INFINITY);
+  });
+  if (isDecided && random.chance(0.7)) clock.in(0.1, () => network.hurryStrays(node));
+}
+
 /** A call of control comes to a node: it may come back as it was before, once nobody waits for it. */
 export function rollBackSoon(world: World, node: ModelNode): void {
   const { random, rates, clock } = world;

@@ -46,11 +46,29 @@ const SLOW_MS = 9_000;
 /** The network. */
 export class Network {
   readonly #options: NetworkOptions;
-  /** Calls that have not arrived and whose caller does not wait any more. */
-  strays = 0;
+  /** Calls that have not arrived and whose caller does not wait any more, and where they go. */
+  readonly #strays = new Map<() => void, ModelNode>();
+  /** The same of requests that will arrive a second time. */
+  #repeats = 0;
 
   constructor(options: NetworkOptions) {
     this.#options = options;
+  }
+
+  /** How many requests are still to come of which nobody waits for the answer. */
+  get strays(): number {
+    return this.#strays.size + this.#repeats;
+  }
+
+  /** Whether some such call is on its way to the node. */
+  hasStrays(node: ModelNode): boolean {
+    return [...this.#strays.values()].includes(node);
+  }
+
+  /** Those calls come now, if the node takes anything in. */
+  hurryStrays(node: ModelNode): void {
+    if (this.#options.clock.nowMs < node.stalledUntilMs) return;
+    for (const [arrive, to] of [...this.#strays]) if (to === node) arrive();
   }
 
   call<Answer>(request: CallRequest<Answer>): Call {
@@ -68,14 +86,15 @@ export class Network {
       });
     };
     const arrive = (): void => {
-      if (isStray) this.strays -= 1;
+      // It may have been hurried.
+      if (isStray && !this.#strays.delete(arrive)) return;
       if (isGone) return;
       if (!node.isUp || (node.incarnation !== from && !isStray)) {
         finish({ kind: 'reset' }, 1);
         return;
       }
       if (clock.nowMs < node.stalledUntilMs) {
-        if (isStray) this.strays += 1;
+        if (isStray) this.#strays.set(arrive, node);
         node.waiting.push(arrive);
         return;
       }
@@ -104,7 +123,7 @@ export class Network {
     const letGo = (keepShare: number): void => {
       if (isGone) return;
       if (random.chance(keepShare)) {
-        if (!isStray) this.strays += 1;
+        this.#strays.set(arrive, node);
         isStray = true;
       } else isGone = true;
     };
@@ -124,9 +143,9 @@ export class Network {
 
   #repeat<Answer>(request: CallRequest<Answer>): void {
     const { clock, random, coverage } = this.#options;
-    this.strays += 1;
+    this.#repeats += 1;
     clock.in(random.between(1, 3_000), () => {
-      this.strays -= 1;
+      this.#repeats -= 1;
       if (!request.node.isUp) return;
       coverage.hit('a request arrived twice');
       request.perform(true);

@@ -4,7 +4,7 @@
  */
 import type { Effect, Intent, NodeReading } from '../../control/state/index.ts';
 import type { Performer } from './control-host.ts';
-import { loseDataUnseen } from './nemesis.ts';
+import { hurryUnseen, loseDataUnseen } from './nemesis.ts';
 import type { ModelNode, ModelTask } from './node.ts';
 import { isNews, type KnownTasks, takeReading } from './readings.ts';
 import { RecoveryCalls } from './recovery-calls.ts';
@@ -153,6 +153,7 @@ export class ModelPerformer implements Performer {
         perform: () => {
           const reading = takeReading(node, known, { marker, startedAtMs });
           this.#world.readAt.set(reading, clock.nowMs);
+          hurryUnseen(this.#world, node, startedAtMs);
           return reading;
         },
         done: (outcome) => handIn(outcome.kind === 'answered' ? outcome.answer : undefined),
