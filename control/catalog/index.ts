@@ -7,7 +7,7 @@ export {
   writeAbandoned,
 } from './errors.ts';
 export { applyToCatalog } from './finish.ts';
-export { giveNameUp, isOurs } from './former-names.ts';
+export { giveNameUp, isOurs, wasOurs } from './former-names.ts';
 export { hasSeveralOwners } from './index-record.ts';
 export type { Place, Planned, WritePlan } from './plan.ts';
 export { DOWN_MS, planWrite } from './plan-write.ts';

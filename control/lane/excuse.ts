@@ -1,7 +1,9 @@
 /**
  * Calls of control that fail on a node where the index is to be made anew anyhow: because the node lost its
- * data, or missed what came before. They are left out there; the index is made as the catalog says it.
+ * data, missed what came before, or has an index already under the name to be given. They are left out there;
+ * the index is made as the catalog says it.
  */
+import { wasOurs } from '../catalog/index.ts';
 import { demote, noteEverything, shardsOn } from '../copies/index.ts';
 import type { IndexRecord, Intent, NodeRecord, State, Step } from '../state/index.ts';
 import { isCoveredWithout } from './away.ts';
@@ -16,13 +18,23 @@ export function excuseStep(state: State, intent: Intent, step: Step): boolean {
     return true;
   }
   const indexes = concerned(state, intent).filter((index) => index.nodeIds.includes(nodeId));
-  if (!indexes.some((index) => index.needs[nodeId] === 'rebuild')) return false;
+  const isNeeded = indexes.some((index) => index.needs[nodeId] === 'rebuild');
+  if (!isNeeded && !isNameTaken(state, intent, step)) return false;
   if (!indexes.every((index) => isOut(state, index, nodeId))) return false;
   for (const index of indexes) rebuild(state, index, nodeId);
   // A name that was to be given up may be left there.
   if (node !== undefined && intent.scope === 'index') doubtIndexes(state, node);
   skip(state, intent, step);
   return true;
+}
+
+/**
+ * The name was free in its place in the lane: documents that came late made an index of it on this node. Under
+ * a name that was never ours it is somebody else's, and stands in the way on all nodes alike.
+ */
+function isNameTaken(state: State, { swaps }: Intent, { task }: Step): boolean {
+  if (swaps.length === 0 || task?.error?.code !== 'index_already_exists') return false;
+  return swaps.every(({ right, rightId }) => rightId !== null || wasOurs(state, right));
 }
 
 function skip(state: State, intent: Intent, step: Step): void {

@@ -87,6 +87,38 @@ test('a list of before the late task says nothing; names that are being removed 
   assert.equal(recordOf(hand, 'n2')?.leftovers, ['movies']);
 });
 
+test('a name that a late task took on one node is given all the same: the index is made anew there', () => {
+  for (const kind of ['indexUpdate', 'indexSwap'] as const) {
+    const { hand, seq } = deleted();
+    hand.create('films');
+    const late = comeLate(hand, 'n2', seq);
+    const body =
+      kind === 'indexUpdate' ? { uid: 'movies' } : [{ indexes: ['films', 'movies'], rename: true }];
+    hand.begin({ kind, indexUid: kind === 'indexUpdate' ? 'films' : '', body });
+    const rename = hand.state.nextSeq - 1;
+    hand.runSteps();
+    hand.endTasks('n2', [late], { status: 'succeeded' });
+    hand.endOn('n2', 'failed', 'index_already_exists');
+    hand.endAll();
+    assert.is(hand.state.summaries[rename]?.status, 'succeeded', kind);
+    const index = hand.state.entryOf('movies')?.index;
+    assert.equal(index?.needs, { n2: 'rebuild' });
+    answer(hand, listings(hand), ['movies', 'films']);
+    assert.equal(recordOf(hand, 'n2')?.leftovers, ['films']);
+  }
+});
+
+test('a name that was never ours is not taken from whoever has it', () => {
+  const { hand } = deleted();
+  hand.create('films');
+  hand.begin({ kind: 'indexUpdate', indexUid: 'films', body: { uid: 'theirs' } });
+  const rename = hand.state.nextSeq - 1;
+  hand.runSteps();
+  hand.endAll('failed', 'index_already_exists');
+  assert.is(hand.state.summaries[rename]?.status, 'failed');
+  assert.equal(hand.state.entryOf('films')?.index.needs, {});
+});
+
 test('the next leader waits for the late task as well', () => {
   const { hand, seq } = deleted();
   const uid = comeLate(hand, 'n2', seq);
