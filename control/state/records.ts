@@ -149,7 +149,7 @@ export interface Intent {
   readonly internal: InternalStep | null;
   readonly caller: { readonly sidecarId: string; readonly requestNumber: string };
   /** Index uids it orders itself by. */
-  readonly names: readonly string[];
+  names: readonly string[];
   /** `index`: conflicts with everything on its names. `all`: with every document. `keys`: with its list. */
   readonly scope: 'index' | 'all' | 'keys' | 'none';
   readonly indexUid: string;

@@ -152,4 +152,9 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found:
       'a node lost its data while another was still to cancel what it alone had: two faults were made and one was meant',
   },
+  {
+    seed: 40806,
+    found:
+      'settings of which one node cancelled the change were taken back on the other under a name that had been exchanged since',
+  },
 ];

@@ -7,6 +7,7 @@ import type { BeginInput } from '../../../../control/state/index.ts';
 import { suite } from '../../../kit/suite.ts';
 import { addition, granted, Hand, replyTo } from './lane-hand.ts';
 
+const NODES = ['n1', 'n2', 'n3'];
 const { test, run } = suite('lane and catalog');
 
 test('the first write waits for its index on all nodes, and others with it', () => {
@@ -200,6 +201,35 @@ test('settings that fail on one node are taken back on the others, and later wri
   hand.endAll();
   assert.is(hand.state.summaries[seq]?.status, 'failed');
   assert.equal(hand.state.entryOf('movies')?.index.settings['stopWords'], ['a']);
+});
+
+/** Where a change of settings that failed on n1 is taken back, if this is in the nodes' queues behind it. */
+function takenBackAt(later: Parameters<Hand['begin']>[0]): string[] {
+  const hand = new Hand();
+  hand.create('movies');
+  hand.create('books');
+  hand.begin({ kind: 'settingsUpdate', indexUid: 'movies', body: { embedders: { x: {} } } });
+  hand.runSteps();
+  const uids = NODES.map((id) => hand.nextUid(id) - 1);
+  hand.begin(later);
+  hand.runSteps();
+  for (const [at, id] of NODES.entries()) {
+    hand.endTasks(id, [uids[at] ?? -1], { status: at === 0 ? 'failed' : 'succeeded' });
+  }
+  const calls = hand.runSteps();
+  hand.endAll();
+  assert.is(hand.state.open.size, 0);
+  return calls.map(({ nodeId, path }) => `${nodeId} ${path}`);
+}
+
+test('they are taken back under the name that the index has by then, and not if it is gone', () => {
+  const indexUid = 'movies';
+  const at = (uid: string) => ['n2', 'n3'].map((id) => `${id} /indexes/${uid}/settings`);
+  assert.equal(takenBackAt({ kind: 'settingsUpdate', indexUid: 'books', body: {} }), at('movies'));
+  const body = [{ indexes: ['movies', 'books'] }] as never;
+  assert.equal(takenBackAt({ kind: 'indexSwap', indexUid: '', body }), at('books'));
+  assert.equal(takenBackAt({ kind: 'indexUpdate', indexUid, body: { uid: 'films' } }), at('films'));
+  assert.equal(takenBackAt({ kind: 'indexDelete', indexUid }), []);
 });
 
 test('another primary key waits until all before it was applied, and is refused over documents', () => {
