@@ -49,13 +49,21 @@ function sortedBy(entry: Tree, hit: Tree, target: Point | undefined): string | n
   const geo = memberOf(entry, 'geoSort');
   if (geo === undefined) {
     const value = memberOf(memberOf(entry, 'sort'), 'value');
-    return typeof value === 'string' ? `text ${normalize(value)}` : sortedText(entry);
+    if (typeof value === 'string') return `text ${normalize(value)}`;
+    // documents are sorted by doubles, whatever their numbers are written like
+    return value instanceof NumberText ? `number ${doubleText(value)}` : sortedText(entry);
   }
   const point = memberOf(hit, '_geo');
   const [lat, lng] = [numberOf(memberOf(point, 'lat')), numberOf(memberOf(point, 'lng'))];
   const distance = numberOf(memberOf(geo, 'distance'));
   if (lat === undefined || lng === undefined || target === undefined) return distance ?? 'no point';
   return metresBetween(target, { lat, lng });
+}
+
+/** Zeros of either sign are two. */
+function doubleText({ text }: NumberText): string {
+  const double = Number(text);
+  return Object.is(double, -0) ? '-0' : String(double);
 }
 
 interface Point {
