@@ -35,19 +35,27 @@ export async function explainDocuments(
     return { class: 'engine', why: 'a page of the node is not cut from its own list' };
   }
   if (!evidence.isChurned(uid)) return no('out of order, though no document was replaced');
-  const candidates = await candidatesOf(arena, uid, params);
+  // documents of which few fields are shown look alike: whole ones are compared
+  const bare = omit(params, ['fields']);
+  const candidates = await candidatesOf(arena, uid, bare);
   if (candidates === undefined) return no('the documents could not be fetched');
-  const all = { ...params, offset: 0, limit: ALL_DOCUMENTS };
   const path = `/indexes/${uid}/documents/fetch`;
-  const whole = await arena.target.send({ method: 'POST', path, body: all });
-  const list = listAt(whole.tree, 'results');
+  const all = { offset: 0, limit: ALL_DOCUMENTS };
+  const [shown, whole] = await Promise.all(
+    [params, bare].map((body) =>
+      arena.target.send({ method: 'POST', path, body: { ...body, ...all } }),
+    ),
+  );
+  const list = listAt(shown?.tree, 'results');
   const offset = Number(params['offset'] ?? 0);
   const limit = Number(params['limit'] ?? LIMIT_DEFAULT);
   const page = listAt(one.target.tree, 'results');
   if (!isSameList(list.slice(offset, offset + limit), page)) {
     return no('the page is not cut from the whole list');
   }
-  const fault = faultOf({ candidates, hits: list, limit: ALL_DOCUMENTS });
+  const hits = listAt(whole?.tree, 'results');
+  if (hits.length !== list.length) return no('the documents could not be fetched');
+  const fault = faultOf({ candidates, hits, limit: ALL_DOCUMENTS });
   if (fault !== undefined) return no(fault);
   return { class: 'ties', why: 'documents of equal sort values change places' };
 }
@@ -83,7 +91,7 @@ async function candidatesOf(
   const headers = { 'meili-proxy-search': 'true' };
   const [plain, marked] = await Promise.all([
     arena.reference.send({ method: 'POST', path, body }),
-    arena.reference.send({ method: 'POST', path, body: withGeo(body), headers }),
+    arena.reference.send({ method: 'POST', path, body, headers }),
   ]);
   const documents = listAt(plain.tree, 'results');
   const values = listAt(marked.tree, 'results');
@@ -96,12 +104,6 @@ async function candidatesOf(
   return documents.map((hit, at): Candidate => {
     return { hit, rank: groups[at] as string, distinct: [] };
   });
-}
-
-/** The same list with the places of its documents. */
-function withGeo(body: Obj): Obj {
-  const { fields } = body;
-  return Array.isArray(fields) ? { ...body, fields: [...fields, '_geo'] } : body;
 }
 
 function sortValuesOf(document: Tree | undefined): readonly Tree[] {

@@ -14,8 +14,12 @@ import { type Verdict, worst } from './verdict.ts';
 /** Grants a class to all facets that differ, or says why not. */
 export async function explainFacets(one: SubCase): Promise<Verdict> {
   const no = (why: string): Verdict => ({ class: 'difference', why });
+  const isDistinct = distinctOf(one) !== undefined;
+  // which neighbours a hybrid search counts depends on how many hits it shows
+  const isOpen = isDistinct && one.params['hybrid'] !== undefined;
+  const ranked = ['q', 'hybrid', 'vector', 'rankingScoreThreshold'];
   const free = await one.evidence.search('wide', one.uid, {
-    ...omit(one.params, [...WINDOW_NAMES, 'distinct']),
+    ...omit(one.params, [...WINDOW_NAMES, 'distinct', ...(isOpen ? ranked : [])]),
     limit: 1,
   });
   const all = mapAt(free.tree, 'facetDistribution');
@@ -23,7 +27,6 @@ export async function explainFacets(one: SubCase): Promise<Verdict> {
   const after = mapAt(one.target, 'facetDistribution');
   if (all === undefined || before === undefined || after === undefined) return no('no facets');
   if ([...before.keys()].join() !== [...after.keys()].join()) return no('other facets');
-  const isDistinct = distinctOf(one) !== undefined;
   const verdicts = [...before.keys()].map((name): Verdict => {
     const facet: Facet = {
       name,
