@@ -1,8 +1,8 @@
 /**
  * A settings change can fail for the documents a node happens to hold (an embedder that misses vectors) and
  * succeed on another. One node would have changed nothing, so the nodes that took it get the values of
- * before back, as part of the same write: until they are on their way, later writes to the index wait. Names that were exchanged
- * meanwhile are the index's names by then.
+ * before back, as part of the same write: until they are on their way, later writes to the index wait. Names
+ * that were exchanged meanwhile are the index's names by then.
  */
 import { isObject, mergeSettings, type Settings } from '../../core/settings/index.ts';
 import { settingsSteps } from '../catalog/index.ts';
