@@ -4,51 +4,26 @@
  * Method: three servers that list documents as nodes do, each with a document of its own; one index over
  * all three. Only some of the servers have seen `_geo`.
  */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
 import { encodeShard, encodeVersion } from '../../../../core/reserved/index.ts';
 import { suite } from '../../../kit/suite.ts';
-import { FakeControl, fakeIndex } from '../fake-control.ts';
-import { type ServedApp, serveApp, until } from '../serve-app.ts';
+import { type ServerNodes, startServerNodes } from './server-nodes.ts';
 
 const { test, before, after, run } = suite('lists by distance');
 
-const SHARDS = 6;
-const NODES = ['n0', 'n1', 'n2'];
 const SORT = ['_geoPoint(10, 10):asc', 'rank:desc'];
 
 /** Which nodes have seen a place. */
 let seeing: ReadonlySet<number> = new Set();
-let nodes: Server[] = [];
-let control: FakeControl;
-let served: ServedApp;
+let world: ServerNodes;
 
 before(async () => {
-  nodes = NODES.map((_, node) =>
-    createServer(async (request, response) => {
-      let body = '';
-      for await (const chunk of request) body += chunk;
-      const [status, answer] = answerOf(node, (JSON.parse(body || '{}').sort ?? []) as string[]);
-      response.writeHead(status, { 'content-type': 'application/json' }).end(answer);
-    }),
+  world = await startServerNodes((node, { body }) =>
+    answerOf(node, (JSON.parse(body || '{}').sort ?? []) as string[]),
   );
-  await Promise.all(
-    nodes.map((node) => new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve))),
-  );
-  const urls = nodes.map((node) => `http://127.0.0.1:${(node.address() as AddressInfo).port}`);
-  control = new FakeControl(urls);
-  control.indexes = [fakeIndex('striped', SHARDS, NODES, (shard) => shard % 3, {})];
-  await control.start();
-  served = await serveApp(control.address);
-  await until(() => served.app.isReady());
 }, 20_000);
 
-after(async () => {
-  await served.close();
-  control.close();
-  for (const node of nodes) node.close();
-});
+after(() => world.close());
 
 function answerOf(node: number, sort: readonly string[]): [status: number, body: string] {
   if (sort.some((entry) => entry.startsWith('other:'))) return refusal('other');
@@ -68,7 +43,7 @@ function refusal(field: string): [status: number, body: string] {
 }
 
 const list = (sort: readonly string[], more: object = {}) =>
-  served.call('POST', '/indexes/striped/documents/fetch', { body: { sort, ...more } });
+  world.served.call('POST', '/indexes/striped/documents/fetch', { body: { sort, ...more } });
 
 const idsOf = (answer: { json: { results: { id: number }[] } }) =>
   answer.json.results.map(({ id }) => id);

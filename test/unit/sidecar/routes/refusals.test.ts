@@ -5,47 +5,21 @@
  * Method: three servers that refuse as nodes do. The first has never seen the field compared with `!=`, so
  * it has no use for the rest of the client's filter and takes it.
  */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
 import { suite } from '../../../kit/suite.ts';
-import { FakeControl, fakeIndex } from '../fake-control.ts';
-import { type ServedApp, serveApp, until } from '../serve-app.ts';
+import { type ServerNodes, startServerNodes } from './server-nodes.ts';
 
 const { test, before, after, run } = suite('refusals');
 
-const NODES = ['n0', 'n1', 'n2'];
 const FILTER = 'seen != 1 AND _geoRadius(1, 2, 3)';
 
-let nodes: Server[] = [];
-let control: FakeControl;
-let served: ServedApp;
+let world: ServerNodes;
 
 before(async () => {
-  nodes = NODES.map((_, node) =>
-    createServer(async (request, response) => {
-      let body = '';
-      for await (const chunk of request) body += chunk;
-      const [status, answer] = answerOf(node, request.url ?? '', body);
-      response.writeHead(status, { 'content-type': 'application/json' }).end(answer);
-    }),
-  );
-  await Promise.all(
-    nodes.map((node) => new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve))),
-  );
-  const urls = nodes.map((node) => `http://127.0.0.1:${(node.address() as AddressInfo).port}`);
-  control = new FakeControl(urls);
-  control.indexes = [fakeIndex('striped', 6, NODES, (shard) => shard % 3, {})];
-  await control.start();
-  served = await serveApp(control.address);
-  await until(() => served.app.isReady());
+  world = await startServerNodes((node, { path, body }) => answerOf(node, path, body));
 }, 20_000);
 
-after(async () => {
-  await served.close();
-  control.close();
-  for (const node of nodes) node.close();
-});
+after(() => world.close());
 
 function answerOf(node: number, path: string, body: string): [status: number, body: string] {
   if (path === '/multi-search') return refuseFederation(node, JSON.parse(body));
@@ -109,13 +83,13 @@ function refusal(code: string, message: string): [status: number, body: string] 
 const federated = async (federation: object, ...queries: object[]): Promise<string> => {
   const asked = queries.map((query) => ({ indexUid: 'striped', ...query }));
   const body = { federation, queries: asked };
-  const { status, json } = await served.call('POST', '/multi-search', { body });
+  const { status, json } = await world.served.call('POST', '/multi-search', { body });
   assert.is(status, 400);
   return json.message;
 };
 
 test('a filter is quoted as it was sent, by whichever node refuses it', async () => {
-  const { status, json } = await served.call('POST', '/indexes/striped/search', {
+  const { status, json } = await world.served.call('POST', '/indexes/striped/search', {
     body: { filter: FILTER },
   });
   assert.is(status, 400);
