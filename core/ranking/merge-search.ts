@@ -18,7 +18,7 @@ import { FacetTable } from './facets.ts';
 import type { Hit } from './hits.ts';
 import { isKeywordGoodEnough, joinHalves } from './hybrid.ts';
 import { type Marks, versionOf, withMarks } from './marks.ts';
-import { ListMerge, type Purposes, sumTotals } from './merge-lists.ts';
+import { ListMerge, type MergedList, type Purposes, sumTotals } from './merge-lists.ts';
 import { countsDistinct, type SearchPlan } from './plan-search.ts';
 import { visitLeaves } from './select.ts';
 import type {
@@ -180,7 +180,7 @@ class SearchMerge {
     const main = this.#answers('main');
     if (ratio === undefined || !this.#purposes.has('keyword')) {
       const merged = this.#lists.merge('main');
-      return { ...merged, from: main, isFull: this.#fills(merged.hits) };
+      return { ...merged, from: main, isFull: this.#fills(merged) };
     }
     const keyword = this.#lists.merge('keyword');
     if (isKeywordGoodEnough(keyword.hits, this.#window.end, ratio)) {
@@ -197,13 +197,14 @@ class SearchMerge {
       filter,
       from: this.#answers('semantic'),
       semantic: new Set(semantic.hits),
-      isFull: this.#fills(semantic.hits),
+      isFull: this.#fills(semantic),
       wantedDepth: keyword.wantedDepth ?? semantic.wantedDepth,
     };
   }
 
-  #fills(hits: readonly Hit[]): boolean {
-    return hits.length >= this.#window.end;
+  #fills({ hits, filter }: Pick<MergedList, 'hits' | 'filter'>): boolean {
+    // What is left out for a value as it is written takes its place.
+    return hits.length + (filter?.writtenRejectedCount ?? 0) >= this.#window.end;
   }
 
   /** Which document a hit shows: halves come from the same nodes. */

@@ -1,7 +1,7 @@
 /**
  * What a node formats by the fields that it has seen. Of one that has seen fields `a` and `a.b` a member
  * that is named `a.b` is missing from `_formatted`, one that has not seen both shows it; an empty list `a`
- * is there where `a.b` is to be marked and was seen. So the hits of an index over several nodes are
+ * or object `a` is there where `a.b` is to be marked and was seen. So the hits of an index over several nodes are
  * compared without these, and without nothing else.
  */
 import type { Tree } from '../../stories/lossless.ts';
@@ -26,5 +26,6 @@ function strip(hit: Tree): Tree {
 }
 
 function isEmpty(value: Tree): boolean {
+  if (value instanceof Map) return value.size === 0;
   return Array.isArray(value) && value.every(isEmpty);
 }

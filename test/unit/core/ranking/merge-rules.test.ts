@@ -160,6 +160,11 @@ test('equals that a node left out of its own list take their places in the page'
   const open: typeof closed = ['open-main', [answer([one, twin]), answer(others)]];
   const merged = mergeSearch(plan, new Map([closed, open]), { ...ENVELOPE, openDepth });
   assert.equal(ids(JSON.parse(Buffer.concat(merged.chunks).toString())), [1, 3]);
+  // The page is full with them: below a threshold may be more than what is shown.
+  const bound = { ...plan, hasThreshold: true };
+  const free: typeof closed = ['no-threshold', [answer([], { estimatedTotalHits: 8 })]];
+  const counted = mergeSearch(bound, new Map([closed, open, free]), { ...ENVELOPE, openDepth });
+  assert.is(JSON.parse(Buffer.concat(counted.chunks).toString()).estimatedTotalHits, 7);
   const full: typeof closed = ['main', [answer([one, of(6, 'v'), of(7, 'w')]), answer(others)]];
   assert.is(mergeSearch(plan, new Map([full]), ENVELOPE).wantedDepth, undefined);
 });
