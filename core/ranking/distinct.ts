@@ -10,7 +10,7 @@
  */
 import { decodeNumber, decodeString } from '../json/slice.ts';
 import type { FacetField } from './facets.ts';
-import { FederatedDistinct, leafValues } from './federated-distinct.ts';
+import { FederatedDistinct } from './federated-distinct.ts';
 import type { Hit } from './hits.ts';
 import { normalizeFacet } from './normalize.ts';
 import { visitLeaves } from './select.ts';
@@ -39,13 +39,6 @@ const MINUS = 0x2d;
 const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
 
-/** Values that nodes file apart, or not at all, and compare as equal where they are written. */
-function mayHaveTwins(hit: Hit, field: string): boolean {
-  return leafValues(hit, field).some(({ kind, text }) =>
-    kind === 'text' ? text === '' : Number(text) === 0,
-  );
-}
-
 function textKey(normalized: string): string {
   return `s${normalized}`;
 }
@@ -68,11 +61,6 @@ export class DistinctFilter {
   hasSeveralValues = false;
   /** Hits left out for a value that only as it is written equals one seen before. */
   writtenRejectedCount = 0;
-  /**
-   * True once a hit came by with a value that only as it is written equals others': of its node's own list
-   * such hits may be missing, which took their places in the page.
-   */
-  hasTwins = false;
   /** Values of rejected hits that hold several. */
   readonly #rejected: string[][] = [];
   readonly #field: string;
@@ -82,6 +70,14 @@ export class DistinctFilter {
   constructor(field: string, isAsked = false) {
     this.#field = field;
     this.#written = isAsked ? new FederatedDistinct(field) : undefined;
+  }
+
+  /**
+   * Whether a hit of the page has a value that only as it is written equals others': of its node's own list
+   * such hits may be missing, which took their places in the page.
+   */
+  get hasTwins(): boolean {
+    return this.#written?.hasTwins === true;
   }
 
   /** Whether a hit with several values was left out: its node may have dropped others for them. */
@@ -110,7 +106,6 @@ export class DistinctFilter {
     this.survivors.add(hit);
     for (const value of values) this.seen.add(value);
     this.survivorValueCount += values.length;
-    if (this.#written !== undefined) this.hasTwins ||= mayHaveTwins(hit, this.#field);
     if (!isShown || this.#written?.accepts(hit) !== false) return true;
     this.rejectedCount += 1;
     this.writtenRejectedCount += 1;

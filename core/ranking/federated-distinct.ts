@@ -39,6 +39,8 @@ export function leafValues(hit: Hit, field: string): LeafValue[] {
 
 /** Lets a hit pass unless one of its values was seen before. */
 export class FederatedDistinct {
+  /** True once a hit came by with a value that a node files apart from its equals, or not at all. */
+  hasTwins = false;
   readonly #field: string;
   readonly #seen = new Set<string>();
 
@@ -47,11 +49,18 @@ export class FederatedDistinct {
   }
 
   accepts(hit: Hit): boolean {
-    const keys = leafValues(hit, this.#field).map(({ kind, text }) =>
+    const values = leafValues(hit, this.#field);
+    this.hasTwins ||= values.some(isFiledApart);
+    const keys = values.map(({ kind, text }) =>
       kind === 'text' ? `s${text}` : `n${text === '-0.0' ? '0.0' : text}`,
     );
     if (keys.some((key) => this.#seen.has(key))) return false;
     for (const key of keys) this.#seen.add(key);
     return true;
   }
+}
+
+/** Empty texts are not filed; zeros of either sign are two there. */
+function isFiledApart({ kind, text }: LeafValue): boolean {
+  return kind === 'text' ? text === '' : Number(text) === 0;
 }
